@@ -1,0 +1,5 @@
+"""`python -m tinymnist` is `tinymnist`."""
+
+from tinymnist.cli import main
+
+main()

@@ -1,0 +1,6 @@
+"""Rules about a network and their verdicts."""
+
+from tinymnist.check.render import FORMATS, render
+from tinymnist.check.rules import Report, Verdict, check
+
+__all__ = ["FORMATS", "Report", "Verdict", "check", "render"]

@@ -1,0 +1,85 @@
+"""What a network is held to, and what was found: verdicts as data."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tinymnist.spec import Checks, Document, LinearCheck, Place, Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One rule applied to one network."""
+
+    rule: str
+    """`exact_params`, `require batch_norm`, …"""
+    asked: str
+    found: str
+    passed: bool
+    place: Place
+    """Where the rule stands, or what it judges if it came from the command line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All verdicts about one file, or the one-line error that kept it from being judged."""
+
+    file: str
+    name: str | None
+    verdicts: tuple[Verdict, ...]
+    error: str | None = None
+
+    @property
+    def exit_code(self) -> int:
+        if self.error is not None:
+            return 2
+        return 0 if all(verdict.passed for verdict in self.verdicts) else 1
+
+
+def check(document: Document, given: Checks | None = None) -> Report:
+    """Judges a network by its own `checks:` and by those `given` on the command line.
+
+    A spec without any rule gets one verdict all the same: that it is valid, with its parameters.
+    """
+    spec = document.spec
+    verdicts = [*_judge(spec.plan, spec.checks, document, own=True)]
+    if given is not None:
+        verdicts += _judge(spec.plan, given, document, own=False)
+    if not verdicts:
+        found = f"{spec.plan.parameters:,} parameters"
+        verdicts = [Verdict("valid", "a valid spec", found, True, document.place(()))]
+    return Report(document.file, spec.name, tuple(verdicts))
+
+
+def _judge(plan: Plan, checks: Checks, document: Document, *, own: bool) -> Iterator[Verdict]:
+    def place(*path: str | int) -> Place:
+        return document.place(("checks", *path) if own else ("blocks",))
+
+    counts = {
+        "exact_params": (checks.exact_params, plan.parameters, "exactly"),
+        "max_params": (checks.max_params, plan.parameters, "at most"),
+        "max_macs": (checks.max_macs, plan.macs, "at most"),
+    }
+    for rule, (limit, found, words) in counts.items():
+        if limit is not None:
+            passed = found == limit if rule == "exact_params" else found <= limit
+            unit = "multiply-adds" if rule == "max_macs" else "parameters"
+            yield Verdict(rule, f"{words} {limit:,} {unit}", f"{found:,}", passed, place(rule))
+    for rule, features in (("require", checks.require), ("forbid", checks.forbid)):
+        for index, feature in enumerate(features):
+            found = plan.features[feature]
+            asked = "at least 1" if rule == "require" else "none"
+            passed = (found > 0) == (rule == "require")
+            yield Verdict(f"{rule} {feature}", asked, f"{found:,}", passed, place(rule, index))
+    if checks.linear is not None:
+        yield _judge_linear(plan, checks.linear, place("linear"))
+
+
+def _judge_linear(plan: Plan, asked: LinearCheck, place: Place) -> Verdict:
+    sizes = [(layer.input[0], layer.output[0]) for layer in plan.linears]
+    return Verdict(
+        "linear",
+        f"a linear layer {asked.in_features} -> {asked.out_features}",
+        ", ".join(f"{inputs} -> {outputs}" for inputs, outputs in sizes) or "none",
+        (asked.in_features, asked.out_features) in sizes,
+        place,
+    )

@@ -1,0 +1,64 @@
+"""The command line: one file a command, and the only place that prints, exits and catches errors."""
+
+import sys
+
+import typer
+
+from tinymnist import __version__
+from tinymnist.cli import build, check, evaluate, list_, new, schema, summary, train
+from tinymnist.cli.console import report_error, say, show
+from tinymnist.errors import TinyMnistError, UsageError
+
+app = typer.Typer(
+    name="tinymnist",
+    help="Very small digit classifiers: declared in one YAML file, held to a budget, trained in seconds.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (build, summary, check, train, evaluate, new, list_, schema):
+    app.command(name=module.__name__.rpartition(".")[2].rstrip("_"))(module.command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        show(f"tinymnist {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
+) -> None:
+    pass
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one command and returns its exit code."""
+    as_json = "--json" in arguments or "--format=json" in arguments
+    try:
+        return app(arguments or ["--help"], standalone_mode=False, prog_name="tinymnist") or 0
+    except TinyMnistError as error:
+        return report_error(error, as_json)
+    except typer.TyperException as error:
+        if error.exit_code != UsageError.exit_code:
+            raise
+        message = " ".join(error.format_message().split())
+        return report_error(UsageError(f"{message} (see tinymnist {_command_in(arguments)}--help)"), as_json)
+    except KeyboardInterrupt:
+        say("interrupted")
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader has gone; so has the wish for a message
+        return 1
+
+
+def _command_in(arguments: list[str]) -> str:
+    names = [command.name for command in app.registered_commands]
+    return next((f"{argument} " for argument in arguments if argument in names), "")
+
+
+def main() -> None:
+    """The `tinymnist` command."""
+    sys.exit(run(sys.argv[1:]))

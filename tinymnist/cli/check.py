@@ -1,0 +1,64 @@
+"""`tinymnist check`: hold architectures to rules, in a fraction of a second and without torch."""
+
+from typing import Annotated, Any, Literal, get_args
+
+import typer
+
+from tinymnist.check import Report, check, render
+from tinymnist.cli.console import say, show
+from tinymnist.cli.options import Json
+from tinymnist.errors import SpecError, UsageError, combined_exit_code
+from tinymnist.spec import Checks, Feature, load_document
+from tinymnist.spec.packaged import find_spec_file, find_spec_files
+from tinymnist.text import did_you_mean, printable
+
+
+def command(
+    archs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ARCH]...", help="Files, folders or packaged names; default: every YAML in ./archs."),
+    ] = None,
+    max_params: Annotated[int | None, typer.Option(min=0, help="At most this many parameters.")] = None,
+    exact_params: Annotated[int | None, typer.Option(min=0, help="Exactly this many parameters.")] = None,
+    max_macs: Annotated[int | None, typer.Option(min=0, help="At most this many multiply-adds an image.")] = None,
+    require: Annotated[
+        list[str] | None, typer.Option(metavar="FEATURE", help="It must have this, as in batch_norm, dropout, linear.")
+    ] = None,
+    forbid: Annotated[list[str] | None, typer.Option(metavar="FEATURE", help="It must not have this.")] = None,
+    form: Annotated[
+        Literal["text", "json", "junit", "github"], typer.Option("--format", help="How the verdicts are written.")
+    ] = "text",
+    as_json: Json = False,
+) -> int:
+    """Check architectures against a budget and their own rules: exit 0 if all pass, 1 if not, 2 for an invalid spec."""
+    rules = Checks(
+        max_params=max_params,
+        exact_params=exact_params,
+        max_macs=max_macs,
+        require=_features("--require", require),
+        forbid=_features("--forbid", forbid),
+    )
+    files, note = find_spec_files(archs or [])
+    if note is not None:
+        say(note)
+    reports = [_report(file, rules) for file in files]
+    for report in reports:
+        if report.error is not None:
+            say(f"tinymnist: {printable(report.error)}")
+    show(render(reports, "json" if as_json else form))
+    return combined_exit_code([report.exit_code for report in reports])
+
+
+def _report(arch: str, rules: Checks) -> Report:
+    try:
+        return check(load_document(find_spec_file(arch)), rules)
+    except SpecError as error:
+        return Report(arch, None, (), str(error))
+
+
+def _features(option: str, words: list[str] | None) -> Any:
+    names = [name.strip() for word in words or [] for name in word.split(",")]
+    for name in names:
+        if name not in get_args(Feature):
+            raise UsageError(f"{option} {printable(name)}: no such feature: {did_you_mean(name, get_args(Feature))}")
+    return tuple(names)

@@ -1,0 +1,48 @@
+"""`tinymnist list`: what comes with tinymnist."""
+
+from typing import Any
+
+from tinymnist.cli.console import show, show_json
+from tinymnist.cli.options import Json
+from tinymnist.spec import load_spec
+from tinymnist.spec.packaged import measured_results, packaged_files
+from tinymnist.text import printable
+
+
+def command(as_json: Json = False) -> None:
+    """List the packaged architectures, with parameters and measured accuracy."""
+    rows = _rows()
+    if as_json:
+        show_json({"architectures": rows})
+    else:
+        show(_as_text(rows))
+
+
+def _rows() -> list[dict[str, Any]]:
+    results = measured_results()
+    rows = []
+    for name, file in packaged_files().items():
+        spec = load_spec(file)
+        rows.append(
+            {
+                "name": name,
+                "parameters": spec.plan.parameters,
+                "multiply_adds": spec.plan.macs,
+                "accuracy": results.get(name),
+                "description": spec.description,
+            }
+        )
+    return rows
+
+
+def _as_text(rows: list[dict[str, Any]]) -> str:
+    width = max(len(row["name"]) for row in rows)
+    lines = [f"{'name':{width}}  parameters  multiply-adds  accuracy % (n)     description"]
+    for row in rows:
+        accuracy = row["accuracy"]
+        measured = f"{accuracy['mean']:.2f} ± {accuracy['std']:.2f} ({accuracy['n']})" if accuracy else "not measured"
+        lines.append(
+            f"{row['name']:{width}}  {row['parameters']:>10,}  {row['multiply_adds']:>13,}  {measured:17}  "
+            f"{printable(row['description'])}"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,29 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tinymnist.spec import Document, load_document, parse_override
+from tinymnist.spec.packaged import find_spec_file
+
+Arch = Annotated[str, typer.Argument(metavar="ARCH", help="A YAML file, or the name of a packaged architecture.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the spec, as in blocks[0].dropout=0.05."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Dataset = Annotated[
+    str | None, typer.Option("--dataset", help="mnist, fashion-mnist, mnist-5k or auto (mnist, else mnist-5k).")
+]
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", help="Folder of the data sets; default: TINYMNIST_DATA, else a cache.")
+]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
+Threads = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads; default: torch's choice.")]
+
+
+def document(arch: str, overrides: list[str] | None) -> Document:
+    """The spec that ARCH and `--set` mean."""
+    return load_document(find_spec_file(arch), [parse_override(text) for text in overrides or []])

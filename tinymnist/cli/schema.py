@@ -1,0 +1,12 @@
+"""`tinymnist schema`: the JSON Schema of the spec language."""
+
+import json
+
+from tinymnist.cli.console import show
+from tinymnist.spec import Spec
+
+
+def command() -> None:
+    """Print the JSON Schema of architectures, for editors."""
+    schema = Spec.model_json_schema()
+    show(json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2))

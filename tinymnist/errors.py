@@ -1,0 +1,58 @@
+"""What can go wrong, and the exit code each kind ends with.
+
+Every message is one line that says where, what, and what to do; the command line prints it as it is.
+"""
+
+
+class TinyMnistError(Exception):
+    """Base of everything that is the user's to mend; anything else that escapes is a bug."""
+
+    exit_code = 2
+    kind = "error"
+
+
+class UsageError(TinyMnistError):
+    """An option or argument that cannot be used as given."""
+
+    kind = "usage"
+
+
+class SpecError(TinyMnistError):
+    """A missing or invalid spec, or an override that does not fit it."""
+
+    kind = "spec"
+
+
+class RunError(TinyMnistError):
+    """A run directory that cannot be used this way: name taken, not finished, locked by another process."""
+
+    kind = "run"
+
+
+class DataError(TinyMnistError):
+    """Data or file trouble: damaged, unreachable, no space, no permission."""
+
+    exit_code = 3
+    kind = "data"
+
+
+class DivergedError(TinyMnistError):
+    """The loss or the weights stopped being finite numbers."""
+
+    exit_code = 4
+    kind = "diverged"
+
+
+class Interrupted(TinyMnistError):
+    """Stopped by a signal. `exit_code` is 128 + the signal's number, as shells report it."""
+
+    kind = "interrupted"
+
+    def __init__(self, message: str, signal_number: int) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signal_number
+
+
+def combined_exit_code(codes: list[int]) -> int:
+    """The one code for several outcomes: the first of 2, 3, 4, 1 that occurs, else 0."""
+    return next((code for code in (2, 3, 4, 1) if code in codes), 0)

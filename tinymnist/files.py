@@ -1,0 +1,44 @@
+"""Reading and writing files so that nothing is lost."""
+
+import os
+import secrets
+from pathlib import Path
+
+from tinymnist.errors import DataError
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """The file's bytes. Raises `DataError`."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def write_atomically(path: str | Path, content: bytes | str) -> None:
+    """Writes a file that appears whole or not at all, also when power fails: temporary file in the same folder, fsync,
+    rename, fsync of the folder. Raises `DataError`; what was there before is then still there."""
+    path = Path(path)
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"
+    try:
+        with open(temporary, "xb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes a rename in `folder` survive a power failure, where the system can."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,7 @@
+"""From a spec to an `nn.Sequential`, and its summary."""
+
+from tinymnist.model.builder import build_model
+from tinymnist.model.summary import Summary, summarize
+from tinymnist.model.weights import load_weights, save_weights
+
+__all__ = ["Summary", "build_model", "load_weights", "save_weights", "summarize"]

@@ -1,0 +1,197 @@
+"""From a spec to an `nn.Sequential` of named blocks."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from torch import nn
+
+from tinymnist.errors import SpecError
+from tinymnist.model.layers import Residual
+from tinymnist.spec import Spec
+from tinymnist.spec.layers import Block, Conv, Dropout, GlobalPoolHead, LinearHead, Norm, Pool
+from tinymnist.spec.plan import block_name
+
+MAX_PARAMETERS = 50_000_000
+MAX_ACTIVATION_BYTES = 1 << 30
+"""Limits of what is built at all: far beyond tiny, and small enough to fit any machine that can run torch."""
+
+Named = tuple[str, nn.Module]
+
+_ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "relu6": nn.ReLU6,
+    "leaky_relu": nn.LeakyReLU,
+    "prelu": nn.PReLU,
+    "elu": nn.ELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "mish": nn.Mish,
+    "hardswish": nn.Hardswish,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+}
+
+
+def build_model(spec: Spec) -> nn.Sequential:
+    """The network that `spec` describes, freshly initialised as torch does (seed with `torch.manual_seed`).
+
+    Takes images of shape (N, channels, height, width), gives (N, classes): log-probabilities, or logits where the head
+    says `activation: none`. Raises `SpecError` for a network too large to build.
+    """
+    _refuse_what_cannot_fit(spec)
+    channels = spec.input.channels
+    convolutions: dict[str, list[nn.Module]] = {}
+    children: list[Named] = []
+    for index, block in enumerate(spec.blocks):
+        name = block_name(spec, index)
+        shared = convolutions.get(block.weights_from or "")
+        builder = _BlockBuilder(block, channels, shared)
+        children.append((name, builder.build()))
+        convolutions[name] = builder.convolutions
+        channels = builder.channels
+    head = _linear_head(spec, spec.head) if isinstance(spec.head, LinearHead) else _global_pool_head(spec.head)
+    return _sequential([*children, ("head", head)])
+
+
+def _refuse_what_cannot_fit(spec: Spec) -> None:
+    plan = spec.plan
+    if plan.parameters > MAX_PARAMETERS:
+        raise SpecError(
+            f"{spec.name}: {plan.parameters:,} parameters are more than tinymnist builds ({MAX_PARAMETERS:,}): "
+            "make the network smaller"
+        )
+    if plan.peak_activation_bytes > MAX_ACTIVATION_BYTES:
+        raise SpecError(
+            f"{spec.name}: one image needs {plan.peak_activation_bytes:,} bytes of activations, more than tinymnist "
+            f"builds ({MAX_ACTIVATION_BYTES:,}): make the network smaller"
+        )
+
+
+def _sequential(children: list[Named]) -> nn.Sequential:
+    model = nn.Sequential()
+    for name, module in children:
+        model.add_module(name, module)
+    return model
+
+
+class _BlockBuilder:
+    """Builds one block, and remembers its convolutions for those that share them."""
+
+    def __init__(self, block: Block, channels: int, shared: list[nn.Module] | None) -> None:
+        self.block = block
+        self.channels = channels
+        self.convolutions: list[nn.Module] = []
+        self._to_reuse: Iterator[nn.Module] | None = None
+        if shared is not None:
+            self._reuse(shared)
+
+    def build(self) -> nn.Sequential:
+        block = self.block
+        children: list[Named] = []
+        if block.repeat == 1:
+            children += self._application()
+        else:
+            for step in range(block.repeat):
+                if step and block.share_weights:
+                    self._reuse(self.convolutions)
+                children.append((f"step{step + 1}", _sequential(self._application())))
+        children += _pool("pool", block.pool)
+        children += _dropout("dropout", block.dropout)
+        return _sequential(children)
+
+    def _reuse(self, convolutions: list[nn.Module]) -> None:
+        """From here on, takes these in turn instead of making new ones; `plan` has found them alike."""
+        self.convolutions, self._to_reuse = convolutions, iter(convolutions)
+
+    def _application(self) -> list[Named]:
+        block, entry = self.block, self.channels
+        body = [named for index, conv in enumerate(block.convs) for named in self._conv(conv, str(index + 1))]
+        if block.residual.kind == "none":
+            return body
+        shortcut: nn.Module = nn.Identity()
+        if block.residual.kind == "projection":
+            stride = [1, 1]
+            for conv in block.convs:
+                stride = [stride[0] * conv.stride[0], stride[1] * conv.stride[1]]
+            shortcut = self._convolution(entry, self.channels, kernel_size=1, stride=tuple(stride), bias=False)
+        residual: list[Named] = [("residual", Residual(_sequential(body), shortcut))]
+        return residual + _activation("activation", block.residual.activation)
+
+    def _conv(self, conv: Conv, number: str) -> list[Named]:
+        inputs = self.channels
+        outputs = inputs if conv.out_channels is None else conv.out_channels
+        window: dict[str, Any] = {"kernel_size": conv.kernel_size, "stride": conv.stride, "padding": conv.padding}
+        if conv.kind == "separable":
+            convolutions = [
+                (f"depthwise{number}", self._convolution(inputs, inputs, groups=inputs, bias=False, **window)),
+                (f"pointwise{number}", self._convolution(inputs, outputs, kernel_size=1, bias=conv.bias)),
+            ]
+        else:
+            groups = inputs if conv.kind == "depthwise" else conv.groups
+            convolutions = [
+                (f"conv{number}", self._convolution(inputs, outputs, groups=groups, bias=conv.bias, **window))
+            ]
+        self.channels = outputs
+        return [
+            *convolutions,
+            *_norm(f"norm{number}", conv.norm, outputs),
+            *_activation(f"activation{number}", conv.activation),
+            *_dropout(f"dropout{number}", conv.dropout),
+        ]
+
+    def _convolution(self, inputs: int, outputs: int, **options: Any) -> nn.Module:
+        """A new convolution, or the next of those that are shared with this block."""
+        if self._to_reuse is not None:
+            return next(self._to_reuse)
+        made = nn.Conv2d(inputs, outputs, **options)
+        self.convolutions.append(made)
+        return made
+
+
+def _norm(name: str, norm: Norm, channels: int) -> list[Named]:
+    if norm.kind == "batch":
+        return [(name, nn.BatchNorm2d(channels, eps=norm.eps, momentum=norm.momentum, affine=norm.affine))]
+    if norm.kind == "group":
+        return [(name, nn.GroupNorm(norm.groups, channels, eps=norm.eps, affine=norm.affine))]
+    return []
+
+
+def _activation(name: str, activation: str) -> list[Named]:
+    return [] if activation == "none" else [(name, _ACTIVATIONS[activation]())]
+
+
+def _dropout(name: str, dropout: Dropout) -> list[Named]:
+    if not dropout.p:
+        return []
+    return [(name, nn.Dropout2d(dropout.p) if dropout.kind == "channel" else nn.Dropout(dropout.p))]
+
+
+def _pool(name: str, pool: Pool) -> list[Named]:
+    if pool.kind == "none":
+        return []
+    if pool.kind == "max" or pool.kind == "average":
+        kind = nn.MaxPool2d if pool.kind == "max" else nn.AvgPool2d
+        return [(name, kind(pool.kernel_size, pool.stride, pool.padding, ceil_mode=pool.ceil_mode))]
+    return [(name, nn.AdaptiveAvgPool2d(1) if pool.kind == "global_average" else nn.AdaptiveMaxPool2d(1))]
+
+
+def _linear_head(spec: Spec, head: LinearHead) -> nn.Sequential:
+    features = spec.plan.linears[0].input[0]
+    children: list[Named] = [("flatten", nn.Flatten())]
+    for index, hidden in enumerate(head.hidden):
+        children.append((f"linear{index + 1}", nn.Linear(features, hidden.out_features, bias=hidden.bias)))
+        children += _activation(f"activation{index + 1}", hidden.activation)
+        children += _dropout(f"dropout{index + 1}", hidden.dropout)
+        features = hidden.out_features
+    last = f"linear{len(head.hidden) + 1}" if head.hidden else "linear"
+    children.append((last, nn.Linear(features, spec.classes, bias=head.bias)))
+    return _sequential(children + _output(head.activation))
+
+
+def _global_pool_head(head: GlobalPoolHead) -> nn.Sequential:
+    pool = nn.AdaptiveAvgPool2d(1) if head.pool == "average" else nn.AdaptiveMaxPool2d(1)
+    return _sequential([("pool", pool), ("flatten", nn.Flatten()), *_output(head.activation)])
+
+
+def _output(activation: str) -> list[Named]:
+    return [] if activation == "none" else [("log_softmax", nn.LogSoftmax(dim=1))]

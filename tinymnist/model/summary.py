@@ -1,0 +1,32 @@
+"""The table that torchinfo draws, and beside it what `plan` counted."""
+
+import io
+import warnings
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+
+import torchinfo
+
+from tinymnist.model.builder import build_model
+from tinymnist.spec import Plan, Spec
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A network's table and counts."""
+
+    name: str
+    table: str
+    """torchinfo's table."""
+    torchinfo_mult_adds: int
+    """torchinfo's own count, for one image; it also counts biases and norms."""
+    plan: Plan
+
+
+def summarize(spec: Spec) -> Summary:
+    """Builds the network of `spec` and lets torchinfo draw its table. Raises `SpecError` if it is too large to build."""
+    shape = (1, spec.input.channels, spec.input.height, spec.input.width)
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        statistics = torchinfo.summary(build_model(spec), input_size=shape, depth=10, verbose=0, device="cpu")
+    return Summary(spec.name, str(statistics), int(statistics.total_mult_adds), spec.plan)

@@ -1,0 +1,72 @@
+"""What all models of the spec language share: strictness, number types, and shorthand."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, Strict
+
+MAX_SIZE = 10**9
+"""The largest size a spec may name. Far beyond tiny, and small enough that no count overflows anything."""
+
+SHORTHANDS = {
+    "convs": "out_channels",
+    "hidden": "out_features",
+    "pool": "kind",
+    "norm": "kind",
+    "residual": "kind",
+    "dropout": "p",
+    "optimizer": "name",
+    "schedule": "name",
+}
+"""For each key that may be given as a bare value, the key of the mapping that the value stands for."""
+
+
+class Model(BaseModel):
+    """Base of every part of a spec: frozen, typed without coercion, closed to unknown keys."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
+
+
+def expand(key: str, value: Any) -> Any:
+    """`value` with the shorthand of `key` written out: ("pool", "max") gives {"kind": "max"}."""
+    if isinstance(value, dict | list | Model) or value is None:
+        return value
+    return {SHORTHANDS[key]: value}
+
+
+def expanding(key: str, shorthand: Any) -> BeforeValidator:
+    """A validator that accepts the shorthand of `key`, of the type `shorthand`, beside the whole mapping."""
+    return BeforeValidator(lambda value: expand(key, value), json_schema_input_type=shorthand)
+
+
+Count = Annotated[int, Field(ge=1, le=MAX_SIZE)]
+Size = Annotated[int, Field(ge=0, le=MAX_SIZE)]
+Probability = Annotated[float, Field(ge=0, lt=1)]
+
+
+def _pair(value: Any) -> Any:
+    if type(value) is int:
+        return (value, value)
+    if isinstance(value, list | tuple) and len(value) == 2:
+        return tuple(value)
+    raise ValueError("expects a whole number, or a pair [height, width]")
+
+
+def _shortest(pair: tuple[int, int]) -> int | list[int]:
+    return pair[0] if pair[0] == pair[1] else list(pair)
+
+
+CountPair = Annotated[
+    tuple[Count, Count],
+    Strict(False),
+    BeforeValidator(_pair, json_schema_input_type=Count | tuple[Count, Count]),
+    PlainSerializer(_shortest),
+]
+"""Height and width, each at least 1; one number stands for both."""
+
+SizePair = Annotated[
+    tuple[Size, Size],
+    Strict(False),
+    BeforeValidator(_pair, json_schema_input_type=Size | tuple[Size, Size]),
+    PlainSerializer(_shortest),
+]
+"""Height and width, each at least 0; one number stands for both."""

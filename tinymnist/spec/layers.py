@@ -1,0 +1,198 @@
+"""Blocks and heads: the part of the language that describes layers."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, Strict, model_validator
+
+from tinymnist.spec.base import Count, CountPair, Model, Probability, SizePair, expanding
+
+Activation = Literal[
+    "none", "relu", "relu6", "leaky_relu", "prelu", "elu", "gelu", "silu", "mish", "hardswish", "tanh", "sigmoid"
+]
+
+
+class BatchNorm(Model):
+    """Batch normalisation (Ioffe and Szegedy 2015): 2 parameters a channel, or none with `affine: false`."""
+
+    kind: Literal["batch"]
+    eps: float = Field(1e-5, gt=0, description="Added to the variance before the root.")
+    momentum: float = Field(0.1, gt=0, le=1, description="Share of the new batch in the running statistics.")
+    affine: bool = Field(True, description="Whether each channel has a learned scale and shift.")
+
+
+class GroupNorm(Model):
+    """Group normalisation (Wu and He 2018); `groups: 1` normalises over all channels."""
+
+    kind: Literal["group"]
+    groups: Count = Field(description="Number of groups the channels are divided into.")
+    eps: float = Field(1e-5, gt=0, description="Added to the variance before the root.")
+    affine: bool = Field(True, description="Whether each channel has a learned scale and shift.")
+
+
+class NoNorm(Model):
+    """No normalisation."""
+
+    kind: Literal["none"]
+
+
+Norm = Annotated[
+    Annotated[BatchNorm | GroupNorm | NoNorm, Field(discriminator="kind")],
+    expanding("norm", BatchNorm | GroupNorm | NoNorm | Literal["batch", "none"]),
+]
+
+
+class WindowPool(Model):
+    """Pooling over a sliding window."""
+
+    kind: Literal["max", "average"]
+    kernel_size: CountPair = Field((2, 2), description="Height and width of the window.")
+    stride: CountPair = Field(
+        default_factory=lambda given: given["kernel_size"], description="Step of the window; default: its size."
+    )
+    padding: SizePair = Field((0, 0), description="Rows and columns added on each side; at most half the window.")
+    ceil_mode: bool = Field(False, description="Whether a last, incomplete window counts.")
+
+
+class GlobalPool(Model):
+    """Pooling over the whole image: one number a channel."""
+
+    kind: Literal["global_average", "global_max"]
+
+
+class NoPool(Model):
+    """No pooling."""
+
+    kind: Literal["none"]
+
+
+Pool = Annotated[
+    Annotated[WindowPool | GlobalPool | NoPool, Field(discriminator="kind")],
+    expanding(
+        "pool",
+        WindowPool | GlobalPool | NoPool | Literal["max", "average", "global_average", "global_max", "none"],
+    ),
+]
+
+
+class Dropout(Model):
+    """Dropout in training; in inference it does nothing."""
+
+    kind: Literal["element", "channel"] = Field("element", description="What is dropped: single values, or channels.")
+    p: Probability = Field(description="Probability of dropping; 0 builds no layer.")
+
+
+DropoutField = Annotated[Dropout, expanding("dropout", Dropout | Probability)]
+NO_DROPOUT = Dropout(p=0.0)
+
+
+class Conv(Model):
+    """One convolution with what follows it: norm, activation, dropout."""
+
+    kind: Literal["conv", "depthwise", "separable"] = Field(
+        "conv",
+        description="`depthwise`: one filter a channel. `separable`: depthwise without bias, then 1x1 (Chollet 2017).",
+    )
+    out_channels: Count | None = Field(
+        None, description="Channels that come out; may be left out of a depthwise convolution: as many as go in."
+    )
+    kernel_size: CountPair = Field((3, 3), description="Height and width of the filter.")
+    stride: CountPair = Field((1, 1), description="Step of the filter.")
+    padding: SizePair = Field(
+        default_factory=lambda given: (given["kernel_size"][0] // 2, given["kernel_size"][1] // 2),
+        description="Zero rows and columns added on each side; default: kernel_size // 2.",
+    )
+    groups: Count = Field(1, description="Groups of channels that do not see each other (kind `conv` only).")
+    bias: bool = Field(True, description="Whether a learned constant is added to each output channel.")
+    norm: Norm = Field(BatchNorm(kind="batch"), description="Normalisation after the convolution.")
+    activation: Activation = Field("relu", description="Activation after the norm.")
+    dropout: DropoutField = Field(NO_DROPOUT, description="Dropout after the activation.")
+
+    @model_validator(mode="after")
+    def _kinds_fit(self) -> "Conv":
+        if self.out_channels is None and self.kind != "depthwise":
+            raise ValueError("out_channels is missing: give the number of channels that come out")
+        if self.groups != 1 and self.kind != "conv":
+            raise ValueError(f"groups (={self.groups}) goes with kind conv: a {self.kind} convolution sets its own")
+        return self
+
+
+class Residual(Model):
+    """A path around a block's convolutions, added to their output (He et al. 2016)."""
+
+    kind: Literal["none", "identity", "projection"] = Field(
+        "identity", description="`identity`: the input itself. `projection`: a 1x1 convolution of it, without bias."
+    )
+    activation: Activation = Field("none", description="Activation after the addition.")
+
+
+NO_RESIDUAL = Residual(kind="none")
+IDENTIFIER = r"^[A-Za-z][A-Za-z0-9_]{0,63}$"
+
+
+class Block(Model):
+    """Convolutions, then pooling, then dropout."""
+
+    name: str | None = Field(
+        None, pattern=IDENTIFIER, description="Name in `state_dict`, and for `weights_from`; default: block1, block2, …"
+    )
+    convs: Annotated[tuple[Annotated[Conv, expanding("convs", Conv | Count)], ...], Strict(False)] = Field(
+        (), description="The convolutions in order; a bare number is `out_channels`."
+    )
+    residual: Annotated[Residual, expanding("residual", Residual | Literal["none", "identity", "projection"])] = Field(
+        NO_RESIDUAL, description="A path around the convolutions."
+    )
+    repeat: int = Field(1, ge=1, le=1000, description="How many times the convolutions are applied, one after another.")
+    share_weights: bool = Field(
+        False, description="Whether the repetitions share their convolutions; each keeps its own norm."
+    )
+    weights_from: str | None = Field(
+        None, description="Name of an earlier block whose convolutions this one uses; its norms are its own."
+    )
+    pool: Pool = Field(NoPool(kind="none"), description="Pooling after the convolutions.")
+    dropout: DropoutField = Field(NO_DROPOUT, description="Dropout after the pooling.")
+
+    @model_validator(mode="after")
+    def _holds_something(self) -> "Block":
+        if not self.convs:
+            if isinstance(self.pool, NoPool) and not self.dropout.p:
+                raise ValueError("the block is empty: give it convs, pool or dropout")
+            for key in ("repeat", "residual", "weights_from"):
+                if getattr(self, key) != type(self).model_fields[key].default:
+                    raise ValueError(f"{key} needs convs to act on")
+        if self.share_weights and self.repeat == 1:
+            raise ValueError("share_weights needs a repeat of at least 2: a single pass has nothing to share")
+        return self
+
+
+class Hidden(Model):
+    """A fully connected layer before the last one."""
+
+    out_features: Count = Field(description="Number of outputs.")
+    bias: bool = Field(True, description="Whether a learned constant is added to each output.")
+    activation: Activation = Field("relu", description="Activation after the layer.")
+    dropout: DropoutField = Field(NO_DROPOUT, description="Dropout after the activation.")
+
+
+OutputActivation = Literal["log_softmax", "none"]
+
+
+class LinearHead(Model):
+    """Flatten, then fully connected layers down to the classes."""
+
+    kind: Literal["linear"]
+    hidden: Annotated[tuple[Annotated[Hidden, expanding("hidden", Hidden | Count)], ...], Strict(False)] = Field(
+        (), description="Hidden layers in order; a bare number is `out_features`."
+    )
+    bias: bool = Field(True, description="Whether the last layer has a bias.")
+    activation: OutputActivation = Field("log_softmax", description="`none` gives logits.")
+
+
+class GlobalPoolHead(Model):
+    """The mean or maximum of each channel is the score of a class: no parameters (Lin et al. 2013)."""
+
+    kind: Literal["global_pool"]
+    pool: Literal["average", "max"] = Field("average", description="What is taken of each channel.")
+    activation: OutputActivation = Field("log_softmax", description="`none` gives logits.")
+
+
+Head = Annotated[LinearHead | GlobalPoolHead, Field(discriminator="kind")]

@@ -1,0 +1,172 @@
+"""From a file and overrides to a `Spec`, with every mistake told in one line."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os import PathLike, fspath
+from typing import Any
+
+from pydantic import ValidationError
+
+from tinymnist.errors import SpecError
+from tinymnist.spec.base import SHORTHANDS, expand
+from tinymnist.spec.messages import explain
+from tinymnist.spec.models import Spec
+from tinymnist.spec.path import Path, path_text
+from tinymnist.spec.strict_yaml import YamlProblem, parse, read_file
+from tinymnist.text import shown
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a value was given: a line of a file, or an option of the command line."""
+
+    file: str
+    line: int | None = None
+    option: str | None = None
+
+    def __str__(self) -> str:
+        return self.option or (f"{self.file}:{self.line}" if self.line else self.file)
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A value that replaces one of the file's."""
+
+    path: Path
+    value: Any
+    option: str
+    """How it was given, for errors: `--set blocks[0].dropout=0.05`, `--epochs 3`."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """A loaded spec that still knows where its values were written."""
+
+    file: str
+    spec: Spec
+    places: dict[Path, Place]
+
+    def place(self, path: Path) -> Place:
+        """Where the value at `path` was given, or the nearest value around it."""
+        return _nearest(self.places, path)
+
+
+def load_spec(path: str | PathLike[str], overrides: Sequence[str] = ()) -> Spec:
+    """The validated spec in the YAML file `path`.
+
+    `overrides` are as on the command line: `["blocks[0].dropout=0.05", "train.epochs=3"]`.
+    Raises `SpecError`, whose message names file, line, field, value and remedy.
+    """
+    return load_document(fspath(path), [parse_override(text) for text in overrides]).spec
+
+
+def load_document(file: str, overrides: Sequence[Override] = ()) -> Document:
+    """As `load_spec`, for those who must point at lines. Raises `SpecError`."""
+    return document_from_text(read_file(file), file, overrides)
+
+
+def document_from_text(text: str, file: str, overrides: Sequence[Override] = ()) -> Document:
+    """The spec in `text`; `file` is its name in errors. Raises `SpecError`."""
+    try:
+        tree = parse(text)
+    except YamlProblem as problem:
+        raise SpecError(_line(Place(file, problem.line), problem.path, problem.message)) from None
+    places = {path: Place(file, line) for path, line in tree.lines.items()}
+    data = tree.data
+    if not isinstance(data, dict):
+        raise SpecError(
+            f"{file}:1: expects keys such as `name:` and `blocks:`, found {shown(data)}: see `tinymnist new`"
+        )
+    for override in overrides:
+        _apply(data, override, places)
+    try:
+        spec = Spec.model_validate(data)
+    except ValidationError as error:
+        raise SpecError(_first_problem(error, places)) from None
+    return Document(file, spec, places)
+
+
+def parse_override(text: str) -> Override:
+    """`blocks[0].dropout=0.05` or `blocks.0.dropout=0.05`; the value is read as in a file. Raises `SpecError`."""
+    option = f"--set {shown(text)[1:-1]}"
+    name, equals, value = text.partition("=")
+    path = _parse_path(name.strip())
+    if not equals or path is None:
+        raise SpecError(f"{option}: expects KEY=VALUE, as in blocks[0].dropout=0.05 or train.epochs=3")
+    try:
+        data = parse(value).data
+    except YamlProblem as problem:
+        raise SpecError(f"{option}: {path_text(path)}: {problem.message}") from None
+    return Override(path, data, option)
+
+
+def _parse_path(text: str) -> Path | None:
+    parts: list[str | int] = []
+    for part in text.replace("[", ".").replace("]", "").split("."):
+        if not part or len(part) > 64:
+            return None
+        parts.append(int(part) if part.isascii() and part.isdigit() and len(part) < 10 else part)
+    return tuple(parts)
+
+
+def _apply(data: dict[str, Any], override: Override, places: dict[Path, Place]) -> None:
+    """Puts the override's value into `data`, in place."""
+    place = Place("", option=override.option)
+
+    def wrong(path: Path, message: str) -> SpecError:
+        return SpecError(_line(place, path, message))
+
+    here: Any = data
+    for depth, part in enumerate(override.path):
+        around = override.path[:depth]
+        last = depth == len(override.path) - 1
+        if isinstance(here, list):
+            if not isinstance(part, int):
+                raise wrong(around, f"is a list: give a number from 0 to {len(here) - 1}, as in {path_text(around)}[0]")
+            if part >= len(here):
+                raise wrong(around, f"has {len(here)} entries, numbered from 0: there is no [{part}]")
+        elif isinstance(here, dict):
+            part = str(part)
+            if not last and part not in here:
+                here[part] = {}
+        else:
+            raise wrong(around, f"is {shown(here)}: there is no {shown(str(part))} in it")
+        if last:
+            here[part] = override.value
+        else:
+            here[part] = _opened(override.path[: depth + 1], here[part])
+            here = here[part]
+    for path in [path for path in places if path[: len(override.path)] == override.path]:
+        del places[path]
+    places[override.path] = place
+
+
+def _opened(path: Path, value: Any) -> Any:
+    """`value` as something an override can reach into: shorthand at `path` written out."""
+    if isinstance(value, dict | list):
+        return value
+    key = next((part for part in reversed(path) if isinstance(part, str)), "")
+    within_list = isinstance(path[-1], int)
+    if key == "augment" and within_list and isinstance(value, str):
+        return {value: {}}
+    if key in SHORTHANDS and within_list == (key in ("convs", "hidden")):
+        return expand(key, value)
+    return value
+
+
+def _nearest(places: dict[Path, Place], path: Path) -> Place:
+    while path not in places:
+        path = path[:-1]
+    return places[path]
+
+
+def _first_problem(error: ValidationError, places: dict[Path, Place]) -> str:
+    problems = [problem for problem in error.errors() if problem["type"] != "default_factory_not_called"]
+    path, message = explain(problems[0], Spec)
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return _line(_nearest(places, path), path, message) + more
+
+
+def _line(place: Place, path: Path, message: str) -> str:
+    where = f"{path_text(path)}: " if path else ""
+    return f"{place}: {where}{message}"

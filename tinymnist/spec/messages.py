@@ -1,0 +1,110 @@
+"""Pydantic's findings in the words of a spec: where, what was found, what is expected."""
+
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from tinymnist.spec.path import Path
+from tinymnist.spec.plan import PlanProblem
+from tinymnist.text import did_you_mean, shown
+
+_TAGGED = {"pool", "norm", "head", "optimizer", "schedule"}
+"""Keys of several forms: Pydantic puts the form's name behind them, which the file does not have."""
+
+_EXPECTED = {
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "string_type": "text (quote it if it looks like a number)",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+}
+
+_BOUNDS = {
+    "greater_than_equal": ("ge", "at least"),
+    "greater_than": ("gt", "above"),
+    "less_than_equal": ("le", "at most"),
+    "less_than": ("lt", "below"),
+}
+
+
+def explain(problem: ErrorDetails, root: type[BaseModel]) -> tuple[Path, str]:
+    """The path of a problem as the file has it, and what to tell the user."""
+    path = _file_path(problem["loc"])
+    kind, context, value = problem["type"], problem.get("ctx", {}), problem["input"]
+    if kind == "value_error":
+        cause = context["error"]
+        if isinstance(cause, PlanProblem):
+            return cause.path, cause.message
+        return path, f"{cause}"
+    if kind == "extra_forbidden":
+        return path, f"unknown key: {did_you_mean(str(path[-1]), _known_keys(problem['loc'], root))}"
+    if kind == "missing":
+        return path, "is missing: every spec needs it" if len(path) == 1 else "is missing: give it a value"
+    if kind in _EXPECTED:
+        return path, f"expects {_EXPECTED[kind]}, found {shown(value)}"
+    if kind == "literal_error":
+        return path, f"{shown(value)} is not one of {_choices(value, context['expected'])}"
+    if kind == "union_tag_invalid":
+        key = context["discriminator"].strip("'")
+        return (
+            *path,
+            key,
+        ), f"{shown(context['tag'])} is not one of {_choices(context['tag'], context['expected_tags'])}"
+    if kind == "union_tag_not_found":
+        return path, f"{context['discriminator']} is missing: it says which form this is"
+    if kind in _BOUNDS:
+        key, words = _BOUNDS[kind]
+        return path, f"must be {words} {context[key]:g}, found {shown(value)}"
+    if kind == "string_pattern_mismatch":
+        return (
+            path,
+            f"{shown(value)} is not a name: letters, digits and `_` (a spec's name also `.` and `-`), at most 64",
+        )
+    return path, f"{problem['msg'][0].lower()}{problem['msg'][1:]}, found {shown(value)}"
+
+
+def _file_path(location: tuple[int | str, ...]) -> Path:
+    path: list[str | int] = []
+    for before, part in zip(("", *location), location, strict=False):
+        if not (before in _TAGGED and isinstance(part, str)):
+            path.append(part)
+    return tuple(path)
+
+
+def _choices(value: Any, expected: str) -> str:
+    """Pydantic's `'a', 'b' or 'c'` as a list, with a suggestion where one is near."""
+    words = [word.strip(" '") for word in expected.replace(" or ", ",").split(",")]
+    near = did_you_mean(str(value), words)
+    return ", ".join(words) + (f": {near}" if near.startswith("did") else "")
+
+
+def _known_keys(location: tuple[int | str, ...], root: type[BaseModel]) -> list[str]:
+    """Keys of the model that holds the unknown key at `location`."""
+    models: list[type[BaseModel]] = [root]
+    for part in location[:-1]:
+        if isinstance(part, int):
+            continue
+        tagged = [model for model in models if part in _tags(model)]
+        models = tagged or [
+            found
+            for model in models
+            if part in model.model_fields
+            for found in _models_in(model.model_fields[part].annotation)
+        ]
+    return sorted({key for model in models for key in model.model_fields})
+
+
+def _tags(model: type[BaseModel]) -> tuple[Any, ...]:
+    fields = model.model_fields
+    field = fields.get("kind") or fields.get("name")
+    return get_args(field.annotation) if field is not None else ()
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for argument in get_args(annotation) for found in _models_in(argument)]

@@ -1,0 +1,135 @@
+"""A whole spec: what one YAML architecture says.
+
+A `Spec` is complete: shorthand is expanded, `defaults:` are filled in, and `plan` has found that every layer fits. So
+nothing downstream has to ask again.
+"""
+
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, Strict, field_validator, model_validator
+
+from tinymnist.spec.base import Count, CountPair, Model, Size, SizePair, expand
+from tinymnist.spec.layers import Activation, Block, DropoutField, Head, LinearHead, Norm, Pool
+from tinymnist.spec.plan import Plan, plan
+from tinymnist.spec.recipe import Train
+
+Feature = Literal[
+    "average_pool",
+    "batch_norm",
+    "bias",
+    "depthwise",
+    "dropout",
+    "global_pool",
+    "group_norm",
+    "linear",
+    "max_pool",
+    "residual",
+    "separable",
+    "shared_weights",
+]
+
+
+class Input(Model):
+    """Shape of one image."""
+
+    channels: Count = Field(1, description="Channels; 1 is grey.")
+    height: Count = Field(28, description="Rows of pixels.")
+    width: Count = Field(28, description="Columns of pixels.")
+
+
+class Defaults(Model):
+    """Values for every block, convolution and hidden layer that does not say otherwise."""
+
+    kernel_size: CountPair | None = Field(None, description="For every convolution.")
+    padding: SizePair | None = Field(None, description="For every convolution.")
+    bias: bool | None = Field(None, description="For every convolution.")
+    norm: Norm | None = Field(None, description="For every convolution.")
+    activation: Activation | None = Field(None, description="For every convolution and hidden layer.")
+    pool: Pool | None = Field(None, description="For every block.")
+    dropout: DropoutField | None = Field(None, description="For every block, after its pooling.")
+
+
+class LinearCheck(Model):
+    """Sizes that some fully connected layer must have."""
+
+    in_features: Count = Field(description="Number of inputs.")
+    out_features: Count = Field(description="Number of outputs.")
+
+
+class Checks(Model):
+    """What `tinymnist check` holds this network to; `train` enforces the budgets before its first step."""
+
+    max_params: Size | None = Field(None, description="At most this many parameters.")
+    exact_params: Size | None = Field(None, description="Exactly this many parameters.")
+    max_macs: Size | None = Field(None, description="At most this many multiply-adds for one image.")
+    require: Annotated[tuple[Feature, ...], Strict(False)] = Field((), description="What the network must have.")
+    forbid: Annotated[tuple[Feature, ...], Strict(False)] = Field((), description="What it must not have.")
+    linear: LinearCheck | None = Field(None, description="Sizes that a fully connected layer must have.")
+
+
+class Spec(Model):
+    """A tinymnist architecture: a network, what it is held to, and how it is trained."""
+
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="Letters, digits, `.`, `_` and `-`; names its runs."
+    )
+    description: str = Field("", max_length=2000, description="What the idea is, for people.")
+    input: Input = Field(Input(), description="Shape of one image.")
+    classes: Annotated[Count, Field(ge=2)] = Field(10, description="Number of classes.")
+    defaults: Defaults | None = Field(None, exclude=True, description="Values for what blocks leave out.")
+    blocks: Annotated[tuple[Block, ...], Strict(False), Field(min_length=1)] = Field(description="Blocks in order.")
+    head: Head = Field(LinearHead(kind="linear"), description="From the last block to the classes.")
+    checks: Checks = Field(Checks(), description="What the network is held to.")
+    train: Train = Field(Train(), description="How it is trained.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_defaults(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or not isinstance(defaults := data.get("defaults"), dict):
+            return data
+        given = {key: value for key, value in defaults.items() if key in Defaults.model_fields}
+        of_convs = {key: value for key, value in given.items() if key not in ("pool", "dropout")}
+        of_hidden = {key: value for key, value in given.items() if key == "activation"}
+        of_blocks = {key: value for key, value in given.items() if key in ("pool", "dropout")}
+        blocks = [
+            _with_defaults(
+                {**block, "convs": _each_with_defaults("convs", block.get("convs", ()), of_convs)}, of_blocks
+            )
+            if isinstance(block, dict)
+            else block
+            for block in _items(data.get("blocks"))
+        ]
+        filled = {**data, "blocks": blocks if isinstance(data.get("blocks"), list | tuple) else data.get("blocks")}
+        if isinstance(head := data.get("head"), dict) and "hidden" in head:
+            filled["head"] = {**head, "hidden": _each_with_defaults("hidden", head["hidden"], of_hidden)}
+        return filled
+
+    @field_validator("defaults")
+    @classmethod
+    def _defaults_are_in_the_blocks_now(cls, _: Defaults | None) -> None:
+        return None
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Spec":
+        _ = self.plan
+        return self
+
+    @cached_property
+    def plan(self) -> Plan:
+        """Shapes and counts of every layer."""
+        return plan(self)
+
+
+def _items(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else ()
+
+
+def _with_defaults(entry: Any, defaults: dict[str, Any]) -> Any:
+    return {**defaults, **entry} if isinstance(entry, dict) else entry
+
+
+def _each_with_defaults(key: str, entries: Any, defaults: dict[str, Any]) -> Any:
+    if not isinstance(entries, list | tuple):
+        return entries
+    return [_with_defaults(expand(key, entry), defaults) for entry in entries]

@@ -1,0 +1,78 @@
+"""The architectures that come with tinymnist, and what an ARCH argument means."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from tinymnist.errors import SpecError
+from tinymnist.text import did_you_mean, shown
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+SUFFIXES = (".yaml", ".yml")
+
+
+def packaged_folder() -> Path:
+    """Where the packaged architectures lie: in the installed package, or beside it in a source tree."""
+    installed = _PACKAGE / "archs"
+    return installed if installed.is_dir() else _PACKAGE.parent / "archs"
+
+
+def packaged_files() -> dict[str, Path]:
+    """The packaged architectures by name."""
+    return {path.stem: path for path in specs_in(packaged_folder())}
+
+
+def measured_results() -> dict[str, dict[str, Any]]:
+    """Accuracies measured for packaged architectures, by name: `{"mean": …, "std": …, "n": …}` on MNIST's test set."""
+    results = packaged_folder() / "results.json"
+    if not results.is_file():
+        return {}
+    measured: dict[str, dict[str, Any]] = json.loads(results.read_text(encoding="utf-8"))["accuracy"]
+    return measured
+
+
+def specs_in(folder: Path) -> list[Path]:
+    """Every YAML file in a folder, by name."""
+    return sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and path.is_file())
+
+
+def find_spec_file(arch: str) -> str:
+    """The file that ARCH means: a path, or the name of a packaged architecture. Raises `SpecError`."""
+    if os.path.exists(arch):
+        return arch
+    packaged = packaged_files()
+    if arch in packaged:
+        return _short(packaged[arch])
+    stem = Path(arch).stem
+    if stem in packaged:
+        raise SpecError(f"{shown(arch)[1:-1]}: no such file; `{stem}` comes with tinymnist: give that name alone")
+    raise SpecError(
+        f"{shown(arch)[1:-1]}: no such file, nor an architecture that comes with tinymnist: {did_you_mean(stem, packaged)}"
+    )
+
+
+def find_spec_files(archs: list[str]) -> tuple[list[str], str | None]:
+    """The files that several ARCH mean; a folder means every YAML file in it. None given: those in `./archs`, or the
+    packaged ones where there is no such folder, with a note that says so. Raises `SpecError`."""
+    if archs:
+        return [file for arch in archs for file in (_in_folder(arch) if os.path.isdir(arch) else [arch])], None
+    if os.path.isdir("archs"):
+        return _in_folder("archs"), None
+    note = "no folder ./archs here: these are the architectures that come with tinymnist"
+    return [_short(path) for path in packaged_files().values()], note
+
+
+def _in_folder(folder: str) -> list[str]:
+    files = [os.path.join(folder, path.name) for path in specs_in(Path(folder))]
+    if not files:
+        raise SpecError(f"{folder}: holds no YAML file: name a spec, or start one with `tinymnist new FILE`")
+    return files
+
+
+def _short(path: Path) -> str:
+    try:
+        relative = os.path.relpath(path)
+    except ValueError:  # another drive on Windows
+        return str(path)
+    return relative if len(relative) < len(str(path)) else str(path)

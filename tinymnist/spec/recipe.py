@@ -1,0 +1,182 @@
+"""The `train:` section: how a network is trained. What a file leaves out is as in the reference recipe."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field, Strict, model_validator
+
+from tinymnist.spec.base import Model, Probability, expanding
+from tinymnist.text import shown
+
+
+class Sgd(Model):
+    """Stochastic gradient descent with momentum, `torch.optim.SGD`."""
+
+    name: Literal["sgd"]
+    momentum: Probability = Field(0.95, description="Share of the last step kept; one_cycle moves it if it is above 0.")
+    weight_decay: float = Field(5e-4, ge=0, description="L2 penalty, added to the gradient.")
+    nesterov: bool = Field(False, description="Whether momentum looks ahead (Nesterov).")
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> "Sgd":
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov needs a momentum above 0")
+        return self
+
+
+class Adam(Model):
+    """Adam (Kingma and Ba 2015), or AdamW with decoupled weight decay (Loshchilov and Hutter 2019)."""
+
+    name: Literal["adam", "adamw"]
+    beta1: Probability = Field(0.9, description="Decay of the mean of gradients; one_cycle moves it.")
+    beta2: Probability = Field(0.999, description="Decay of the mean of squared gradients.")
+    eps: float = Field(1e-8, gt=0, description="Added to the denominator.")
+    weight_decay: float = Field(0.01, ge=0, description="Weight decay.")
+
+
+class OneCycle(Model):
+    """One cycle of learning rate and momentum (Smith 2018), as torch's `OneCycleLR`, a step a batch."""
+
+    name: Literal["one_cycle"]
+    max_lr: float = Field(0.4, gt=0, description="Highest learning rate.")
+    div_factor: float = Field(25.0, gt=0, description="First learning rate = max_lr / div_factor.")
+    final_div_factor: float = Field(1e4, gt=0, description="Last learning rate = first / final_div_factor.")
+    pct_start: float = Field(0.3, gt=0, lt=1, description="Share of the steps in which the learning rate rises.")
+    anneal: Literal["cos", "linear"] = Field("cos", description="Shape of both slopes.")
+    cycle_momentum: bool = Field(True, description="Whether momentum (Adam: beta1) falls while the rate rises.")
+    base_momentum: Probability = Field(0.85, description="Lowest momentum, at the highest learning rate.")
+    max_momentum: Probability = Field(0.95, description="Highest momentum, at the start and the end.")
+
+
+class Cosine(Model):
+    """Linear warm-up, then a half cosine down to `final_lr` (Loshchilov and Hutter 2017), a step a batch."""
+
+    name: Literal["cosine"]
+    lr: float = Field(gt=0, description="Highest learning rate.")
+    warmup_epochs: float = Field(0.0, ge=0, description="Epochs in which the rate rises from 0.")
+    final_lr: float = Field(0.0, ge=0, description="Learning rate at the end.")
+
+
+class Constant(Model):
+    """The same learning rate throughout."""
+
+    name: Literal["constant"]
+    lr: float = Field(gt=0, description="Learning rate.")
+
+
+Optimizer = Annotated[Sgd | Adam, Field(discriminator="name")]
+Schedule = Annotated[OneCycle | Cosine | Constant, Field(discriminator="name")]
+
+
+class Normalize(Model):
+    """Pixels, scaled to 0..1, become (pixel - mean) / std."""
+
+    mean: float = Field(0.1307, description="Mean that is taken off; 0.1307 is MNIST's.")
+    std: float = Field(0.3081, gt=0, description="Standard deviation that is divided by; 0.3081 is MNIST's.")
+
+
+class Warp(Model):
+    """What the affine transforms share. Names and meanings are albumentations'."""
+
+    interpolation: Literal["nearest", "linear", "cubic"] = Field("linear", description="How pixels are resampled.")
+    border_mode: Literal["constant", "replicate", "reflect", "reflect_101", "wrap"] = Field(
+        "constant", description="What lies outside the image."
+    )
+    fill: float = Field(0.0, ge=0, le=255, description="Grey level outside the image where border_mode is constant.")
+    p: float = Field(0.5, ge=0, le=1, description="Probability that an image is transformed at all.")
+
+
+class ShiftScaleRotateOptions(Warp):
+    """Random shift, scale and rotation, each drawn uniformly from -limit to limit."""
+
+    shift_limit: float = Field(0.0625, ge=0, le=1, description="Shift on each axis, as a share of the image's size.")
+    scale_limit: float = Field(0.1, ge=0, lt=1, description="Scale, as a difference from 1.")
+    rotate_limit: float = Field(45.0, ge=0, le=180, description="Rotation in degrees.")
+
+
+Range = Annotated[tuple[float, float], Strict(False)]
+
+
+class AffineOptions(Warp):
+    """Random affine transform; each value is drawn uniformly from [lowest, highest]."""
+
+    scale: Range = Field((1.0, 1.0), description="Scale; 1 keeps the size.")
+    translate_percent: Range = Field((0.0, 0.0), description="Shift on each axis, as a share of the image's size.")
+    rotate: Range = Field((0.0, 0.0), description="Rotation in degrees.")
+    shear: Range = Field((0.0, 0.0), description="Shear on each axis, in degrees.")
+
+    @model_validator(mode="after")
+    def _ranges_rise(self) -> "AffineOptions":
+        for key in ("scale", "translate_percent", "rotate", "shear"):
+            low, high = getattr(self, key)
+            if low > high:
+                raise ValueError(f"{key} is [lowest, highest]: {low} is above {high}")
+        if self.scale[0] <= 0:
+            raise ValueError("scale must be above 0")
+        return self
+
+
+class AugmentStep(Model):
+    """One transform: `Name: {arguments}`.
+
+    `ShiftScaleRotate` and `Affine` are typed here. Any other name is a transform of albumentations, whose arguments
+    are checked against the installed version before the first step of training.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    ShiftScaleRotate: ShiftScaleRotateOptions | None = Field(None, description="Random shift, scale and rotation.")
+    Affine: AffineOptions | None = Field(None, description="Random affine transform.")
+
+    @model_validator(mode="after")
+    def _one_transform(self) -> "AugmentStep":
+        names = [name for name, options in self if options is not None]
+        if len(names) != 1:
+            raise ValueError(f"expects one transform, as in `- HorizontalFlip: {{p: 0.5}}`, found {len(names)}")
+        name = names[0]
+        if not re.fullmatch(r"[A-Z][A-Za-z0-9]{0,63}", name):
+            raise ValueError(f"{shown(name)} is not the name of an albumentations transform")
+        if not isinstance(self.options, dict | Warp):
+            raise ValueError(f"{name} expects its arguments as a mapping, as in `{name}: {{p: 0.5}}`")
+        return self
+
+    @property
+    def name(self) -> str:
+        return next(name for name, options in self if options is not None)
+
+    @property
+    def options(self) -> Warp | dict[str, Any]:
+        """Typed options of the transforms known here; the plain arguments of any other."""
+        options: Warp | dict[str, Any] = getattr(self, self.name)
+        return options
+
+
+def _bare_name(value: Any) -> Any:
+    return {value: {}} if isinstance(value, str) else value
+
+
+REFERENCE_AUGMENT = (
+    AugmentStep(
+        ShiftScaleRotate=ShiftScaleRotateOptions(shift_limit=0.0625, scale_limit=0.05, rotate_limit=12.0, p=0.5)
+    ),
+)
+
+
+class Train(Model):
+    """A training recipe."""
+
+    epochs: int = Field(20, ge=1, le=100_000, description="Passes over the training images.")
+    batch_size: int = Field(
+        512, ge=1, le=60_000, description="Images a step; the last step of an epoch takes the rest."
+    )
+    optimizer: Annotated[Optimizer, expanding("optimizer", Sgd | Adam | Literal["sgd"])] = Field(
+        Sgd(name="sgd"), description="How weights follow their gradients."
+    )
+    schedule: Annotated[Schedule, expanding("schedule", OneCycle | Cosine | Constant | Literal["one_cycle"])] = Field(
+        OneCycle(name="one_cycle", final_div_factor=175.0, pct_start=0.5), description="Learning rate by step."
+    )
+    normalize: Normalize = Field(Normalize(), description="Scaling of the pixels.")
+    augment: Annotated[
+        tuple[Annotated[AugmentStep, BeforeValidator(_bare_name, json_schema_input_type=AugmentStep | str)], ...],
+        Strict(False),
+    ] = Field(REFERENCE_AUGMENT, description="Transforms of each training image, in order; `[]` for none.")

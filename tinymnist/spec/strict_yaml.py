@@ -1,0 +1,189 @@
+"""A strict reading of YAML: plain data and the line of every value, or one clear error.
+
+YAML's conveniences make files that mean something else than they say (`no` is false, `010` is 8, `1:30` is 90), and
+its anchors and tags make small files that are huge or that run code. None of them is needed to describe a network, so
+each is an error. What is left is YAML 1.2's core schema, which every editor understands.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from tinymnist.errors import SpecError
+from tinymnist.spec.path import Path
+from tinymnist.text import shown
+
+MAX_BYTES = 1 << 20
+MAX_DEPTH = 20
+MAX_DIGITS = 20
+MAX_VALUES = 150_000
+
+_PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's parser where PyYAML was built with it
+
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
+_DECIMAL = re.compile(r"[-+]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
+_AMBIGUOUS = [
+    (re.compile(r"yes|no|on|off|y|n", re.I), "older YAML reads it as true or false: write true or false, or quote it"),
+    (
+        re.compile(r"[-+]?0[0-9_]+(\.[0-9_]*)?([eE][-+]?[0-9]+)?"),
+        "a leading zero is octal to some readers: leave it out, or quote it",
+    ),
+    (re.compile(r"[-+]?0[xob][0-9a-fA-F_]+"), "write the number in decimal digits, or quote it"),
+    (re.compile(r"[-+]?[0-9][0-9_]*_[0-9_.]*([eE][-+]?[0-9]+)?"), "write the number without underscores, or quote it"),
+    (re.compile(r"[-+]?[0-9]+(:[0-5]?[0-9])+(\.[0-9]*)?"), "older YAML reads it in base 60: quote it if it is text"),
+    (re.compile(r"[-+]?\.inf|\.nan", re.I), "only finite numbers are accepted here"),
+    (re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt \t].*)?"), "YAML reads it as a date: quote it if it is text"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """Plain data (`dict`, `list`, `str`, `int`, `float`, `bool`) and the line, from 1, of each value in it."""
+
+    data: Any
+    lines: dict[Path, int]
+
+
+class YamlProblem(ValueError):
+    """What is wrong, on which line, and at which path if it stands in a value."""
+
+    def __init__(self, message: str, line: int, path: Path = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.line = line
+        self.path = path
+
+
+def parse(text: str) -> Tree:
+    """Reads one YAML document.
+
+    Raises `YamlProblem` for bad syntax, anchors, aliases, tags, merge keys, duplicate keys, a second document, nesting
+    deeper than `MAX_DEPTH`, and scalars that YAML readers disagree about.
+    """
+    lines: dict[Path, int] = {}
+    try:
+        events = _events(text)
+        next(events)  # stream start
+        if isinstance(next(events), yaml.StreamEndEvent):
+            raise YamlProblem("the file is empty: start one with `tinymnist new FILE`", 1)
+        data = _value(next(events), events, (), lines)
+        next(events)  # document end
+        following = next(events)
+        if not isinstance(following, yaml.StreamEndEvent):
+            raise YamlProblem("a second document starts here: one file holds one spec", _line(following))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise YamlProblem(f"not valid YAML: {error.problem or error.context}", mark.line + 1 if mark else 1) from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1 if isinstance(error.position, int) else 1
+        raise YamlProblem("not valid YAML: a control character; only printable text is allowed", line) from None
+    return Tree(data, lines)
+
+
+def read_file(file: str) -> str:
+    """The text of a spec file of at most `MAX_BYTES`, UTF-8. Raises `SpecError`."""
+    try:
+        with open(file, "rb") as stream:
+            raw = stream.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise SpecError(
+            f"{file}: no such file: check the path; `tinymnist list` shows what comes with tinymnist"
+        ) from None
+    except IsADirectoryError:
+        raise SpecError(f"{file}: is a directory: name the YAML file in it") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise SpecError(f"{shown(file)}: cannot be read: {reason}") from None
+    if len(raw) > MAX_BYTES:
+        raise SpecError(f"{file}: larger than {MAX_BYTES:,} bytes: no spec is; check that it is the right file")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise SpecError(f"{file}:{line}: byte {error.start} is not UTF-8: save the file as UTF-8 text") from None
+
+
+def _events(text: str) -> Iterator[yaml.Event]:
+    parser = _PARSER(text)
+    try:
+        while parser.check_event():
+            yield parser.get_event()
+    finally:
+        parser.dispose()
+
+
+def _line(event: yaml.Event) -> int:
+    return int(event.start_mark.line) + 1
+
+
+def _value(event: yaml.Event, events: Iterator[yaml.Event], path: Path, lines: dict[Path, int]) -> Any:
+    line = _line(event)
+    lines[path] = line
+    if len(lines) > MAX_VALUES:
+        raise YamlProblem(f"more than {MAX_VALUES:,} values: no spec has so many", line)
+    if isinstance(event, yaml.AliasEvent):
+        raise YamlProblem("an alias (`*name`) is not allowed: write the value out, or use `defaults:`", line, path)
+    if getattr(event, "anchor", None) is not None:
+        raise YamlProblem("an anchor (`&name`) is not allowed: write the value out, or use `defaults:`", line, path)
+    if getattr(event, "tag", None) is not None:
+        raise YamlProblem("a tag (`!name`) is not allowed: leave it out", line, path)
+    if len(path) > MAX_DEPTH:
+        raise YamlProblem(f"nested deeper than {MAX_DEPTH} levels: no spec is", line)
+    if isinstance(event, yaml.MappingStartEvent):
+        return _mapping(events, path, lines)
+    if isinstance(event, yaml.SequenceStartEvent):
+        return _sequence(events, path, lines)
+    assert isinstance(event, yaml.ScalarEvent)
+    return scalar(event.value, line, path) if event.implicit[0] else event.value
+
+
+def _sequence(events: Iterator[yaml.Event], path: Path, lines: dict[Path, int]) -> list[Any]:
+    items: list[Any] = []
+    while not isinstance(event := next(events), yaml.SequenceEndEvent):
+        items.append(_value(event, events, (*path, len(items)), lines))
+    return items
+
+
+def _mapping(events: Iterator[yaml.Event], path: Path, lines: dict[Path, int]) -> dict[str, Any]:
+    entries: dict[str, Any] = {}
+    while not isinstance(event := next(events), yaml.MappingEndEvent):
+        line = _line(event)
+        if not isinstance(event, yaml.ScalarEvent) or event.anchor is not None or event.tag is not None:
+            raise YamlProblem("a key is a plain word: no list, mapping, alias, anchor or tag", line, path)
+        key = event.value
+        if key == "<<" and event.implicit[0]:
+            raise YamlProblem("a merge key (`<<`) is not allowed: write the keys out, or use `defaults:`", line, path)
+        if key in entries:
+            first = lines[(*path, key)]
+            raise YamlProblem(f"the key is there twice, first on line {first}: keep one", line, (*path, key))
+        entries[key] = _value(next(events), events, (*path, key), lines)
+        lines[(*path, key)] = line
+    return entries
+
+
+def scalar(text: str, line: int, path: Path) -> str | int | float | bool:
+    """What a plain (unquoted) scalar means. Raises `YamlProblem` where YAML readers disagree, and for no value."""
+    if text in ("", "~", "null", "Null", "NULL"):
+        raise YamlProblem("has no value: give it one, or leave the key out", line, path)
+    if text in ("true", "True", "TRUE"):
+        return True
+    if text in ("false", "False", "FALSE"):
+        return False
+    if _INTEGER.fullmatch(text):
+        if len(text) > MAX_DIGITS:
+            raise YamlProblem(
+                f"a number of {len(text):,} digits: no size here needs more than {MAX_DIGITS}", line, path
+            )
+        return int(text)
+    if _DECIMAL.fullmatch(text):
+        number = float(text) if len(text) < 400 else float("inf")
+        if number in (float("inf"), float("-inf")):
+            raise YamlProblem(f"{shown(text)} is too large a number: only finite numbers are accepted here", line, path)
+        return number
+    for pattern, advice in _AMBIGUOUS:
+        if pattern.fullmatch(text):
+            raise YamlProblem(f"{shown(text)[1:-1]} is ambiguous: {advice}", line, path)
+    return text

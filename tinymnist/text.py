@@ -1,0 +1,41 @@
+"""Small helpers for text that people read."""
+
+import difflib
+import unicodedata
+from collections.abc import Iterable
+
+
+def printable(text: str) -> str:
+    """`text` with every control, bidirectional and other unprintable character escaped, so that nothing that comes
+    from a file can steer the terminal."""
+    return "".join(
+        character if character == " " or unicodedata.category(character)[0] not in "CZ" else ascii(character)[1:-1]
+        for character in text
+    )
+
+
+def shown(value: object, limit: int = 60) -> str:
+    """How an error names a value: as written, in one short line."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int) and value.bit_length() > 256:
+        return "a number of many digits"
+    text = repr(value) if isinstance(value, str) else str(value)
+    text = printable(text)
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`did you mean 'x'?`, or what is known when nothing is near."""
+    known = sorted(known)
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(known)}"
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """`6x14x14` for (6, 14, 14)."""
+    return "x".join(str(size) for size in shape)
+
+
+SCHEMA_VERSION = 1
+"""Version of every JSON object that tinymnist writes; it grows when a key changes its meaning."""
