@@ -29,6 +29,13 @@ class RunError(TinyMnistError):
     kind = "run"
 
 
+class CheckFailed(TinyMnistError):
+    """A network over its budget."""
+
+    exit_code = 1
+    kind = "check"
+
+
 class DataError(TinyMnistError):
     """Data or file trouble: damaged, unreachable, no space, no permission."""
 

@@ -1,9 +1,13 @@
 """What a network is held to, and what was found: verdicts as data."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from tinymnist.spec import Checks, Document, LinearCheck, Place, Plan
+from tinymnist.errors import CheckFailed
+from tinymnist.spec import Checks, Document, LinearCheck, Place, Plan, Spec
+from tinymnist.spec.path import Path
+
+BUDGETS = ("exact_params", "max_params", "max_macs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +45,26 @@ def check(document: Document, given: Checks | None = None) -> Report:
     A spec without any rule gets one verdict all the same: that it is valid, with its parameters.
     """
     spec = document.spec
-    verdicts = [*_judge(spec.plan, spec.checks, document, own=True)]
+    verdicts = [*_judge(spec.plan, spec.checks, lambda path: document.place(("checks", *path)))]
     if given is not None:
-        verdicts += _judge(spec.plan, given, document, own=False)
+        verdicts += _judge(spec.plan, given, lambda _: document.place(("blocks",)))
     if not verdicts:
         found = f"{spec.plan.parameters:,} parameters"
         verdicts = [Verdict("valid", "a valid spec", found, True, document.place(()))]
     return Report(document.file, spec.name, tuple(verdicts))
 
 
-def _judge(plan: Plan, checks: Checks, document: Document, *, own: bool) -> Iterator[Verdict]:
-    def place(*path: str | int) -> Place:
-        return document.place(("checks", *path) if own else ("blocks",))
+def enforce_budget(spec: Spec) -> None:
+    """Raises `CheckFailed` where a network is over a budget in its own `checks:`."""
+    for verdict in _judge(spec.plan, spec.checks, lambda path: Place(spec.name)):
+        if verdict.rule in BUDGETS and not verdict.passed:
+            raise CheckFailed(
+                f"{spec.name}: checks.{verdict.rule}: asked {verdict.asked}, found {verdict.found}: "
+                f"change the network, or the budget (--set checks.{verdict.rule}=...)"
+            )
 
+
+def _judge(plan: Plan, checks: Checks, place: Callable[[Path], Place]) -> Iterator[Verdict]:
     counts = {
         "exact_params": (checks.exact_params, plan.parameters, "exactly"),
         "max_params": (checks.max_params, plan.parameters, "at most"),
@@ -63,15 +74,15 @@ def _judge(plan: Plan, checks: Checks, document: Document, *, own: bool) -> Iter
         if limit is not None:
             passed = found == limit if rule == "exact_params" else found <= limit
             unit = "multiply-adds" if rule == "max_macs" else "parameters"
-            yield Verdict(rule, f"{words} {limit:,} {unit}", f"{found:,}", passed, place(rule))
+            yield Verdict(rule, f"{words} {limit:,} {unit}", f"{found:,}", passed, place((rule,)))
     for rule, features in (("require", checks.require), ("forbid", checks.forbid)):
         for index, feature in enumerate(features):
             found = plan.features[feature]
             asked = "at least 1" if rule == "require" else "none"
             passed = (found > 0) == (rule == "require")
-            yield Verdict(f"{rule} {feature}", asked, f"{found:,}", passed, place(rule, index))
+            yield Verdict(f"{rule} {feature}", asked, f"{found:,}", passed, place((rule, index)))
     if checks.linear is not None:
-        yield _judge_linear(plan, checks.linear, place("linear"))
+        yield _judge_linear(plan, checks.linear, place(("linear",)))
 
 
 def _judge_linear(plan: Plan, asked: LinearCheck, place: Place) -> Verdict:

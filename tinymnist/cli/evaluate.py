@@ -1,2 +1,64 @@
-def command() -> None:
-    pass
+"""`tinymnist evaluate`: judge a trained network on a test set."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tinymnist.cli.console import show, show_json
+from tinymnist.cli.options import DataDir, Dataset, Device, Json
+
+if TYPE_CHECKING:
+    from tinymnist.evaluation import Evaluation
+    from tinymnist.training import Run
+
+
+def command(
+    run_path: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
+    dataset: Dataset = None,
+    data_dir: DataDir = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Show accuracy with its 95 % interval, loss, accuracy by class and the confusion matrix."""
+    from tinymnist.evaluation import evaluate
+    from tinymnist.training import load_run
+
+    run = load_run(run_path)
+    evaluation = evaluate(run, dataset=dataset, data_dir=data_dir, device=device)
+    if as_json:
+        show_json(_as_dict(run, evaluation))
+    else:
+        show(_as_text(run, evaluation))
+
+
+def _as_dict(run: "Run", evaluation: "Evaluation") -> dict[str, Any]:
+    low, high = evaluation.interval
+    return {
+        "run": str(run.path),
+        "name": run.spec.name,
+        "parameters": run.spec.plan.parameters,
+        "dataset": evaluation.dataset,
+        "accuracy": evaluation.accuracy,
+        "interval": {"low": low, "high": high, "level": 95, "method": "wilson"},
+        "n": evaluation.n,
+        "loss": evaluation.loss,
+        "accuracy_by_class": evaluation.accuracy_by_class,
+        "confusion": evaluation.confusion,
+    }
+
+
+def _as_text(run: "Run", evaluation: "Evaluation") -> str:
+    low, high = evaluation.interval
+    lines = [
+        f"{run.spec.name}, {run.spec.plan.parameters:,} parameters, on the {evaluation.n:,} test images of "
+        f"{evaluation.dataset}",
+        f"accuracy {evaluation.accuracy:.2f} % (95 % Wilson interval {low:.2f} to {high:.2f} %), "
+        f"{evaluation.n - evaluation.correct:,} wrong, loss {evaluation.loss:.4f}",
+        "",
+        "true \\ predicted" + "".join(f"{column:6}" for column in range(len(evaluation.confusion))) + "  accuracy",
+    ]
+    for label, (row, accuracy) in enumerate(zip(evaluation.confusion, evaluation.accuracy_by_class, strict=True)):
+        counts = "".join(f"{count:6}" if count else "     ." for count in row)
+        lines.append(f"{label:16}{counts}{accuracy:8.2f} %")
+    return "\n".join(lines)

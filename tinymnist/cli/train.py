@@ -1,2 +1,101 @@
-def command() -> None:
-    pass
+"""`tinymnist train`: train an architecture, or go on with an interrupted training."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tinymnist.cli.console import show, show_json
+from tinymnist.cli.options import DataDir, Dataset, Json, Set, Threads
+from tinymnist.errors import UsageError
+from tinymnist.spec import Override, Spec, load_document, parse_override
+from tinymnist.spec.packaged import find_spec_file
+
+if TYPE_CHECKING:
+    from tinymnist.training import Run
+
+
+def command(
+    arch: Annotated[
+        str | None, typer.Option("--arch", metavar="ARCH", help="A YAML file, or the name of a packaged architecture.")
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option("--resume", metavar="RUN", help="Go on with an interrupted run instead.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", help="Passes over the training images.")] = None,
+    batch_size: Annotated[int | None, typer.Option("--batch-size", help="Images a step.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Decides everything random; default: drawn.")] = None,
+    dataset: Dataset = None,
+    data_dir: DataDir = None,
+    output: Annotated[Path | None, typer.Option("--output", metavar="DIR", help="Parent of runs [runs].")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Name of the run; default: made.")] = None,
+    device: Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps [auto].")] = None,
+    threads: Threads = None,
+    overrides: Set = None,
+    as_json: Json = False,
+) -> None:
+    """Train an architecture; the run directory holds all that comes of it."""
+    new_only = {
+        "--arch": arch,
+        "--epochs": epochs,
+        "--batch-size": batch_size,
+        "--seed": seed,
+        "--dataset": dataset,
+        "--output": output,
+        "--name": name,
+        "--set": overrides,
+    }
+    if resume is not None:
+        _refuse_beside_resume(new_only)
+    elif arch is None:
+        raise UsageError("train: give an architecture with --arch, or a run to go on with by --resume")
+    spec = None if arch is None else _spec(arch, overrides, epochs, batch_size)
+
+    from tinymnist import training
+    from tinymnist.cli.progress import Progress
+
+    with Progress() as observer:
+        if resume is not None:
+            run = training.resume(resume, data_dir=data_dir, device=device, threads=threads, observer=observer)
+        else:
+            assert spec is not None
+            run = training.train(
+                spec,
+                seed=seed,
+                dataset=dataset or "auto",
+                data_dir=data_dir,
+                output=output or "runs",
+                name=name,
+                device=device or "auto",
+                threads=threads,
+                observer=observer,
+            )
+    if as_json:
+        show_json(run.result)
+    else:
+        show(_as_text(run))
+
+
+def _refuse_beside_resume(options: dict[str, Any]) -> None:
+    given = [option for option, value in options.items() if value is not None]
+    if given:
+        raise UsageError(f"{given[0]}: a resumed run goes on as it was declared: leave it out, or start a new run")
+
+
+def _spec(arch: str, overrides: list[str] | None, epochs: int | None, batch_size: int | None) -> Spec:
+    given = [parse_override(text) for text in overrides or []]
+    for flag, key, value in (("--epochs", "epochs", epochs), ("--batch-size", "batch_size", batch_size)):
+        if value is not None:
+            given.append(Override(("train", key), value, f"{flag} {value}"))
+    return load_document(find_spec_file(arch), given).spec
+
+
+def _as_text(run: "Run") -> str:
+    result = run.result
+    return (
+        f"{result['name']}: {result['accuracy']:.2f} % on {result['dataset']} "
+        f"({result['n']:,} test images, {result['parameters']:,} parameters, seed {result['seed']}, "
+        f"{result['epochs']} epochs, {result['seconds']:.0f} s)\n"
+        f"run: {run.path}\n"
+        f"next: tinymnist evaluate {run.path}"
+    )

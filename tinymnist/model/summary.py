@@ -24,7 +24,7 @@ class Summary:
 
 
 def summarize(spec: Spec) -> Summary:
-    """Builds the network of `spec` and lets torchinfo draw its table. Raises `SpecError` if it is too large to build."""
+    """Builds the network of `spec` and lets torchinfo draw its table. Raises `SpecError` if it is too large."""
     shape = (1, spec.input.channels, spec.input.height, spec.input.width)
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")

@@ -161,12 +161,10 @@ def _owner(spec: Spec, index: int, names: dict[str, int]) -> int:
         )
     if [conv.kind for conv in source.convs] != [conv.kind for conv in block.convs]:
         raise PlanProblem(
-            path, f"{block.weights_from!r} has other convs than this block: give both the same in kind and number"
+            path, f"{block.weights_from!r} has convs of other kind or number than this block: make the two alike"
         )
     if "projection" in {source.residual.kind, block.residual.kind} and source.residual.kind != block.residual.kind:
-        raise PlanProblem(
-            path, f"{block.weights_from!r} and this block: either both have residual: projection, or none"
-        )
+        raise PlanProblem(path, f"{block.weights_from!r} and this block: both need residual: projection, or neither")
     return owner
 
 
@@ -231,7 +229,7 @@ class _Walk:
         if block.repeat > 1 and first and entry[0] != self.shape[0]:
             raise PlanProblem(
                 (*path, "repeat"),
-                f"{block.repeat} applications need as many channels out as in: {entry[0]} go in, {self.shape[0]} come out",
+                f"{block.repeat} applications must keep the channels: {entry[0]} go in, {self.shape[0]} come out",
             )
 
     def _residual(self, block: Block, prefix: str, path: Path, weights: tuple[int, int], entry: Shape) -> None:
@@ -245,7 +243,7 @@ class _Walk:
             if _strided(entry, block) != result[1:]:
                 raise PlanProblem(
                     path,
-                    f"a 1x1 projection of {shape_text(entry)} does not reach {shape_text(result)}: keep the size by padding",
+                    f"a 1x1 projection of {shape_text(entry)} cannot give {shape_text(result)}: keep the size by padding",
                 )
             self.shape, self.waiting = entry, prod(result)
             self._weights(

@@ -75,7 +75,7 @@ def parse(text: str) -> Tree:
         if not isinstance(following, yaml.StreamEndEvent):
             raise YamlProblem("a second document starts here: one file holds one spec", _line(following))
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        mark: Any = error.problem_mark or error.context_mark
         raise YamlProblem(f"not valid YAML: {error.problem or error.context}", mark.line + 1 if mark else 1) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1 if isinstance(error.position, int) else 1
@@ -116,7 +116,8 @@ def _events(text: str) -> Iterator[yaml.Event]:
 
 
 def _line(event: yaml.Event) -> int:
-    return int(event.start_mark.line) + 1
+    mark: Any = event.start_mark
+    return int(mark.line) + 1
 
 
 def _value(event: yaml.Event, events: Iterator[yaml.Event], path: Path, lines: dict[Path, int]) -> Any:

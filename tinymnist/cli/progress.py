@@ -1,0 +1,64 @@
+"""Progress of a training on stderr: a bar while an epoch runs, a line that stays when it is done."""
+
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from tqdm import tqdm
+
+from tinymnist.cli.console import say
+from tinymnist.training import Observer
+from tinymnist.training.observer import EpochRow, Step
+
+
+class Progress(Observer):
+    """Shows events on stderr; no bar where that is no terminal."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._epochs = 0
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._close()
+
+    def warned(self, text: str) -> None:
+        say(text)
+
+    def started(self, run: Path, facts: str) -> None:
+        say(f"{run}: {facts}")
+
+    def epoch_started(self, epoch: int, epochs: int, images: int) -> None:
+        self._epochs = epochs
+        self._bar = tqdm(
+            total=images,
+            desc=f"epoch {epoch}/{epochs}",
+            unit=" images",
+            unit_scale=True,
+            leave=False,
+            disable=not sys.stderr.isatty(),
+        )
+
+    def stepped(self, step: Step) -> None:
+        self._bar.update(step.images - self._bar.n)
+        self._bar.set_postfix_str(
+            f"loss {step.loss:.4f}, accuracy {step.accuracy:.2f} %, lr {step.lr:.4f}", refresh=False
+        )
+
+    def epoch_ended(self, row: EpochRow) -> None:
+        self._close()
+        width = len(str(self._epochs))
+        say(
+            f"epoch {row.epoch:{width}}/{self._epochs}  "
+            f"train loss {row.train_loss:.4f} accuracy {row.train_accuracy:5.2f} %  "
+            f"test loss {row.test_loss:.4f} accuracy {row.test_accuracy:5.2f} %  "
+            f"lr {row.lr:.5f}  {row.seconds:.1f} s  {row.images_per_second:,.0f} images/s"
+        )
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None

@@ -1,0 +1,5 @@
+"""Data sets: find, download, verify, load, augment."""
+
+from tinymnist.data.load import DATASETS, Dataset, Split, load_dataset, usable_name
+
+__all__ = ["DATASETS", "Dataset", "Split", "load_dataset", "usable_name"]

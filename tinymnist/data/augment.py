@@ -1,0 +1,112 @@
+"""Augmentation by albumentations, an image at a time."""
+
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tinymnist.errors import SpecError
+from tinymnist.spec.recipe import AffineOptions, AugmentStep, ShiftScaleRotateOptions, Warp
+from tinymnist.text import did_you_mean, shown
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # or its import asks the network for a newer version
+
+
+class Augmenter:
+    """Applies the transforms of a recipe to batches of images; the same seed gives the same pixels.
+
+    Raises `SpecError` at once for a transform or argument that the installed albumentations does not know, or whose
+    result is not an image of the same size and type.
+    """
+
+    def __init__(self, steps: Sequence[AugmentStep], height: int, width: int) -> None:
+        import albumentations
+
+        for index, step in enumerate(steps):
+            _try_out(step, f"train.augment[{index}].{step.name}", height, width)
+        self._compose = albumentations.Compose([_transform(step, {}) for step in steps])
+
+    def __call__(self, images: Tensor, seed: int) -> Tensor:
+        """Transforms images (N, H, W) uint8; gives the same shape and type."""
+        self._compose.set_random_seed(seed)
+        transformed = [self._compose(image=image)["image"] for image in images.numpy()]
+        return torch.from_numpy(np.stack(transformed))
+
+
+def _try_out(step: AugmentStep, where: str, height: int, width: int) -> None:
+    """Makes the transform and applies it once, for certain, so that no mistake waits for a later step."""
+    import albumentations
+
+    kind = getattr(albumentations, step.name, None)
+    if not (isinstance(kind, type) and issubclass(kind, albumentations.BasicTransform)):
+        known = [name for name in dir(albumentations) if name[:1].isupper()]
+        raise SpecError(
+            f"{where}: albumentations {albumentations.__version__} has no such transform: {_nearest(step.name, known)}"
+        )
+    blank = np.zeros((height, width), np.uint8)
+    try:
+        result = _transform(step, {"p": 1.0})(image=blank)["image"]
+    except Exception as error:  # the arguments are the user's, and each transform objects in its own way
+        raise SpecError(f"{where}: {_one_line(error)}") from None
+    if not isinstance(result, np.ndarray) or result.shape != blank.shape or result.dtype != blank.dtype:
+        form = f"{'x'.join(map(str, result.shape))} {result.dtype}"
+        raise SpecError(f"{where}: gives {form}, not {height}x{width} uint8: augmentation must keep size and type")
+
+
+def _transform(step: AugmentStep, changes: dict[str, Any]) -> Any:
+    import albumentations
+
+    arguments = {**_arguments(step.options), **changes}
+    with _without_affine_advice():
+        return getattr(albumentations, step.name)(**arguments, strict=True)
+
+
+def _arguments(options: Warp | dict[str, Any]) -> dict[str, Any]:
+    """The options as albumentations takes them."""
+    if isinstance(options, dict):
+        return options
+    import cv2
+
+    shared = {
+        "interpolation": getattr(cv2, f"INTER_{options.interpolation.upper()}"),
+        "border_mode": getattr(cv2, f"BORDER_{options.border_mode.upper()}"),
+        "fill": options.fill,
+        "p": options.p,
+    }
+    if isinstance(options, ShiftScaleRotateOptions):
+        return shared | {
+            "shift_limit": options.shift_limit,
+            "scale_limit": options.scale_limit,
+            "rotate_limit": options.rotate_limit,
+        }
+    assert isinstance(options, AffineOptions)
+    return shared | {
+        "scale": options.scale,
+        "translate_percent": options.translate_percent,
+        "rotate": options.rotate,
+        "shear": options.shear,
+    }
+
+
+@contextmanager
+def _without_affine_advice() -> Iterator[None]:
+    """albumentations advises to write ShiftScaleRotate as Affine; the recipe's name for it is kept."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "ShiftScaleRotate is a special case of Affine", UserWarning)
+        yield
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    hint = did_you_mean(name, known)
+    return hint if hint.startswith("did") else "see its documentation for the names"
+
+
+def _one_line(error: Exception) -> str:
+    """The gist of an error that may span many lines (Pydantic's do)."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip() and "errors.pydantic.dev" not in line]
+    return shown(" ".join(lines) or type(error).__name__, 200)[1:-1]

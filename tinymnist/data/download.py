@@ -1,0 +1,50 @@
+"""Downloading, by `torchvision.datasets`, in a process of its own.
+
+A process can be stopped when a server stalls, and keeps torchvision out of ours. It works in a folder of its own;
+only whole, verified files are then moved to where they belong, so that two downloads at once do no harm.
+"""
+
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tinymnist.data.catalogue import IdxDataset
+from tinymnist.data.idx import NotThereError, read_idx_dataset
+from tinymnist.errors import DataError
+from tinymnist.files import sync_folder
+
+
+def download(dataset: IdxDataset, folder: Path, limit_seconds: float) -> None:
+    """Puts the data set's files into `folder`, as torchvision lays them out. Raises `NotThereError` where it cannot be
+    had within the limit, `DataError` where it cannot be written."""
+    raw = Path(dataset.torchvision_class) / "raw"
+    staging = folder / f".download-{secrets.token_hex(4)}"
+    try:
+        staging.mkdir(parents=True)
+        _fetch(dataset, staging, limit_seconds)
+        read_idx_dataset(dataset, staging)
+        (folder / raw).mkdir(parents=True, exist_ok=True)
+        for file in dataset.files:
+            os.replace(staging / raw / file.published_name, folder / raw / file.published_name)
+        sync_folder(folder / raw)
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be written: {error.strerror or error}: choose another --data-dir") from None
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _fetch(dataset: IdxDataset, staging: Path, limit_seconds: float) -> None:
+    environment = dict(os.environ)
+    if not sys.stderr.isatty():
+        environment["TQDM_DISABLE"] = "1"
+    command = [sys.executable, "-m", "tinymnist.data.fetch", dataset.name, str(staging)]
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment, timeout=limit_seconds)
+    except subprocess.TimeoutExpired:
+        raise NotThereError(f"{dataset.name}: not downloaded within {limit_seconds:g} s") from None
+    if done.returncode != 0:
+        reason = done.stdout.strip().splitlines()[-1:] or [f"the download ended with code {done.returncode}"]
+        raise NotThereError(f"{dataset.name}: cannot be downloaded: {reason[0]}")

@@ -1,0 +1,76 @@
+"""Finding IDX files and reading them, each byte verified."""
+
+import hashlib
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinymnist.data.catalogue import IDX_DATASETS, IMAGES_HEADER, LABELS_HEADER, IdxDataset, IdxFile
+from tinymnist.errors import DataError
+from tinymnist.files import read_bytes
+
+
+class NotThereError(DataError):
+    """A data set that is not in the folder (and may be elsewhere to be had)."""
+
+
+def read_idx_dataset(dataset: IdxDataset, folder: Path) -> tuple[list[NDArray[np.uint8]], dict[str, str]]:
+    """The four arrays of a data set, and the SHA-256 of each file's decompressed bytes.
+
+    Looks for each file, raw or `.gz`, where torchvision puts it (`folder/MNIST/raw`) and in the folder itself.
+    Raises `NotThereError` where one is missing, `DataError` naming the file where one is damaged.
+    """
+    arrays, digests = [], {}
+    for file in dataset.files:
+        content = _read(file, dataset, folder)
+        digests[file.stem] = hashlib.sha256(content).hexdigest()
+        data = np.frombuffer(content, np.uint8)
+        images = "images" in file.stem
+        arrays.append(data[IMAGES_HEADER:].reshape(-1, 28, 28) if images else data[LABELS_HEADER:])
+    return arrays, digests
+
+
+def _read(file: IdxFile, dataset: IdxDataset, folder: Path) -> bytes:
+    unverifiable = None
+    for place in (folder / dataset.torchvision_class / "raw", folder):
+        for path in (place / file.stem, place / f"{file.stem}.gz"):
+            if not path.is_file():
+                continue
+            if file.of == "gzip" and path.suffix != ".gz":
+                unverifiable = path  # only the published .gz can be told from a damaged one
+                continue
+            content = _verified(path, file)
+            if content is not None:
+                return content
+    if unverifiable is not None:
+        raise DataError(f"{unverifiable}: cannot be verified alone: put {file.stem}.gz beside it, or delete it")
+    raise NotThereError(f"{folder}: holds no {file.stem} of {dataset.name}, raw or .gz")
+
+
+def _verified(path: Path, file: IdxFile) -> bytes | None:
+    """The file's decompressed content; None where it is a whole file of another data set. Raises `DataError`."""
+    stored = read_bytes(path)
+    content = _decompressed(stored, file, path) if path.suffix == ".gz" else stored
+    digest = hashlib.sha256(stored if file.of == "gzip" else content).hexdigest()
+    if digest == file.digest:
+        return content
+    others = {other.digest for dataset in IDX_DATASETS.values() for other in dataset.files}
+    if {hashlib.sha256(stored).hexdigest(), hashlib.sha256(content).hexdigest()} & others:
+        return None
+    raise _damaged(path, "its SHA-256 is not the published one")
+
+
+def _decompressed(stored: bytes, file: IdxFile, path: Path) -> bytes:
+    try:
+        content = zlib.decompressobj(wbits=31).decompress(stored, file.size + 1)
+    except zlib.error as error:
+        raise _damaged(path, str(error)) from None
+    if len(content) != file.size:
+        raise _damaged(path, f"{len(content):,} bytes decompressed, not {file.size:,}")
+    return content
+
+
+def _damaged(path: Path, why: str) -> DataError:
+    return DataError(f"{path}: damaged ({why}): delete the file and run again to download it anew, or copy it again")

@@ -1,0 +1,97 @@
+"""One door to all data sets: by name, from a folder, verified, in memory."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tinymnist.data.catalogue import IDX_DATASETS, MNIST
+from tinymnist.data.download import download
+from tinymnist.data.idx import NotThereError, read_idx_dataset
+from tinymnist.data.mnist_5k import read_mnist_5k
+from tinymnist.errors import UsageError
+from tinymnist.text import did_you_mean, shown
+
+DATASETS = (*IDX_DATASETS, "mnist-5k")
+AUTO = "auto"
+
+SHORT_LIMIT_SECONDS = 60.0
+LONG_LIMIT_SECONDS = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Images (N, 28, 28) uint8 and labels (N,) int64."""
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A data set in memory."""
+
+    name: str
+    train: Split
+    test: Split
+    checksums: dict[str, str]
+    """SHA-256 of each file's decompressed bytes."""
+
+
+def usable_name(name: str) -> str:
+    """`name` if it names a data set or `auto`. Raises `UsageError`."""
+    if name not in (*DATASETS, AUTO):
+        raise UsageError(f"--dataset {shown(name)[1:-1]}: no such data set: {did_you_mean(name, (*DATASETS, AUTO))}")
+    return name
+
+
+def load_dataset(name: str = AUTO, data_dir: Path | None = None, warn: Callable[[str], None] | None = None) -> Dataset:
+    """Loads a data set, downloading it if need be.
+
+    `name` is one of `DATASETS`, or `auto`: MNIST, and where it is neither there nor to be downloaded within a minute,
+    mnist-5k, which `warn` is told. `data_dir` defaults to the environment's `TINYMNIST_DATA`, else to the user's cache.
+    Raises `UsageError` for an unknown name, `DataError` for data that cannot be had or is damaged.
+    """
+    folder = data_dir or _default_folder()
+    if usable_name(name) == "mnist-5k":
+        return _dataset("mnist-5k", *read_mnist_5k())
+    if name != AUTO:
+        return _load_idx(name, folder, LONG_LIMIT_SECONDS)
+    try:
+        return _load_idx(MNIST.name, folder, SHORT_LIMIT_SECONDS)
+    except NotThereError as problem:
+        dataset = _dataset("mnist-5k", *read_mnist_5k())
+        if warn is not None:
+            warn(
+                f"WARNING: full MNIST is not to be had ({problem}). Going on with mnist-5k, 4,000 training and 1,000 "
+                "test images: accuracies are lower and say less. For full MNIST: --data-dir or TINYMNIST_DATA."
+            )
+        return dataset
+
+
+def _default_folder() -> Path:
+    return Path(os.environ.get("TINYMNIST_DATA") or platformdirs.user_cache_path("tinymnist") / "data")
+
+
+def _load_idx(name: str, folder: Path, limit_seconds: float) -> Dataset:
+    dataset = IDX_DATASETS[name]
+    try:
+        return _dataset(name, *read_idx_dataset(dataset, folder))
+    except NotThereError:
+        download(dataset, folder, limit_seconds)
+        return _dataset(name, *read_idx_dataset(dataset, folder))
+
+
+def _dataset(name: str, arrays: list[NDArray[np.uint8]], checksums: dict[str, str]) -> Dataset:
+    tensors = [torch.from_numpy(array.copy()) for array in arrays]
+    train_images, train_labels, test_images, test_labels = tensors
+    return Dataset(name, Split(train_images, train_labels.long()), Split(test_images, test_labels.long()), checksums)

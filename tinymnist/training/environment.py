@@ -1,0 +1,53 @@
+"""Where and with what a run was made."""
+
+import os
+import platform
+import sys
+from datetime import datetime, timezone
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+from tinymnist import __version__
+from tinymnist.data import Dataset
+from tinymnist.errors import UsageError
+from tinymnist.text import SCHEMA_VERSION, shown
+
+PACKAGES = ("torch", "torchvision", "albumentations", "opencv-python-headless", "numpy", "safetensors")
+
+
+def choose_device(name: str) -> torch.device:
+    """The device that `auto`, `cpu`, `cuda` or `mps` means here. Raises `UsageError`."""
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(device for device, available in there.items() if available))
+    if name not in there:
+        raise UsageError(f"--device {shown(name)[1:-1]}: expects auto, cpu, cuda or mps")
+    if not there[name]:
+        raise UsageError(f"--device {name}: torch {torch.__version__} finds none here: use --device cpu")
+    return torch.device(name)
+
+
+def describe_environment(dataset: Dataset, seed: int, device: torch.device, augmentation: str) -> dict[str, Any]:
+    """What `environment.json` holds."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "command": sys.argv,
+        "seed": seed,
+        "dataset": dataset.name,
+        "checksums": dataset.checksums,
+        "device": device.type,
+        "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor(),
+        "engine": "torch",
+        "augmentation": augmentation,
+        "threads": torch.get_num_threads(),
+        "versions": {
+            "tinymnist": __version__,
+            "python": platform.python_version(),
+            **{package: version(package) for package in PACKAGES},
+        },
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "cores": os.cpu_count(),
+    }

@@ -1,0 +1,63 @@
+"""Learning rate and momentum as pure functions of the step, so that resuming needs no state."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tinymnist.spec.recipe import Adam, Cosine, OneCycle, Train
+
+
+@dataclass(frozen=True, slots=True)
+class Hyper:
+    """What the schedule decides for one step."""
+
+    lr: float
+    momentum: float
+    """SGD's momentum, or Adam's beta1."""
+
+
+def schedule(recipe: Train, steps_per_epoch: int) -> Callable[[int], Hyper]:
+    """The function from a step, counted from 0 over the whole training, to its learning rate and momentum."""
+    steps = recipe.epochs * steps_per_epoch
+    optimizer = recipe.optimizer
+    momentum = optimizer.beta1 if isinstance(optimizer, Adam) else optimizer.momentum
+    plan = recipe.schedule
+    if isinstance(plan, OneCycle):
+        return lambda step: _one_cycle(plan, step, steps, momentum)
+    if isinstance(plan, Cosine):
+        return lambda step: Hyper(_cosine(plan, step, steps, steps_per_epoch), momentum)
+    return lambda step: Hyper(plan.lr, momentum)
+
+
+def _one_cycle(plan: OneCycle, step: int, steps: int, momentum: float) -> Hyper:
+    """`torch.optim.lr_scheduler.OneCycleLR` with two phases: up to `peak`, then down to the last step."""
+    first = plan.max_lr / plan.div_factor
+    last = first / plan.final_div_factor
+    peak = plan.pct_start * steps - 1
+    if step <= peak:
+        share, lrs, momenta = (
+            step / peak if peak else 1.0,
+            (first, plan.max_lr),
+            (plan.max_momentum, plan.base_momentum),
+        )
+    else:
+        share = (step - peak) / (steps - 1 - peak)
+        lrs, momenta = (plan.max_lr, last), (plan.base_momentum, plan.max_momentum)
+    anneal = _cos if plan.anneal == "cos" else _linear
+    cycles = plan.cycle_momentum and momentum > 0
+    return Hyper(anneal(*lrs, share), anneal(*momenta, share) if cycles else momentum)
+
+
+def _cosine(plan: Cosine, step: int, steps: int, steps_per_epoch: int) -> float:
+    warmup = plan.warmup_epochs * steps_per_epoch
+    if step < warmup:
+        return plan.lr * (step + 1) / (warmup + 1)
+    return _cos(plan.lr, plan.final_lr, (step - warmup) / max(1.0, steps - 1 - warmup))
+
+
+def _cos(start: float, end: float, share: float) -> float:
+    return end + (start - end) / 2.0 * (1 + math.cos(math.pi * share))
+
+
+def _linear(start: float, end: float, share: float) -> float:
+    return start + (end - start) * share
