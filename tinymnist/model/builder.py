@@ -1,12 +1,12 @@
 """From a spec to an `nn.Sequential` of named blocks."""
 
 from collections.abc import Iterator
-from typing import Any
+from math import prod
 
 from torch import nn
 
 from tinymnist.errors import SpecError
-from tinymnist.model.layers import Residual
+from tinymnist.model.layers import Residual, SharedConv2d
 from tinymnist.spec import Spec
 from tinymnist.spec.layers import Block, Conv, Dropout, GlobalPoolHead, LinearHead, Norm, Pool
 from tinymnist.spec.plan import block_name
@@ -40,7 +40,7 @@ def build_model(spec: Spec) -> nn.Sequential:
     """
     _refuse_what_cannot_fit(spec)
     channels = spec.input.channels
-    convolutions: dict[str, list[nn.Module]] = {}
+    convolutions: dict[str, list[nn.Conv2d]] = {}
     children: list[Named] = []
     for index, block in enumerate(spec.blocks):
         name = block_name(spec, index)
@@ -77,11 +77,11 @@ def _sequential(children: list[Named]) -> nn.Sequential:
 class _BlockBuilder:
     """Builds one block, and remembers its convolutions for those that share them."""
 
-    def __init__(self, block: Block, channels: int, shared: list[nn.Module] | None) -> None:
+    def __init__(self, block: Block, channels: int, shared: list[nn.Conv2d] | None) -> None:
         self.block = block
         self.channels = channels
-        self.convolutions: list[nn.Module] = []
-        self._to_reuse: Iterator[nn.Module] | None = None
+        self.convolutions: list[nn.Conv2d] = []
+        self._to_reuse: Iterator[nn.Conv2d] | None = None
         if shared is not None:
             self._reuse(shared)
 
@@ -99,7 +99,7 @@ class _BlockBuilder:
         children += _dropout("dropout", block.dropout)
         return _sequential(children)
 
-    def _reuse(self, convolutions: list[nn.Module]) -> None:
+    def _reuse(self, convolutions: list[nn.Conv2d]) -> None:
         """From here on, takes these in turn instead of making new ones; `plan` has found them alike."""
         self.convolutions, self._to_reuse = convolutions, iter(convolutions)
 
@@ -110,26 +110,28 @@ class _BlockBuilder:
             return body
         shortcut: nn.Module = nn.Identity()
         if block.residual.kind == "projection":
-            stride = [1, 1]
-            for conv in block.convs:
-                stride = [stride[0] * conv.stride[0], stride[1] * conv.stride[1]]
-            shortcut = self._convolution(entry, self.channels, kernel_size=1, stride=tuple(stride), bias=False)
+            stride = (
+                prod(conv.stride[0] for conv in block.convs),
+                prod(conv.stride[1] for conv in block.convs),
+            )
+            shortcut = self._convolution(entry, self.channels, (1, 1), stride, bias=False)
         residual: list[Named] = [("residual", Residual(_sequential(body), shortcut))]
         return residual + _activation("activation", block.residual.activation)
 
     def _conv(self, conv: Conv, number: str) -> list[Named]:
         inputs = self.channels
         outputs = inputs if conv.out_channels is None else conv.out_channels
-        window: dict[str, Any] = {"kernel_size": conv.kernel_size, "stride": conv.stride, "padding": conv.padding}
+        window = (conv.kernel_size, conv.stride, conv.padding)
+        convolutions: list[Named]
         if conv.kind == "separable":
             convolutions = [
-                (f"depthwise{number}", self._convolution(inputs, inputs, groups=inputs, bias=False, **window)),
-                (f"pointwise{number}", self._convolution(inputs, outputs, kernel_size=1, bias=conv.bias)),
+                (f"depthwise{number}", self._convolution(inputs, inputs, *window, groups=inputs, bias=False)),
+                (f"pointwise{number}", self._convolution(inputs, outputs, (1, 1), bias=conv.bias)),
             ]
         else:
             groups = inputs if conv.kind == "depthwise" else conv.groups
             convolutions = [
-                (f"conv{number}", self._convolution(inputs, outputs, groups=groups, bias=conv.bias, **window))
+                (f"conv{number}", self._convolution(inputs, outputs, *window, groups=groups, bias=conv.bias))
             ]
         self.channels = outputs
         return [
@@ -139,11 +141,21 @@ class _BlockBuilder:
             *_dropout(f"dropout{number}", conv.dropout),
         ]
 
-    def _convolution(self, inputs: int, outputs: int, **options: Any) -> nn.Module:
-        """A new convolution, or the next of those that are shared with this block."""
+    def _convolution(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: tuple[int, int],
+        stride: tuple[int, int] = (1, 1),
+        padding: tuple[int, int] = (0, 0),
+        *,
+        groups: int = 1,
+        bias: bool,
+    ) -> nn.Module:
+        """A new convolution, or one with the weights of the next of those that are shared with this block."""
         if self._to_reuse is not None:
-            return next(self._to_reuse)
-        made = nn.Conv2d(inputs, outputs, **options)
+            return SharedConv2d(next(self._to_reuse), stride, padding)
+        made = nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=bias)
         self.convolutions.append(made)
         return made
 

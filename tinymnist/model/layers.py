@@ -1,6 +1,7 @@
 """The layers that torch lacks."""
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 class Residual(nn.Module):
@@ -17,3 +18,27 @@ class Residual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         output: Tensor = self.body(x) + self.shortcut(x)
         return output
+
+
+class SharedConv2d(nn.Module):
+    """A convolution with the weights of `source`, a convolution elsewhere in the model; stride and padding are its own.
+
+    Takes (N, C, H, W), as `source` does. The weights stay with `source`: they are counted, saved and trained there.
+    """
+
+    def __init__(self, source: nn.Conv2d, stride: tuple[int, int], padding: tuple[int, int]) -> None:
+        super().__init__()
+        self._source = (source,)  # in a tuple, so that torch does not register it a second time
+        self.stride = stride
+        self.padding = padding
+
+    @property
+    def source(self) -> nn.Conv2d:
+        return self._source[0]
+
+    def forward(self, x: Tensor) -> Tensor:
+        source = self.source
+        return functional.conv2d(x, source.weight, source.bias, self.stride, self.padding, 1, source.groups)
+
+    def extra_repr(self) -> str:
+        return f"{self.source.in_channels}, {self.source.out_channels}, stride={self.stride}, padding={self.padding}"

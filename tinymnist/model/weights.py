@@ -12,24 +12,15 @@ from tinymnist.errors import DataError
 from tinymnist.files import read_bytes, write_atomically
 
 
-def named_tensors(model: nn.Module) -> dict[str, Tensor]:
-    """Parameters and buffers by their `state_dict` name; one that stands under several names is there once, under the
-    first, since safetensors holds every number once."""
-    unique: dict[int, tuple[str, Tensor]] = {}
-    for name, tensor in model.state_dict(keep_vars=True).items():
-        unique.setdefault(id(tensor), (name, tensor.detach()))
-    return dict(unique.values())
-
-
 def save_weights(model: nn.Module, path: str | Path) -> None:
     """Writes the model's weights to `path`, whole or not at all. Raises `DataError`."""
-    tensors = {name: tensor.cpu().contiguous() for name, tensor in named_tensors(model).items()}
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
     write_atomically(path, save_bytes(tensors))
 
 
 def load_weights(model: nn.Module, path: str | Path) -> None:
     """Reads weights from `path` into the model. Raises `DataError` for a file that does not fit it or is damaged."""
-    copy_tensors(named_tensors(model), read_tensors(path), str(path))
+    copy_tensors(model.state_dict(), read_tensors(path), str(path))
 
 
 def read_tensors(path: str | Path) -> dict[str, Tensor]:

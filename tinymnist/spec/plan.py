@@ -243,7 +243,7 @@ class _Walk:
             if _strided(entry, block) != result[1:]:
                 raise PlanProblem(
                     path,
-                    f"a 1x1 projection of {shape_text(entry)} cannot give {shape_text(result)}: keep the size by padding",
+                    f"a projection of {shape_text(entry)} cannot give {shape_text(result)}: keep the size by padding",
                 )
             self.shape, self.waiting = entry, prod(result)
             self._weights(

@@ -157,11 +157,11 @@ def _mapping(events: Iterator[yaml.Event], path: Path, lines: dict[Path, int]) -
         key = event.value
         if key == "<<" and event.implicit[0]:
             raise YamlProblem("a merge key (`<<`) is not allowed: write the keys out, or use `defaults:`", line, path)
+        here = (*path, key)
         if key in entries:
-            first = lines[(*path, key)]
-            raise YamlProblem(f"the key is there twice, first on line {first}: keep one", line, (*path, key))
-        entries[key] = _value(next(events), events, (*path, key), lines)
-        lines[(*path, key)] = line
+            raise YamlProblem(f"the key is there twice, first on line {lines[here]}: keep one", line, here)
+        entries[key] = _value(next(events), events, here, lines)
+        lines[here] = line
     return entries
 
 

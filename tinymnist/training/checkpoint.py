@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from tinymnist.errors import DataError
 from tinymnist.files import write_atomically
-from tinymnist.model.weights import copy_tensors, named_tensors
+from tinymnist.model.weights import copy_tensors
 from tinymnist.training.observer import EpochRow
 from tinymnist.training.optimizer import optimizer_tensors, restore_optimizer
 
@@ -40,7 +40,7 @@ class Progress:
 
 def save_checkpoint(path: Path, progress: Progress, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     """Writes the state, whole or not at all. Raises `DataError`."""
-    tensors = {f"model.{name}": tensor for name, tensor in named_tensors(model).items()}
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     tensors |= {f"optimizer.{name}": tensor for name, tensor in optimizer_tensors(optimizer).items()}
     content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     path.parent.mkdir(exist_ok=True)
@@ -58,7 +58,7 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimiz
         raise DataError(
             f"{path}: damaged checkpoint ({error}): delete it to start this run from its beginning"
         ) from None
-    copy_tensors(named_tensors(model), _with_prefix("model.", tensors), str(path))
+    copy_tensors(model.state_dict(), _with_prefix("model.", tensors), str(path))
     restore_optimizer(optimizer, _with_prefix("optimizer.", tensors))
     return progress
 

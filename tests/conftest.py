@@ -1,0 +1,57 @@
+"""What tests share: the command line called in-process, and finished runs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+ARCHS = ROOT / "archs"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one call of the command line gave."""
+
+    code: int
+    out: str
+    err: str
+
+
+Cli = Callable[..., Outcome]
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
+    """Calls `tinymnist ARGUMENTS…` in this process."""
+    from tinymnist.cli import run
+
+    def call(*arguments: object) -> Outcome:
+        code = run([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return Outcome(code, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture
+def spec_file(tmp_path: Path) -> Callable[[str], Path]:
+    """Writes a spec and gives its path."""
+
+    def write(text: str, name: str = "net.yaml") -> Path:
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run: one epoch of tiny3130 on mnist-5k, seed 7. Not to be changed."""
+    import tinymnist
+
+    spec = tinymnist.load_spec(ARCHS / "tiny3130.yaml", ["train.epochs=1", "train.batch_size=64"])
+    run = tinymnist.train(spec, seed=7, dataset="mnist-5k", output=tmp_path_factory.mktemp("runs"), name="small")
+    return run.path
