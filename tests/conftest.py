@@ -1,10 +1,14 @@
 """What tests share: the command line called in-process, and finished runs."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tinymnist.data.catalogue import MNIST
+from tinymnist.data.idx import NotThereError, read_idx_dataset
 
 ROOT = Path(__file__).resolve().parent.parent
 ARCHS = ROOT / "archs"
@@ -55,3 +59,14 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     spec = tinymnist.load_spec(ARCHS / "tiny3130.yaml", ["train.epochs=1", "train.batch_size=64"])
     run = tinymnist.train(spec, seed=7, dataset="mnist-5k", output=tmp_path_factory.mktemp("runs"), name="small")
     return run.path
+
+
+@pytest.fixture(scope="session")
+def mnist_dir() -> Path:
+    """A folder with the real MNIST: `TINYMNIST_DATA`, or `../shared/data/mnist`."""
+    folder = Path(os.environ.get("TINYMNIST_DATA", ROOT.parent / "shared" / "data" / "mnist"))
+    try:
+        read_idx_dataset(MNIST, folder)
+    except NotThereError:
+        pytest.skip("no MNIST here: set TINYMNIST_DATA to its folder")
+    return folder

@@ -63,7 +63,7 @@ def blocks(draw: st.DrawFn, channels: int, names: list[str]) -> tuple[dict[str, 
     if draw(st.booleans()):
         block["repeat"] = draw(st.integers(2, 3))
         block["share_weights"] = draw(st.booleans())
-    if names and draw(st.booleans()):
+    if draw(st.booleans()):
         block["weights_from"] = draw(st.sampled_from(names))
     return block, out
 

@@ -44,7 +44,7 @@ def run(arguments: list[str]) -> int:
     except typer.TyperException as error:
         if error.exit_code != UsageError.exit_code:
             raise
-        message = " ".join(error.format_message().split())
+        message = " ".join(error.format_message().replace("Value error, ", "").split())
         return report_error(UsageError(f"{message} (see tinymnist {_command_in(arguments)}--help)"), as_json)
     except KeyboardInterrupt:
         say("interrupted")

@@ -1,6 +1,7 @@
 """`tinymnist new`: a commented spec to start from."""
 
 import re
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 from tinymnist.cli.console import show
 from tinymnist.errors import DataError, UsageError
 from tinymnist.spec import load_spec
+from tinymnist.spec.dump import plain_is_same
 
 TEMPLATE = Path(__file__).resolve().parent.parent / "spec" / "template.yaml"
 
@@ -18,7 +20,9 @@ def command(
 ) -> None:
     """Write a commented architecture to start from."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", file.stem).strip("-._")[:64] or "mine"
-    text = TEMPLATE.read_text(encoding="utf-8").replace("name: NAME", f"name: {_quoted(name)}")
+    text = TEMPLATE.read_text(encoding="utf-8").replace(
+        "name: NAME", f"name: {name}" if plain_is_same(name) else f'name: "{name}"'
+    )
     try:
         with file.open("x", encoding="utf-8") as stream:
             stream.write(text)
@@ -27,8 +31,4 @@ def command(
     except OSError as error:
         raise DataError(f"{file}: cannot be written: {error.strerror}") from None
     spec = load_spec(file)
-    show(f"wrote {file}: {spec.plan.parameters:,} parameters\nnext: tinymnist check {file}")
-
-
-def _quoted(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z][a-z0-9]{3,}", name) else f'"{name}"'
+    show(f"wrote {file}: {spec.plan.parameters:,} parameters\nnext: tinymnist check {shlex.quote(str(file))}")

@@ -2,8 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -61,9 +60,11 @@ def _try_out(step: AugmentStep, where: str, height: int, width: int) -> None:
 def _transform(step: AugmentStep, changes: dict[str, Any]) -> Any:
     import albumentations
 
-    arguments = {**_arguments(step.options), **changes}
-    with _without_affine_advice():
-        return getattr(albumentations, step.name)(**arguments, strict=True)
+    with warnings.catch_warnings():
+        # albumentations only warns of arguments it does not know; and it advises to write ShiftScaleRotate as Affine
+        warnings.filterwarnings("error", r"Argument\(s\)", UserWarning)
+        warnings.filterwarnings("ignore", "ShiftScaleRotate is a special case of Affine", UserWarning)
+        return getattr(albumentations, step.name)(**{**_arguments(step.options), **changes})
 
 
 def _arguments(options: Warp | dict[str, Any]) -> dict[str, Any]:
@@ -91,14 +92,6 @@ def _arguments(options: Warp | dict[str, Any]) -> dict[str, Any]:
         "rotate": options.rotate,
         "shear": options.shear,
     }
-
-
-@contextmanager
-def _without_affine_advice() -> Iterator[None]:
-    """albumentations advises to write ShiftScaleRotate as Affine; the recipe's name for it is kept."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "ShiftScaleRotate is a special case of Affine", UserWarning)
-        yield
 
 
 def _nearest(name: str, known: list[str]) -> str:

@@ -38,28 +38,24 @@ def _read(file: IdxFile, dataset: IdxDataset, folder: Path) -> bytes:
         for path in (place / file.stem, place / f"{file.stem}.gz"):
             if not path.is_file():
                 continue
-            if file.of == "gzip" and path.suffix != ".gz":
-                unverifiable = path  # only the published .gz can be told from a damaged one
-                continue
-            content = _verified(path, file)
-            if content is not None:
+            stored = read_bytes(path)
+            content = _decompressed(stored, file, path) if path.suffix == ".gz" else stored
+            if hashlib.sha256(content if file.of == "raw" else stored).hexdigest() == file.digest:
                 return content
+            if _belongs_to_another(dataset, stored, content):
+                continue
+            if file.of == "raw" or path.suffix == ".gz":
+                raise _damaged(path, "its SHA-256 is not the published one")
+            unverifiable = path  # only the published .gz can be told from a damaged one
     if unverifiable is not None:
         raise DataError(f"{unverifiable}: cannot be verified alone: put {file.stem}.gz beside it, or delete it")
     raise NotThereError(f"{folder}: holds no {file.stem} of {dataset.name}, raw or .gz")
 
 
-def _verified(path: Path, file: IdxFile) -> bytes | None:
-    """The file's decompressed content; None where it is a whole file of another data set. Raises `DataError`."""
-    stored = read_bytes(path)
-    content = _decompressed(stored, file, path) if path.suffix == ".gz" else stored
-    digest = hashlib.sha256(stored if file.of == "gzip" else content).hexdigest()
-    if digest == file.digest:
-        return content
-    others = {other.digest for dataset in IDX_DATASETS.values() for other in dataset.files}
-    if {hashlib.sha256(stored).hexdigest(), hashlib.sha256(content).hexdigest()} & others:
-        return None
-    raise _damaged(path, "its SHA-256 is not the published one")
+def _belongs_to_another(dataset: IdxDataset, stored: bytes, content: bytes) -> bool:
+    """Whether these are the bytes of a file of another data set, which has the same file names."""
+    others = {file.digest for other in IDX_DATASETS.values() if other is not dataset for file in other.files}
+    return bool({hashlib.sha256(stored).hexdigest(), hashlib.sha256(content).hexdigest()} & others)
 
 
 def _decompressed(stored: bytes, file: IdxFile, path: Path) -> bytes:

@@ -20,10 +20,11 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if _plain_is_same(text) else '"')
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if plain_is_same(text) else '"')
 
 
-def _plain_is_same(text: str) -> bool:
+def plain_is_same(text: str) -> bool:
+    """Whether the strict loader reads `text`, unquoted, as this very text."""
     try:
         return scalar(text, 0, ()) == text
     except YamlProblem:

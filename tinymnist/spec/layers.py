@@ -14,7 +14,7 @@ Activation = Literal[
 class BatchNorm(Model):
     """Batch normalisation (Ioffe and Szegedy 2015): 2 parameters a channel, or none with `affine: false`."""
 
-    kind: Literal["batch"]
+    kind: Literal["batch"] = Field(description="Normalisation over the batch.")
     eps: float = Field(1e-5, gt=0, description="Added to the variance before the root.")
     momentum: float = Field(0.1, gt=0, le=1, description="Share of the new batch in the running statistics.")
     affine: bool = Field(True, description="Whether each channel has a learned scale and shift.")
@@ -23,7 +23,7 @@ class BatchNorm(Model):
 class GroupNorm(Model):
     """Group normalisation (Wu and He 2018); `groups: 1` normalises over all channels."""
 
-    kind: Literal["group"]
+    kind: Literal["group"] = Field(description="Normalisation over groups of channels.")
     groups: Count = Field(description="Number of groups the channels are divided into.")
     eps: float = Field(1e-5, gt=0, description="Added to the variance before the root.")
     affine: bool = Field(True, description="Whether each channel has a learned scale and shift.")
@@ -32,7 +32,7 @@ class GroupNorm(Model):
 class NoNorm(Model):
     """No normalisation."""
 
-    kind: Literal["none"]
+    kind: Literal["none"] = Field(description="No normalisation.")
 
 
 Norm = Annotated[
@@ -44,7 +44,7 @@ Norm = Annotated[
 class WindowPool(Model):
     """Pooling over a sliding window."""
 
-    kind: Literal["max", "average"]
+    kind: Literal["max", "average"] = Field(description="What is taken of each window.")
     kernel_size: CountPair = Field((2, 2), description="Height and width of the window.")
     stride: CountPair = Field(
         default_factory=lambda given: given["kernel_size"], description="Step of the window; default: its size."
@@ -56,13 +56,13 @@ class WindowPool(Model):
 class GlobalPool(Model):
     """Pooling over the whole image: one number a channel."""
 
-    kind: Literal["global_average", "global_max"]
+    kind: Literal["global_average", "global_max"] = Field(description="What is taken of each channel.")
 
 
 class NoPool(Model):
     """No pooling."""
 
-    kind: Literal["none"]
+    kind: Literal["none"] = Field(description="No pooling.")
 
 
 Pool = Annotated[
@@ -179,7 +179,7 @@ OutputActivation = Literal["log_softmax", "none"]
 class LinearHead(Model):
     """Flatten, then fully connected layers down to the classes."""
 
-    kind: Literal["linear"]
+    kind: Literal["linear"] = Field(description="Fully connected.")
     hidden: Annotated[tuple[Annotated[Hidden, expanding("hidden", Hidden | Count)], ...], Strict(False)] = Field(
         (), description="Hidden layers in order; a bare number is `out_features`."
     )
@@ -190,7 +190,7 @@ class LinearHead(Model):
 class GlobalPoolHead(Model):
     """The mean or maximum of each channel is the score of a class: no parameters (Lin et al. 2013)."""
 
-    kind: Literal["global_pool"]
+    kind: Literal["global_pool"] = Field(description="Global pooling alone.")
     pool: Literal["average", "max"] = Field("average", description="What is taken of each channel.")
     activation: OutputActivation = Field("log_softmax", description="`none` gives logits.")
 

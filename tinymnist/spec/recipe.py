@@ -12,7 +12,7 @@ from tinymnist.text import shown
 class Sgd(Model):
     """Stochastic gradient descent with momentum, `torch.optim.SGD`."""
 
-    name: Literal["sgd"]
+    name: Literal["sgd"] = Field(description="SGD with momentum.")
     momentum: Probability = Field(0.95, description="Share of the last step kept; one_cycle moves it if it is above 0.")
     weight_decay: float = Field(5e-4, ge=0, description="L2 penalty, added to the gradient.")
     nesterov: bool = Field(False, description="Whether momentum looks ahead (Nesterov).")
@@ -27,7 +27,7 @@ class Sgd(Model):
 class Adam(Model):
     """Adam (Kingma and Ba 2015), or AdamW with decoupled weight decay (Loshchilov and Hutter 2019)."""
 
-    name: Literal["adam", "adamw"]
+    name: Literal["adam", "adamw"] = Field(description="Adam, or AdamW.")
     beta1: Probability = Field(0.9, description="Decay of the mean of gradients; one_cycle moves it.")
     beta2: Probability = Field(0.999, description="Decay of the mean of squared gradients.")
     eps: float = Field(1e-8, gt=0, description="Added to the denominator.")
@@ -37,7 +37,7 @@ class Adam(Model):
 class OneCycle(Model):
     """One cycle of learning rate and momentum (Smith 2018), as torch's `OneCycleLR`, a step a batch."""
 
-    name: Literal["one_cycle"]
+    name: Literal["one_cycle"] = Field(description="One cycle.")
     max_lr: float = Field(0.4, gt=0, description="Highest learning rate.")
     div_factor: float = Field(25.0, gt=0, description="First learning rate = max_lr / div_factor.")
     final_div_factor: float = Field(1e4, gt=0, description="Last learning rate = first / final_div_factor.")
@@ -51,7 +51,7 @@ class OneCycle(Model):
 class Cosine(Model):
     """Linear warm-up, then a half cosine down to `final_lr` (Loshchilov and Hutter 2017), a step a batch."""
 
-    name: Literal["cosine"]
+    name: Literal["cosine"] = Field(description="Half a cosine.")
     lr: float = Field(gt=0, description="Highest learning rate.")
     warmup_epochs: float = Field(0.0, ge=0, description="Epochs in which the rate rises from 0.")
     final_lr: float = Field(0.0, ge=0, description="Learning rate at the end.")
@@ -60,7 +60,7 @@ class Cosine(Model):
 class Constant(Model):
     """The same learning rate throughout."""
 
-    name: Literal["constant"]
+    name: Literal["constant"] = Field(description="Constant.")
     lr: float = Field(gt=0, description="Learning rate.")
 
 

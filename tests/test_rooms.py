@@ -1,0 +1,93 @@
+"""The way of the data: a module imports only from its own room and those above it; light commands stay light."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tinymnist
+
+PACKAGE = Path(tinymnist.__file__).parent
+
+ROOMS = [
+    ("errors", "text"),
+    ("files",),
+    ("spec",),
+    ("check",),
+    ("model",),
+    ("data",),
+    ("training",),
+    ("evaluation",),
+    ("cli",),
+]
+"""From the top down; those in one tuple stand side by side."""
+
+LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem in LEVEL)
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imported_rooms(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name.split(".")[1] for name in names if name.startswith("tinymnist.")} - {"__version__"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_only_from_its_own_room_and_those_above(path: Path) -> None:
+    here = room_of(path)
+    below = {room for room in imported_rooms(path) if room in LEVEL and room != here and LEVEL[room] >= LEVEL[here]}
+    assert below == set()
+
+
+def test_every_module_has_a_room() -> None:
+    entries = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
+    assert entries - {"__init__", "__main__"} == set(LEVEL)
+
+
+HEAVY = ("torch", "torchvision", "torchinfo", "albumentations", "cv2", "numpy", "mlxtend", "safetensors")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["--version"], ["check"], ["list"], ["schema"], ["new", "fresh.yaml"], ["train", "--help"]],
+    ids=" ".join,
+)
+def test_light_commands_never_import_torch(arguments: list[str], tmp_path: Path) -> None:
+    code = (
+        "import sys; from tinymnist.cli import run; code = run(sys.argv[1:]); "
+        f"sys.stderr.write(' '.join(name for name in {HEAVY} if name in sys.modules)); sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    note = "no folder ./archs here: these are the architectures that come with tinymnist\n"
+    assert (done.returncode, done.stderr.removeprefix(note)) == (0, "")
+
+
+@pytest.mark.parametrize("arguments", [["build"], ["summary"], ["train", "--arch"]], ids=" ".join)
+def test_a_bad_spec_is_refused_before_torch_is_imported(arguments: list[str], tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text("name: bad\n")
+    code = "import sys; from tinymnist.cli import run; sys.exit(run(sys.argv[1:]) + 100 * ('torch' in sys.modules))"
+    command = [sys.executable, "-c", code, *arguments, "bad.yaml"]
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=60).returncode == 2
+
+
+def test_importing_the_package_is_cheap() -> None:
+    code = "import sys, tinymnist; sys.exit(any(name in sys.modules for name in ('torch', 'pydantic', 'yaml')))"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+def test_every_name_of_the_package_is_there() -> None:
+    assert [name for name in tinymnist.__all__ if getattr(tinymnist, name, None) is None] == []
+    assert callable(tinymnist.evaluate)

@@ -1,0 +1,336 @@
+"""Training: recorded, repeatable, resumable, and stopped without loss."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+import tinymnist
+from tests.conftest import ARCHS, Cli
+from tinymnist.errors import CheckFailed, DataError, DivergedError, Interrupted, RunError, SpecError, UsageError
+from tinymnist.spec import Spec, load_spec
+from tinymnist.training import Observer, Run, load_run, loop, resume, train
+from tinymnist.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from tinymnist.training.observer import EpochRow, Step
+from tinymnist.training.optimizer import make_optimizer
+from tinymnist.training.run import locked
+from tinymnist.training.schedule import Hyper
+
+TINY = ARCHS / "tiny3130.yaml"
+QUICK = ["train.epochs=2", "train.batch_size=400", "train.augment=[]"]
+
+
+def quick_spec(*overrides: str) -> Spec:
+    return load_spec(TINY, [*QUICK, *overrides])
+
+
+def weights(run: Path) -> bytes:
+    return (run / "weights.safetensors").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """An uninterrupted training, with augmentation: what every resumed one must equal."""
+    spec = quick_spec("train.augment=[{ShiftScaleRotate: {rotate_limit: 12}}]")
+    return train(spec, seed=1, dataset="mnist-5k", output=tmp_path_factory.mktemp("runs"), name="whole")
+
+
+class StopAt(Observer):
+    """Sends this process a signal after so many steps."""
+
+    def __init__(self, steps: int, number: signal.Signals = signal.SIGINT) -> None:
+        self.left = steps
+        self.number = number
+
+    def stepped(self, step: Step) -> None:
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), self.number)
+
+
+def test_the_run_directory_holds_all_of_it(small_run: Path) -> None:
+    assert sorted(path.name for path in small_run.iterdir() if path.name != ".lock") == [
+        "checkpoint",
+        "environment.json",
+        "metrics.csv",
+        "result.json",
+        "spec.yaml",
+        "weights.safetensors",
+    ]
+    assert [path.name for path in (small_run / "checkpoint").iterdir()] == ["state.safetensors"]
+
+
+def test_spec_yaml_is_the_resolved_spec(small_run: Path) -> None:
+    expected = load_spec(TINY, ["train.epochs=1", "train.batch_size=64"])
+    assert load_spec(small_run / "spec.yaml") == expected
+
+
+def test_environment_records_how_it_was_made(small_run: Path) -> None:
+    environment = json.loads((small_run / "environment.json").read_text())
+    facts = {key: environment[key] for key in ("schema_version", "seed", "dataset", "engine", "augmentation")}
+    assert facts == {
+        "schema_version": 1,
+        "seed": 7,
+        "dataset": "mnist-5k",
+        "engine": "torch",
+        "augmentation": "albumentations",
+    }
+    assert environment["threads"] == torch.get_num_threads()
+    assert environment["versions"]["torch"] == torch.__version__.partition("+")[0]
+    assert list(environment["checksums"]) == ["mnist_5k.csv"]
+
+
+def test_metrics_have_a_row_an_epoch(whole: Run) -> None:
+    with (whole.path / "metrics.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert list(rows[0]) == [
+        "epoch", "lr", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "seconds", "images_per_second",
+    ]  # fmt: skip
+    assert float(rows[1]["test_accuracy"]) == whole.result["accuracy"]
+
+
+def test_result_is_the_last_epoch(whole: Run) -> None:
+    result = whole.result
+    facts = {key: result[key] for key in ("schema_version", "name", "parameters", "dataset", "seed", "epochs", "n")}
+    assert facts == {
+        "schema_version": 1,
+        "name": "tiny3130",
+        "parameters": 3130,
+        "dataset": "mnist-5k",
+        "seed": 1,
+        "epochs": 2,
+        "n": 1000,
+    }
+    assert 80 < result["accuracy"] < 100
+
+
+def test_one_epoch_on_5k_learns_to_read(small_run: Path) -> None:
+    assert load_run(small_run).result["accuracy"] > 85
+
+
+def test_the_same_seed_gives_the_same_bits(whole: Run, tmp_path: Path) -> None:
+    again = train(whole.spec, seed=1, dataset="mnist-5k", output=tmp_path, name="again")
+    assert weights(again.path) == weights(whole.path)
+
+
+def test_another_seed_gives_other_weights(whole: Run, tmp_path: Path) -> None:
+    other = train(whole.spec, seed=2, dataset="mnist-5k", output=tmp_path, name="other")
+    assert weights(other.path) != weights(whole.path)
+
+
+def test_without_a_seed_one_is_drawn_and_recorded(tmp_path: Path) -> None:
+    spec = quick_spec("train.epochs=1")
+    runs = [train(spec, dataset="mnist-5k", output=tmp_path, name=name) for name in ("a", "b")]
+    assert runs[0].environment["seed"] != runs[1].environment["seed"]
+    assert runs[0].result["seed"] == runs[0].environment["seed"]
+
+
+def test_training_leaves_torchs_own_generator_alone(tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    train(quick_spec("train.epochs=1"), seed=1, dataset="mnist-5k", output=tmp_path)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(
+    ("steps", "number", "code"),
+    [(1, signal.SIGINT, 130), (7, signal.SIGTERM, 143), (10, signal.SIGINT, 130), (13, signal.SIGTERM, 143)],
+    ids=["first step", "within epoch 1", "end of epoch 1", "within epoch 2"],
+)
+def test_a_stopped_training_resumes_to_the_same_bits(
+    whole: Run, tmp_path: Path, steps: int, number: signal.Signals, code: int
+) -> None:
+    with pytest.raises(Interrupted) as caught:
+        train(whole.spec, seed=1, dataset="mnist-5k", output=tmp_path, name="cut", observer=StopAt(steps, number))
+    assert caught.value.exit_code == code
+    assert str(caught.value).endswith(f"go on with `tinymnist train --resume {tmp_path / 'cut'}`")
+    assert not load_run(tmp_path / "cut").finished
+    resumed = resume(tmp_path / "cut")
+    assert weights(resumed.path) == weights(whole.path)
+    same = ("train_loss", "train_accuracy", "loss", "accuracy")
+    assert {key: resumed.result[key] for key in same} == {key: whole.result[key] for key in same}
+
+
+def test_a_training_can_be_stopped_again_and_again(whole: Run, tmp_path: Path) -> None:
+    with pytest.raises(Interrupted):
+        train(whole.spec, seed=1, dataset="mnist-5k", output=tmp_path, name="cut", observer=StopAt(3))
+    for _ in range(4):
+        with pytest.raises(Interrupted):
+            resume(tmp_path / "cut", observer=StopAt(4))
+    assert weights(resume(tmp_path / "cut").path) == weights(whole.path)
+
+
+@pytest.mark.parametrize("optimizer", ["{name: adamw}", "{name: sgd, nesterov: true}", "{name: sgd, momentum: 0}"])
+def test_every_optimizer_resumes_to_the_same_bits(tmp_path: Path, optimizer: str) -> None:
+    spec = quick_spec(f"train.optimizer={optimizer}", "train.schedule={name: cosine, lr: 0.01}")
+    uncut = train(spec, seed=1, dataset="mnist-5k", output=tmp_path, name="uncut")
+    with pytest.raises(Interrupted):
+        train(spec, seed=1, dataset="mnist-5k", output=tmp_path, name="cut", observer=StopAt(14))
+    assert weights(resume(tmp_path / "cut").path) == weights(uncut.path)
+
+
+def start(arguments: list[str], cwd: Path) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "tinymnist", "train", *arguments]
+    return subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.1)
+    raise AssertionError("waited for a minute")
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)], ids=["INT", "TERM", "KILL"]
+)
+def test_a_signalled_process_ends_soon_and_its_run_resumes_to_the_same_bits(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    options = ["--dataset", "mnist-5k", "--epochs", "30", "--batch-size", "400", "--set", "train.augment=[]"]
+    process = start(["--arch", str(TINY), "--seed", "1", "--name", "cut", *options], tmp_path)
+    wait_for((tmp_path / "runs" / "cut" / "checkpoint" / "state.safetensors").exists)
+    process.send_signal(number)
+    began = time.monotonic()
+    out, err = process.communicate(timeout=60)
+    assert time.monotonic() - began < 5
+    assert (process.returncode, out) == (code, "")
+    assert ("stopped in epoch" in err.splitlines()[-1]) == (number != signal.SIGKILL)
+    resumed = start(["--resume", "runs/cut"], tmp_path)
+    resumed.communicate(timeout=120)
+    spec = load_spec(TINY, ["train.epochs=30", "train.batch_size=400", "train.augment=[]"])
+    uncut = train(spec, seed=1, dataset="mnist-5k", output=tmp_path, name="uncut")
+    assert resumed.returncode == 0
+    assert weights(tmp_path / "runs" / "cut") == weights(uncut.path)
+
+
+def test_resuming_a_finished_run_gives_its_result(cli: Cli, small_run: Path) -> None:
+    before = weights(small_run)
+    outcome = cli("train", "--resume", small_run, "--json")
+    assert (outcome.code, json.loads(outcome.out)) == (0, json.loads((small_run / "result.json").read_text()))
+    assert weights(small_run) == before
+
+
+def test_a_run_without_a_checkpoint_resumes_from_its_beginning(whole: Run, tmp_path: Path) -> None:
+    path = tmp_path / "early"
+    path.mkdir()
+    for name in ("spec.yaml", "environment.json"):
+        shutil.copy(whole.path / name, path)
+    assert weights(resume(path).path) == weights(whole.path)
+
+
+def test_a_name_that_is_taken_is_refused(small_run: Path) -> None:
+    with pytest.raises(RunError, match="is there already: choose another --name"):
+        train(quick_spec(), dataset="mnist-5k", output=small_run.parent, name=small_run.name)
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", "/tmp/x", ".hidden", "a\0b", "a\nb", " "])
+def test_a_name_that_is_no_plain_name_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="not a plain name"):
+        train(quick_spec(), dataset="mnist-5k", output=tmp_path / "runs", name=name)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_two_trainings_in_one_run_are_refused(whole: Run, tmp_path: Path) -> None:
+    with pytest.raises(Interrupted):
+        train(whole.spec, seed=1, dataset="mnist-5k", output=tmp_path, name="cut", observer=StopAt(3))
+    with locked(load_run(tmp_path / "cut")), pytest.raises(RunError, match="another process is training here"):
+        resume(tmp_path / "cut")
+
+
+@pytest.mark.parametrize(
+    ("override", "rule"),
+    [("checks.max_params=3129", "max_params"), ("checks.exact_params=1", "exact_params"), ("checks.max_macs=1", "max_macs")],
+)  # fmt: skip
+def test_a_budget_is_enforced_before_anything_is_written(tmp_path: Path, override: str, rule: str) -> None:
+    with pytest.raises(CheckFailed, match=f"tiny3130: checks.{rule}: asked "):
+        train(quick_spec(override), dataset="mnist-5k", output=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["input.channels=3", "checks={}"], "tiny3130: input is 3x28x28, images of mnist-5k are 1x28x28"),
+        (["classes=11", "checks={}"], "tiny3130: classes is 11, mnist-5k has 10"),
+        (["blocks[2].pool=global_average", "blocks[2].convs[0].stride=7", "train.batch_size=3999", "checks={}"], "leaves a batch of one image"),
+        (["train.augment=[NoSuchThing]"], r"train.augment\[0\].NoSuchThing: albumentations"),
+    ],
+    ids=["input", "classes", "batch of one", "transform"],
+)  # fmt: skip
+def test_what_cannot_be_trained_is_refused_before_anything_is_written(
+    tmp_path: Path, overrides: list[str], message: str
+) -> None:
+    with pytest.raises(SpecError, match=message):
+        train(quick_spec(*overrides), dataset="mnist-5k", output=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_loss_that_is_not_finite_ends_with_exit_code_4(cli: Cli, tmp_path: Path) -> None:
+    options = ["--set", "train.schedule={name: constant, lr: 1e38}", "--set", "train.augment=[]", "--name", "wild"]
+    outcome = cli("train", "--arch", TINY, "--dataset", "mnist-5k", "--output", tmp_path, "--seed", 1, *options)
+    assert outcome.code == 4
+    last = outcome.err.splitlines()[-1]
+    assert last.startswith(f"tinymnist: {tmp_path / 'wild'}: ")
+    assert last.endswith(" of epoch 1; nothing was saved yet: try a lower learning rate")
+
+
+def test_divergence_keeps_the_last_good_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class PoisonAfterOne(Observer):
+        def epoch_ended(self, row: EpochRow) -> None:
+            self.good = (tmp_path / "wild" / "checkpoint" / "state.safetensors").read_bytes()
+            apply = loop.apply
+            monkeypatch.setattr(loop, "apply", lambda hyper, optimizer: apply(Hyper(float("inf"), 0.9), optimizer))
+
+    observer = PoisonAfterOne()
+    with pytest.raises(DivergedError, match="at step 2 of epoch 2; the checkpoint of epoch 1 is kept"):
+        train(quick_spec(), seed=1, dataset="mnist-5k", output=tmp_path, name="wild", observer=observer)
+    assert (tmp_path / "wild" / "checkpoint" / "state.safetensors").read_bytes() == observer.good
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x80\x04garbage", None], ids=["empty", "pickle", "cut short"])
+def test_a_damaged_checkpoint_is_named(whole: Run, tmp_path: Path, damage: bytes | None) -> None:
+    with pytest.raises(Interrupted):
+        train(whole.spec, seed=1, dataset="mnist-5k", output=tmp_path, name="cut", observer=StopAt(3))
+    path = tmp_path / "cut" / "checkpoint" / "state.safetensors"
+    path.write_bytes(path.read_bytes()[:500] if damage is None else damage)
+    with pytest.raises(DataError, match="damaged checkpoint"):
+        resume(tmp_path / "cut")
+
+
+def test_a_checkpoint_holds_everything(tmp_path: Path) -> None:
+    spec = load_spec(TINY)
+    model, other = tinymnist.build_model(spec), tinymnist.build_model(spec)
+    optimizer, another = (make_optimizer(spec.train.optimizer, each) for each in (model, other))
+    model(torch.randn(8, 1, 28, 28)).sum().backward()
+    optimizer.step()
+    row = EpochRow(1, 0.1, 1 / 3, 2 / 3, 0.1, 99.0, 1.5, 1000.0)
+    progress = Progress(epoch=1, step=2, images=3, loss_sum=0.1 + 0.2, correct=4, seconds=0.7, rows=(row,))
+    save_checkpoint(tmp_path / "state.safetensors", progress, model, optimizer)
+    assert load_checkpoint(tmp_path / "state.safetensors", other, another) == progress
+    assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), other.state_dict().values(), strict=True))
+    buffers = [each.state_dict()["state"][0]["momentum_buffer"] for each in (optimizer, another)]
+    assert torch.equal(*buffers)
+
+
+def test_progress_goes_to_stderr_and_the_result_to_stdout(cli: Cli, tmp_path: Path) -> None:
+    arguments = ["--arch", TINY, "--dataset", "mnist-5k", "--output", tmp_path, "--name", "n", "--seed", 3]
+    outcome = cli("train", *arguments, "--epochs", 1, "--batch-size", 500)
+    lines = outcome.out.splitlines()
+    assert lines[0].startswith("tiny3130: ")
+    assert " % on mnist-5k (1,000 test images, 3,130 parameters, seed 3, 1 epochs, " in lines[0]
+    assert lines[1:] == [f"run: {tmp_path / 'n'}", f"next: tinymnist evaluate {tmp_path / 'n'}"]
+    assert outcome.err.splitlines()[-1].startswith("epoch 1/1  train loss ")
+    assert "\r" not in outcome.err
+    assert load_run(tmp_path / "n").spec.train.batch_size == 500
