@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tinymnist.data.catalogue import MNIST
-from tinymnist.data.idx import NotThereError, read_idx_dataset
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # the networks here are too small for more, and tests may share the cores
 
 ROOT = Path(__file__).resolve().parent.parent
 ARCHS = ROOT / "archs"
@@ -64,6 +63,9 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def mnist_dir() -> Path:
     """A folder with the real MNIST: `TINYMNIST_DATA`, or `../shared/data/mnist`."""
+    from tinymnist.data.catalogue import MNIST
+    from tinymnist.data.idx import NotThereError, read_idx_dataset
+
     folder = Path(os.environ.get("TINYMNIST_DATA", ROOT.parent / "shared" / "data" / "mnist"))
     try:
         read_idx_dataset(MNIST, folder)

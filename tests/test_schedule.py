@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import ARCHS
@@ -45,6 +45,7 @@ def test_the_reference_recipe_is_torchs_one_cycle() -> None:
 def test_any_one_cycle_is_torchs(
     epochs: int, steps: int, max_lr: float, div: float, final: float, start: float
 ) -> None:
+    assume(abs(start * epochs * steps - 1) > 1e-6)  # torch divides by zero where the peak is the very first step
     plan = {"name": "one_cycle", "max_lr": max_lr, "div_factor": div, "final_div_factor": final, "pct_start": start}
     recipe = Train.model_validate({"epochs": epochs, "schedule": plan})
     hyper = schedule(recipe, steps)
@@ -59,7 +60,8 @@ def test_cosine_warms_up_and_ends_at_its_final_rate() -> None:
     rates = [hyper(step).lr for step in range(30)]
     assert rates[:10] == sorted(rates[:10])
     assert rates[10:] == sorted(rates[10:], reverse=True)
-    assert (rates[10], rates[29]) == (1.0, pytest.approx(0.1))
+    assert rates[10] == 1.0
+    assert rates[29] == pytest.approx(0.1)
 
 
 def test_constant_stays() -> None:
