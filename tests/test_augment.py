@@ -68,6 +68,13 @@ def test_transforms_keep_shape_and_type(images: torch.Tensor, step: dict[str, An
     assert not torch.equal(result, images)
 
 
+def test_a_size_that_varies_is_found_when_it_does(images: torch.Tensor) -> None:
+    augment = augmenter({"HorizontalFlip": {"p": 0.5}})
+    augment._compose = albumentations.Compose([albumentations.RandomScale(scale_limit=(0.05, 0.1), p=0.5)])
+    with pytest.raises(SpecError, match=r"gives \d+x\d+ uint8, not 28x28 uint8"):
+        augment(images, 0)
+
+
 @pytest.mark.parametrize(
     ("step", "message"),
     [
@@ -75,10 +82,11 @@ def test_transforms_keep_shape_and_type(images: torch.Tensor, step: dict[str, An
         ({"HorizontalFlip": {"prob": 1}}, "HorizontalFlip: Argument(s) 'prob' are not valid"),
         ({"Rotate": {"limit": "far"}}, "Rotate: 2 validation errors for InitSchema limit"),
         ({"RandomCrop": {"height": 20, "width": 20}}, "RandomCrop: gives 20x20 uint8, not 28x28 uint8"),
+        ({"HorizontalFlip": {"p": 2}}, "HorizontalFlip: 1 validation error for InitSchema p"),
         ("Normalize", "Normalize: gives 28x28 float32, not 28x28 uint8"),
         ("Compose", "Compose: albumentations 2.0.8 has no such transform"),
     ],
-    ids=["name", "argument", "value", "size", "type", "not a transform"],
+    ids=["name", "argument", "value", "size", "probability", "type", "not a transform"],
 )
 def test_a_mistake_is_one_line(step: dict[str, Any] | str, message: str) -> None:
     with pytest.raises(SpecError) as caught:

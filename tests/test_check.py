@@ -122,6 +122,16 @@ def test_junit_has_a_case_a_rule(cli: Cli, spec_file: Callable[[str], Path]) -> 
     assert len(root.findall(".//failure")) == 1
 
 
+def test_control_characters_in_a_path_spoil_no_format(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "esc\x1b[31m\n::error::x.yaml"
+    path.write_text("name: net\nblocks: [{convs: [4]}]\n")
+    for form in ("text", "github", "junit", "json"):
+        out = cli("check", path, "--max-params", 1, "--format", form).out
+        assert "\x1b" not in out
+        assert "\n::error::x" not in out
+    ElementTree.fromstring(cli("check", path, tmp_path / "no\x01.yaml", "--format", "junit").out)
+
+
 def test_github_annotates_the_line(cli: Cli) -> None:
     outcome = cli("check", TINY, "--max-params", 3000, "--format", "github")
     assert outcome.out.splitlines()[0] == (

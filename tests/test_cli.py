@@ -1,7 +1,13 @@
 """The command line: tables of arguments, output, errors and exit codes."""
 
 import json
+import os
+import shlex
+import signal
 import stat
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,6 +67,8 @@ def test_wrong_usage_is_one_line_and_exit_code_2(cli: Cli, arguments: list[objec
         ["build", "nowhere.yaml", "--json"],
         ["summary", TINY, "--set", "x", "--json"],
         ["check", "--json", "--require", "x"],
+        ["check", "--format", "json", "--max-params", "x"],
+        ["check", "--format=json", "--forbid", "x"],
         ["list", "--json", "--x"],
         ["train", "--json"],
         ["evaluate", "nowhere", "--json"],
@@ -76,6 +84,41 @@ def test_with_json_a_failure_is_one_object_too(cli: Cli, arguments: list[object]
 
 def test_control_characters_never_reach_the_terminal(cli: Cli) -> None:
     assert cli("build", "\x1b[31mred\u202e.yaml").err.startswith("tinymnist: \\x1b[31mred\\u202e.yaml: no such file")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"])
+@pytest.mark.parametrize("delay", [0.2, 0.8, 1.6])
+def test_a_signal_during_start_up_is_answered(tmp_path: Path, number: signal.Signals, code: int, delay: float) -> None:
+    command = [sys.executable, "-m", "tinymnist", "train", "--arch", "tiny3130", "--json", "--data-dir", "."]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(delay)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    early = (process.returncode, out, err.count("Traceback")) in ((-number, "", 0), (1, "", 1))
+    assert early or (process.returncode, json.loads(out)["error"]["exit_code"], err.count("\n")) == (code, code, 1)
+
+
+def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
+    done = subprocess.run(
+        f"{shlex.quote(sys.executable)} -m tinymnist schema | head -c 1", shell=True, capture_output=True, cwd=tmp_path
+    )
+    assert (done.stdout, done.stderr) == (b"{", b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_under_stdout_is_one_line_and_exit_code_3(tmp_path: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        command = [sys.executable, "-m", "tinymnist", "list"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    assert done.returncode == 3
+    assert done.stderr == "tinymnist: cannot write the result: No space left on device\n"
+
+
+def test_any_encoding_of_the_terminal_will_do(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "tinymnist", "summary", "tiny3130"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_build_says_what_was_built(cli: Cli) -> None:
@@ -189,6 +232,13 @@ def test_new_writes_a_spec_that_passes_its_checks(cli: Cli, tmp_path: Path, monk
     assert outcome.out.endswith("parameters\nnext: tinymnist check 'my net.yaml'\n")
     assert load_spec("my net.yaml").name == "my-net"
     assert cli("check", "my net.yaml").code == 0
+
+
+@pytest.mark.parametrize("where", ["/dev/null/x", "{tmp}/" + "a" * 300, "{tmp}/file/x"], ids=["null", "long", "file"])
+def test_places_that_cannot_be_written_are_one_line_and_exit_code_3(cli: Cli, tmp_path: Path, where: str) -> None:
+    (tmp_path / "file").touch()
+    outcome = cli("build", TINY, "--output", where.format(tmp=tmp_path))
+    assert (outcome.code, outcome.out, outcome.err.count("\n")) == (3, "", 1)
 
 
 @pytest.mark.parametrize("name", ["yes.yaml", "010.yaml", "1e5.yaml", "null.yaml", "…….yaml", "3130.yaml"])

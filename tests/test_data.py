@@ -125,7 +125,11 @@ def test_explicit_mnist_never_falls_back(tmp_path: Path, cli: Cli, monkeypatch: 
     monkeypatch.setattr(load_module, "download", no_download)
     arguments = ["train", "--arch", "tiny3130", "--dataset", "mnist", "--data-dir", tmp_path, "--output", tmp_path]
     outcome = cli(*arguments)
-    assert (outcome.code, outcome.err) == (3, "tinymnist: mnist: cannot be downloaded: no internet\n")
+    assert outcome.code == 3
+    assert outcome.err == (
+        f"tinymnist: {tmp_path}: holds no train-images-idx3-ubyte of mnist, raw or .gz; mnist: cannot be downloaded: "
+        "no internet: put the files there, or name their --data-dir\n"
+    )
 
 
 def test_auto_falls_back_with_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Evaluation: the run's own figures again, with an interval, and only where it is honest."""
 
+import hashlib
 import json
 import pickle
 import shutil
@@ -10,6 +11,7 @@ import pytest
 from scipy.stats import binomtest
 
 from tests.conftest import ARCHS, Cli
+from tinymnist.data.idx import NotThereError
 from tinymnist.evaluation import wilson_interval
 from tinymnist.files import write_atomically
 
@@ -82,19 +84,21 @@ class Malicious:
         return Path.touch, (Path("trace"),)  # type: ignore[return-value]
 
 
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("weights.safetensors", b""),
-        ("weights.safetensors", b"garbage" * 100),
-        ("weights.safetensors", pickle.dumps(Malicious())),
-        ("environment.json", b"{"),
-        ("environment.json", b"[]"),
-        ("environment.json", b"{}"),
-        ("spec.yaml", b"name: x\n"),
-    ],
-    ids=["empty weights", "garbage", "pickle", "cut JSON", "JSON list", "JSON without dataset", "spec"],
-)
+DAMAGE = {
+    "empty weights": ("weights.safetensors", b""),
+    "garbage": ("weights.safetensors", b"garbage" * 100),
+    "pickle": ("weights.safetensors", pickle.dumps(Malicious())),
+    "cut JSON": ("environment.json", b"{"),
+    "JSON list": ("environment.json", b"[]"),
+    "JSON without dataset": ("environment.json", b"{}"),
+    "deep JSON": ("environment.json", b"[" * 100_000),
+    "empty result": ("result.json", b"{}"),
+    "NaN": ("result.json", b'{"loss": NaN}'),
+    "spec": ("spec.yaml", b"name: x\n"),
+}
+
+
+@pytest.mark.parametrize(("name", "content"), DAMAGE.values(), ids=DAMAGE.keys())
 def test_a_damaged_run_is_one_line_and_exit_code_3(
     cli: Cli, run: Path, name: str, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,8 +112,32 @@ def test_a_damaged_run_is_one_line_and_exit_code_3(
 
 def test_weights_of_another_network_are_refused(cli: Cli, run: Path) -> None:
     cli("build", "mini697", "--output", run / "weights.safetensors")
+    result = json.loads((run / "result.json").read_text())
+    digest = hashlib.sha256((run / "weights.safetensors").read_bytes()).hexdigest()
+    (run / "result.json").write_text(json.dumps({**result, "weights_sha256": digest}))
     outcome = cli("evaluate", run)
     assert (outcome.code, "does not belong to this network" in outcome.err) == (3, True)
+
+
+def test_one_flipped_bit_in_the_weights_is_found(cli: Cli, run: Path) -> None:
+    content = bytearray((run / "weights.safetensors").read_bytes())
+    content[-1] ^= 1
+    (run / "weights.safetensors").write_bytes(content)
+    outcome = cli("evaluate", run)
+    assert (outcome.code, "damaged (its SHA-256 is not the one in result.json)" in outcome.err) == (3, True)
+
+
+def test_auto_that_falls_back_is_not_a_way_around_that_refusal(
+    cli: Cli, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_download(*_: object) -> None:
+        raise NotThereError("no internet")
+
+    monkeypatch.setattr("tinymnist.data.load.download", no_download)
+    environment = json.loads((run / "environment.json").read_text())
+    (run / "environment.json").write_text(json.dumps({**environment, "dataset": "mnist"}))
+    outcome = cli("evaluate", run, "--dataset", "auto", "--data-dir", tmp_path / "empty")
+    assert (outcome.code, outcome.out) == (2, "")
 
 
 def test_a_failed_write_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,13 +13,14 @@ PACKAGE = Path(tinymnist.__file__).parent
 
 ROOMS = [
     ("errors", "text"),
-    ("files",),
+    ("files", "signals"),
     ("spec",),
     ("check",),
     ("model",),
     ("data",),
     ("training",),
     ("evaluation",),
+    ("console",),
     ("cli",),
 ]
 """From the top down; those in one tuple stand side by side."""

@@ -1,15 +1,18 @@
 """The strict loader: every bad file is one line with file, line, field, value and remedy, and exit code 2."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
 from tests.conftest import ARCHS, Cli
 from tinymnist import load_spec
 from tinymnist.errors import SpecError
+from tinymnist.spec.reserved import RESERVED_NAMES
 from tinymnist.spec.strict_yaml import YamlProblem, parse
 
 GOOD = "name: net\nblocks:\n  - convs: [4]\n"
@@ -39,7 +42,7 @@ BAD_FILES = {
     "null": (GOOD + "head: null\n", "net.yaml:4: head: has no value: give it one, or leave the key out"),
     "leading zero": (GOOD + "classes: 010\n", "net.yaml:4: classes: 010 is ambiguous: a leading zero is octal"),
     "hexadecimal": (GOOD + "classes: 0x10\n", "net.yaml:4: classes: 0x10 is ambiguous: write the number in decimal"),
-    "underscore": (GOOD + "classes: 1_0\n", "net.yaml:4: classes: 1_0 is ambiguous: write the number without"),
+    "underscore": (GOOD + "classes: 1_0\n", "net.yaml:4: classes: 1_0 is ambiguous: write it without"),
     "base 60": (GOOD + "classes: 1:30\n", "net.yaml:4: classes: 1:30 is ambiguous: older YAML reads it in base 60"),
     "yes": (GOOD + "classes: yes\n", "net.yaml:4: classes: yes is ambiguous: older YAML reads it as true or false"),
     "Off": (GOOD + "classes: Off\n", "net.yaml:4: classes: Off is ambiguous"),
@@ -118,7 +121,31 @@ BAD_FILES = {
     "error in defaults": (GOOD + "defaults: {norm: layer}\n", "net.yaml:4: defaults.norm.kind: 'layer' is not one of"),
     "too many layers": (
         "name: net\nblocks:\n" + "  - {convs: [1], repeat: 1000}\n" * 21,
-        "net.yaml:2: blocks: 21,000 layers are more than the 20,000 that a spec may have",
+        "net.yaml:2: blocks: 21,000 layers are more than a spec may have (20,000)",
+    ),
+    "a block named as torch's own": (
+        "name: net\nblocks:\n  - {name: train, convs: [4]}\n",
+        "net.yaml:3: blocks[0].name: 'train' means something else to torch: choose another name",
+    ),
+    "group norm of single numbers": (
+        "name: net\ninput: {height: 1, width: 1}\nblocks:\n"
+        "  - convs: [{out_channels: 4, norm: {kind: group, groups: 4}}]\n",
+        "net.yaml:4: blocks[0].convs[0].norm.groups: 4 groups of one number each leave nothing: use fewer",
+    ),
+    "channel dropout without channels": (
+        GOOD + "head: {kind: linear, hidden: [{out_features: 5, dropout: {kind: channel, p: 0.5}}]}\n",
+        "net.yaml:4: head.hidden[0]: dropout of kind channel needs channels",
+    ),
+    "a rate beyond float32": (
+        GOOD + "train: {schedule: {name: constant, lr: 1e300}}\n",
+        "net.yaml:4: train.schedule.lr: must be at most 1e+06, found 1e+300",
+    ),
+    "no blocks beside defaults": ("name: net\ndefaults: {bias: false}\n", "net.yaml:1: blocks: is missing"),
+    "no block": ("name: net\nblocks: []\n", "net.yaml:2: blocks: needs at least 1 entry"),
+    "many bad blocks": (f"name: net\nblocks: [{'{},' * 50_000}]\n", "net.yaml:2: blocks: 50,000 blocks and layers are"),
+    "a form without its kind": (
+        GOOD + "    pool: {kernel_size: 2}\n",
+        "net.yaml:4: blocks[0].pool: kind is missing: it is one of max, average, global_average, global_max, none",
     ),
     "two transforms in one": (
         GOOD + "train: {augment: [{HorizontalFlip: {}, VerticalFlip: {}}]}\n",
@@ -155,6 +182,21 @@ def test_bad_bytes_are_one_line_and_exit_code_2(
     outcome = cli("build", "net.yaml")
     assert outcome.err.startswith(f"tinymnist: {expected}")
     assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)
+
+
+def test_a_long_number_with_underscores_is_judged_in_linear_time() -> None:
+    assert parse("a: 1" + "_" * 500_000 + "x").data == {"a": "1" + "_" * 500_000 + "x"}
+
+
+def test_a_control_character_after_other_alphabets_is_on_its_own_line() -> None:
+    with pytest.raises(YamlProblem) as caught:
+        parse("# é" * 200 + "\n" * 100 + "a: \a\n")
+    assert caught.value.line == 101
+
+
+def test_reserved_block_names_are_the_attributes_of_torchs_sequential() -> None:
+    attributes = {name for name in dir(nn.Sequential()) if re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name)}
+    assert attributes - RESERVED_NAMES == set()
 
 
 def test_directory_and_missing_file_are_exit_code_2(cli: Cli, tmp_path: Path) -> None:

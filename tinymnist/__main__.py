@@ -1,5 +1,50 @@
-"""`python -m tinymnist` is `tinymnist`."""
+"""The `tinymnist` command, also as `python -m tinymnist`: a process around `tinymnist.cli.run`."""
 
-from tinymnist.cli import main
+import os
+import sys
+import warnings
+from io import TextIOWrapper
+from typing import TextIO
 
-main()
+from tinymnist.console import report_error, wants_json
+from tinymnist.errors import Interrupted
+from tinymnist.signals import leave_at_once_on_signals
+
+
+def main() -> None:
+    """Runs the command of `sys.argv` and exits with its code."""
+    leave_at_once_on_signals(_last_words)  # before the imports below, which take a while
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # those of libraries are advice for programmers
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+    from tinymnist.cli import run
+
+    try:
+        code = run(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever was reading has gone, and with them the wish for a message
+        code = 1
+        _discard(sys.stdout)
+    except OSError as error:
+        code = 3
+        print(f"tinymnist: cannot write the result: {error.strerror}", file=sys.stderr)
+        _discard(sys.stdout)
+    sys.exit(code)
+
+
+def _last_words(number: int) -> None:
+    """What a signal leaves behind that comes while there is nothing to save."""
+    report_error(Interrupted("interrupted", number), wants_json(sys.argv[1:]))
+    sys.stdout.flush()
+
+
+def _discard(stream: TextIO) -> None:
+    """Lets what is still buffered go nowhere, so that Python does not complain at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+if __name__ == "__main__":
+    main()

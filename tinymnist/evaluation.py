@@ -1,13 +1,14 @@
 """Judging a trained network on a test set."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from tinymnist.data import Dataset, load_dataset, usable_name
-from tinymnist.errors import DataError, UsageError
+from tinymnist.errors import UsageError
 from tinymnist.training import Run
 from tinymnist.training.environment import choose_device
 from tinymnist.training.score import normalized, score
@@ -43,23 +44,30 @@ class Evaluation:
         return tuple(100.0 * row[index] / max(1, sum(row)) for index, row in enumerate(self.confusion))
 
 
-def evaluate(run: Run, *, dataset: str | None = None, data_dir: Path | None = None, device: str = "auto") -> Evaluation:
-    """Scores a finished run on the test set of `dataset`, by default the one it was trained beside.
+def evaluate(
+    run: Run,
+    *,
+    dataset: str | None = None,
+    data_dir: Path | None = None,
+    device: str = "auto",
+    warn: Callable[[str], None] | None = None,
+) -> Evaluation:
+    """Scores a finished run on the test set of `dataset`, by default the one it was trained beside. `warn` is told
+    where `auto` falls back to mnist-5k.
 
     Raises `RunError` where the run is not finished, `UsageError` where the test images were among its training images,
     `DataError` for data or damage.
     """
-    trained_on = run.environment.get("dataset")
-    if not isinstance(trained_on, str):
-        raise DataError(f"{run.path}: damaged: environment.json names no dataset: copy the run again")
+    trained_on = run.environment.dataset
+    chosen_device = choose_device(device)
+    name = usable_name(trained_on if dataset is None else dataset)
     model = run.load_model()
-    name = usable_name(dataset or trained_on)
-    if (trained_on, name) == ("mnist", "mnist-5k"):
+    data = load_dataset(name, data_dir, warn)
+    if (trained_on, data.name) == ("mnist", "mnist-5k"):
         raise UsageError(
             f"{run.path}: was trained on all of MNIST, which mnist-5k is a part of: evaluate it with --dataset mnist"
         )
-    data = load_dataset(name, data_dir)
-    return _evaluation(run, model.to(choose_device(device)), data)
+    return _evaluation(run, model.to(chosen_device), data)
 
 
 def _evaluation(run: Run, model: torch.nn.Module, data: Dataset) -> Evaluation:

@@ -1,5 +1,6 @@
 """Reading and writing files so that nothing is lost."""
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -20,7 +21,7 @@ def write_atomically(path: str | Path, content: bytes | str) -> None:
     rename, fsync of the folder. Raises `DataError`; what was there before is then still there."""
     path = Path(path)
     data = content.encode("utf-8") if isinstance(content, str) else content
-    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"
+    temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
     try:
         with open(temporary, "xb") as stream:
             stream.write(data)
@@ -31,7 +32,8 @@ def write_atomically(path: str | Path, content: bytes | str) -> None:
     except OSError as error:
         raise DataError(f"{path}: cannot be written: {error.strerror or error}") from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def sync_folder(folder: Path) -> None:

@@ -22,7 +22,7 @@ def shown(value: object, limit: int = 60) -> str:
         return "a number of many digits"
     text = repr(value) if isinstance(value, str) else str(value)
     text = printable(text)
-    return text if len(text) <= limit else text[: limit - 3] + "..."
+    return text if len(text) <= limit else text[: limit - 4] + "..." + text[-1]
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

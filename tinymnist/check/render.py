@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 from tinymnist.check.rules import Report, Verdict
 from tinymnist.errors import combined_exit_code
-from tinymnist.text import SCHEMA_VERSION
+from tinymnist.text import SCHEMA_VERSION, printable
 
 
 def render(reports: Sequence[Report], form: str) -> str:
@@ -27,10 +27,8 @@ def _text(reports: Sequence[Report]) -> str:
 
 
 def _line(verdict: Verdict) -> str:
-    return (
-        f"{'ok  ' if verdict.passed else 'FAIL'} {verdict.place}: {verdict.rule}: "
-        f"asked {verdict.asked}, found {verdict.found}"
-    )
+    mark = "ok  " if verdict.passed else "FAIL"
+    return printable(f"{mark} {verdict.place}: {verdict.rule}: asked {verdict.asked}, found {verdict.found}")
 
 
 def _count(number: int, noun: str) -> str:
@@ -47,7 +45,7 @@ def _json(reports: Sequence[Report]) -> str:
                     "file": report.file,
                     "name": report.name,
                     "passed": report.exit_code == 0,
-                    "error": report.error,
+                    "error": None if report.error is None else str(report.error),
                     "rules": [_as_dict(verdict) for verdict in report.verdicts],
                 }
                 for report in reports
@@ -77,16 +75,16 @@ def _junit(reports: Sequence[Report]) -> str:
         suite = ElementTree.SubElement(
             root,
             "testsuite",
-            name=report.file,
+            name=printable(report.file),
             tests=str(cases),
             failures=str(failures),
             errors=str(int(report.error is not None)),
         )
         if report.error is not None:
-            case = ElementTree.SubElement(suite, "testcase", classname=report.file, name="valid")
-            ElementTree.SubElement(case, "error", message=report.error)
+            case = ElementTree.SubElement(suite, "testcase", classname=printable(report.file), name="valid")
+            ElementTree.SubElement(case, "error", message=printable(str(report.error)))
         for verdict in report.verdicts:
-            case = ElementTree.SubElement(suite, "testcase", classname=report.file, name=verdict.rule)
+            case = ElementTree.SubElement(suite, "testcase", classname=printable(report.file), name=verdict.rule)
             if not verdict.passed:
                 ElementTree.SubElement(case, "failure", message=_line(verdict))
     ElementTree.indent(root)
@@ -99,7 +97,7 @@ def _github(reports: Sequence[Report]) -> str:
     lines = []
     for report in reports:
         if report.error is not None:
-            lines.append(f"::error file={_property(report.file)},title=invalid spec::{_message(report.error)}")
+            lines.append(f"::error file={_property(report.file)},title=invalid spec::{_message(str(report.error))}")
         for verdict in report.verdicts:
             if not verdict.passed:
                 place = verdict.place
@@ -112,7 +110,7 @@ def _github(reports: Sequence[Report]) -> str:
 
 
 def _message(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return printable(text).replace("%", "%25")
 
 
 def _property(text: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from tinymnist.errors import CheckFailed
+from tinymnist.errors import CheckFailed, TinyMnistError
 from tinymnist.spec import Checks, Document, LinearCheck, Place, Plan, Spec
 from tinymnist.spec.path import Path
 
@@ -30,12 +30,12 @@ class Report:
     file: str
     name: str | None
     verdicts: tuple[Verdict, ...]
-    error: str | None = None
+    error: TinyMnistError | None = None
 
     @property
     def exit_code(self) -> int:
         if self.error is not None:
-            return 2
+            return self.error.exit_code
         return 0 if all(verdict.passed for verdict in self.verdicts) else 1
 
 

@@ -1,12 +1,10 @@
 """The command line: one file a command, and the only place that prints, exits and catches errors."""
 
-import sys
-
 import typer
 
 from tinymnist import __version__
 from tinymnist.cli import build, check, evaluate, list_, new, schema, summary, train
-from tinymnist.cli.console import report_error, say, show
+from tinymnist.console import report_error, show, wants_json
 from tinymnist.errors import TinyMnistError, UsageError
 
 app = typer.Typer(
@@ -36,29 +34,18 @@ def _options(
 
 def run(arguments: list[str]) -> int:
     """Runs one command and returns its exit code."""
-    as_json = "--json" in arguments or "--format=json" in arguments
     try:
         return app(arguments or ["--help"], standalone_mode=False, prog_name="tinymnist") or 0
     except TinyMnistError as error:
-        return report_error(error, as_json)
+        return report_error(error, wants_json(arguments))
     except typer.TyperException as error:
         if error.exit_code != UsageError.exit_code:
             raise
         message = " ".join(error.format_message().replace("Value error, ", "").split())
-        return report_error(UsageError(f"{message} (see tinymnist {_command_in(arguments)}--help)"), as_json)
-    except KeyboardInterrupt:
-        say("interrupted")
-        return 130
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader has gone; so has the wish for a message
-        return 1
+        usage = UsageError(f"{message} (see tinymnist {_command_in(arguments)}--help)")
+        return report_error(usage, wants_json(arguments))
 
 
 def _command_in(arguments: list[str]) -> str:
     names = [command.name for command in app.registered_commands]
     return next((f"{argument} " for argument in arguments if argument in names), "")
-
-
-def main() -> None:
-    """The `tinymnist` command."""
-    sys.exit(run(sys.argv[1:]))

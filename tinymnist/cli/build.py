@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from tinymnist.cli.console import say, show, show_json
 from tinymnist.cli.options import Arch, Json, Set, document
+from tinymnist.console import say, show, show_json
 from tinymnist.spec import Plan, Spec
 from tinymnist.text import shape_text
 
@@ -15,9 +15,10 @@ def command(
     arch: Arch,
     overrides: Set = None,
     output: Annotated[
-        Path | None, typer.Option("--output", metavar="FILE", help="Write fresh weights as safetensors.")
+        Path | None,
+        typer.Option("--output", metavar="FILE", readable=False, help="Write fresh weights here."),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the fresh weights.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=2**31 - 1, help="Seed of the fresh weights.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Validate an architecture, build it, and show its parameters by block."""

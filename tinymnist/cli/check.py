@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal, get_args
 import typer
 
 from tinymnist.check import Report, check, render
-from tinymnist.cli.console import say, show
 from tinymnist.cli.options import Json
-from tinymnist.errors import SpecError, UsageError, combined_exit_code
+from tinymnist.console import say, show
+from tinymnist.errors import TinyMnistError, UsageError, combined_exit_code
 from tinymnist.spec import Checks, Feature, load_document
 from tinymnist.spec.packaged import find_spec_file, find_spec_files
 from tinymnist.text import did_you_mean, printable
@@ -44,7 +44,7 @@ def command(
     reports = [_report(file, rules) for file in files]
     for report in reports:
         if report.error is not None:
-            say(f"tinymnist: {printable(report.error)}")
+            say(f"tinymnist: {report.error}")
     show(render(reports, "json" if as_json else form))
     return combined_exit_code([report.exit_code for report in reports])
 
@@ -52,8 +52,8 @@ def command(
 def _report(arch: str, rules: Checks) -> Report:
     try:
         return check(load_document(find_spec_file(arch)), rules)
-    except SpecError as error:
-        return Report(arch, None, (), str(error))
+    except TinyMnistError as error:
+        return Report(arch, None, (), error)
 
 
 def _features(option: str, words: list[str] | None) -> Any:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tinymnist.cli.console import show, show_json
 from tinymnist.cli.options import DataDir, Dataset, Device, Json
+from tinymnist.console import say, show, show_json
 
 if TYPE_CHECKING:
     from tinymnist.evaluation import Evaluation
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    run_path: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
+    run_path: Annotated[Path, typer.Argument(metavar="RUN", readable=False, help="A run directory.")],
     dataset: Dataset = None,
     data_dir: DataDir = None,
     device: Device = "auto",
@@ -25,7 +25,7 @@ def command(
     from tinymnist.training import load_run
 
     run = load_run(run_path)
-    evaluation = evaluate(run, dataset=dataset, data_dir=data_dir, device=device)
+    evaluation = evaluate(run, dataset=dataset, data_dir=data_dir, device=device, warn=say)
     if as_json:
         show_json(_as_dict(run, evaluation))
     else:

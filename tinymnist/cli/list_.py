@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from tinymnist.cli.console import show, show_json
 from tinymnist.cli.options import Json
+from tinymnist.console import show, show_json
 from tinymnist.spec import load_spec
 from tinymnist.spec.packaged import measured_results, packaged_files
-from tinymnist.text import printable
 
 
 def command(as_json: Json = False) -> None:
@@ -43,6 +42,6 @@ def _as_text(rows: list[dict[str, Any]]) -> str:
         measured = f"{accuracy['mean']:.2f} ± {accuracy['std']:.2f} ({accuracy['n']})" if accuracy else "not measured"
         lines.append(
             f"{row['name']:{width}}  {row['parameters']:>10,}  {row['multiply_adds']:>13,}  {measured:17}  "
-            f"{printable(row['description'])}"
+            f"{row['description']}"
         )
     return "\n".join(lines)

@@ -18,10 +18,11 @@ Dataset = Annotated[
     str | None, typer.Option("--dataset", help="mnist, fashion-mnist, mnist-5k or auto (mnist, else mnist-5k).")
 ]
 DataDir = Annotated[
-    Path | None, typer.Option("--data-dir", help="Folder of the data sets; default: TINYMNIST_DATA, else a cache.")
+    Path | None,
+    typer.Option("--data-dir", readable=False, help="Folder of data sets [TINYMNIST_DATA, or a cache]."),
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
-Threads = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads; default: torch's choice.")]
+Threads = Annotated[int | None, typer.Option("--threads", min=1, max=256, help="CPU threads; default: torch's choice.")]
 
 
 def document(arch: str, overrides: list[str] | None) -> Document:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from tinymnist.cli.console import say
+from tinymnist.console import say
 from tinymnist.training import Observer
 from tinymnist.training.observer import EpochRow, Step
 

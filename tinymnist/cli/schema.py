@@ -2,7 +2,7 @@
 
 import json
 
-from tinymnist.cli.console import show
+from tinymnist.console import show
 from tinymnist.spec import Spec
 
 

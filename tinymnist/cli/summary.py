@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from tinymnist.cli.console import show, show_json
 from tinymnist.cli.options import Arch, Json, Set, document
+from tinymnist.console import show, show_json
 
 if TYPE_CHECKING:
     from tinymnist.model import Summary

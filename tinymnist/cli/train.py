@@ -1,12 +1,13 @@
 """`tinymnist train`: train an architecture, or go on with an interrupted training."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tinymnist.cli.console import show, show_json
 from tinymnist.cli.options import DataDir, Dataset, Json, Set, Threads
+from tinymnist.console import show
 from tinymnist.errors import UsageError
 from tinymnist.spec import Override, Spec, load_document, parse_override
 from tinymnist.spec.packaged import find_spec_file
@@ -20,14 +21,17 @@ def command(
         str | None, typer.Option("--arch", metavar="ARCH", help="A YAML file, or the name of a packaged architecture.")
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option("--resume", metavar="RUN", help="Go on with an interrupted run instead.")
+        Path | None,
+        typer.Option("--resume", metavar="RUN", readable=False, help="Go on with this run instead."),
     ] = None,
     epochs: Annotated[int | None, typer.Option("--epochs", help="Passes over the training images.")] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", help="Images a step.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Decides everything random; default: drawn.")] = None,
     dataset: Dataset = None,
     data_dir: DataDir = None,
-    output: Annotated[Path | None, typer.Option("--output", metavar="DIR", help="Parent of runs [runs].")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="DIR", readable=False, help="Parent of runs [runs].")
+    ] = None,
     name: Annotated[str | None, typer.Option("--name", help="Name of the run; default: made.")] = None,
     device: Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps [auto].")] = None,
     threads: Threads = None,
@@ -62,16 +66,16 @@ def command(
             run = training.train(
                 spec,
                 seed=seed,
-                dataset=dataset or "auto",
+                dataset="auto" if dataset is None else dataset,
                 data_dir=data_dir,
-                output=output or "runs",
+                output="runs" if output is None else output,
                 name=name,
-                device=device or "auto",
+                device="auto" if device is None else device,
                 threads=threads,
                 observer=observer,
             )
     if as_json:
-        show_json(run.result)
+        show(run.result.model_dump_json(indent=2))
     else:
         show(_as_text(run))
 
@@ -93,9 +97,8 @@ def _spec(arch: str, overrides: list[str] | None, epochs: int | None, batch_size
 def _as_text(run: "Run") -> str:
     result = run.result
     return (
-        f"{result['name']}: {result['accuracy']:.2f} % on {result['dataset']} "
-        f"({result['n']:,} test images, {result['parameters']:,} parameters, seed {result['seed']}, "
-        f"{result['epochs']} epochs, {result['seconds']:.0f} s)\n"
+        f"{result.name}: {result.accuracy:.2f} % on {result.dataset} ({result.n:,} test images, "
+        f"{result.parameters:,} parameters, seed {result.seed}, {result.epochs} epochs, {result.seconds:.0f} s)\n"
         f"run: {run.path}\n"
-        f"next: tinymnist evaluate {run.path}"
+        f"next: tinymnist evaluate {shlex.quote(str(run.path))}"
     )

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tinymnist.errors import SpecError
 from tinymnist.spec.recipe import AffineOptions, AugmentStep, ShiftScaleRotateOptions, Warp
-from tinymnist.text import did_you_mean, shown
+from tinymnist.text import did_you_mean, shape_text, shown
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # or its import asks the network for a newer version
 
@@ -33,37 +33,51 @@ class Augmenter:
     def __call__(self, images: Tensor, seed: int) -> Tensor:
         """Transforms images (N, H, W) uint8; gives the same shape and type."""
         self._compose.set_random_seed(seed)
+        shape = images.shape[1:]
         transformed = [self._compose(image=image)["image"] for image in images.numpy()]
+        for image in transformed:
+            if image.shape != shape:
+                raise SpecError(f"train.augment: {_unfit(image, *shape)}")
         return torch.from_numpy(np.stack(transformed))
+
+
+def _is_transform(found: object) -> bool:
+    import albumentations
+
+    return isinstance(found, type) and issubclass(found, albumentations.BasicTransform)
 
 
 def _try_out(step: AugmentStep, where: str, height: int, width: int) -> None:
     """Makes the transform and applies it once, for certain, so that no mistake waits for a later step."""
     import albumentations
 
-    kind = getattr(albumentations, step.name, None)
-    if not (isinstance(kind, type) and issubclass(kind, albumentations.BasicTransform)):
-        known = [name for name in dir(albumentations) if name[:1].isupper()]
+    if not _is_transform(getattr(albumentations, step.name, None)):
+        known = [name for name, found in vars(albumentations).items() if _is_transform(found)]
         raise SpecError(
             f"{where}: albumentations {albumentations.__version__} has no such transform: {_nearest(step.name, known)}"
         )
     blank = np.zeros((height, width), np.uint8)
     try:
+        _transform(step, {})  # a `p` out of range shows only with the user's own
         result = _transform(step, {"p": 1.0})(image=blank)["image"]
     except Exception as error:  # the arguments are the user's, and each transform objects in its own way
         raise SpecError(f"{where}: {_one_line(error)}") from None
     if not isinstance(result, np.ndarray) or result.shape != blank.shape or result.dtype != blank.dtype:
-        form = f"{'x'.join(map(str, result.shape))} {result.dtype}"
-        raise SpecError(f"{where}: gives {form}, not {height}x{width} uint8: augmentation must keep size and type")
+        raise SpecError(f"{where}: {_unfit(result, height, width)}")
+
+
+def _unfit(result: Any, height: int, width: int) -> str:
+    form = f"{shape_text(tuple(result.shape))} {str(result.dtype).removeprefix('torch.')}"
+    return f"gives {form}, not {height}x{width} uint8: augmentation must keep size and type"
 
 
 def _transform(step: AugmentStep, changes: dict[str, Any]) -> Any:
     import albumentations
 
     with warnings.catch_warnings():
-        # albumentations only warns of arguments it does not know; and it advises to write ShiftScaleRotate as Affine
+        # albumentations only warns of arguments it does not know; its other warnings are advice for programmers
+        warnings.simplefilter("ignore", UserWarning)
         warnings.filterwarnings("error", r"Argument\(s\)", UserWarning)
-        warnings.filterwarnings("ignore", "ShiftScaleRotate is a special case of Affine", UserWarning)
         return getattr(albumentations, step.name)(**{**_arguments(step.options), **changes})
 
 
@@ -101,5 +115,6 @@ def _nearest(name: str, known: list[str]) -> str:
 
 def _one_line(error: Exception) -> str:
     """The gist of an error that may span many lines (Pydantic's do)."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip() and "errors.pydantic.dev" not in line]
+    text = str(error).replace(" for transform BasicTransform", "")
+    lines = [line.strip() for line in text.splitlines() if line.strip() and "errors.pydantic.dev" not in line]
     return shown(" ".join(lines) or type(error).__name__, 200)[1:-1]

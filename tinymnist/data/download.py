@@ -9,12 +9,16 @@ import secrets
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from tinymnist.data.catalogue import IdxDataset
 from tinymnist.data.idx import NotThereError, read_idx_dataset
-from tinymnist.errors import DataError
+from tinymnist.errors import DataError, Interrupted
 from tinymnist.files import sync_folder
+from tinymnist.signals import stop_on_signals
+
+POLL_SECONDS = 0.1
 
 
 def download(dataset: IdxDataset, folder: Path, limit_seconds: float) -> None:
@@ -41,10 +45,21 @@ def _fetch(dataset: IdxDataset, staging: Path, limit_seconds: float) -> None:
     if not sys.stderr.isatty():
         environment["TQDM_DISABLE"] = "1"
     command = [sys.executable, "-m", "tinymnist.data.fetch", dataset.name, str(staging)]
-    try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment, timeout=limit_seconds)
-    except subprocess.TimeoutExpired:
-        raise NotThereError(f"{dataset.name}: not downloaded within {limit_seconds:g} s") from None
-    if done.returncode != 0:
-        reason = done.stdout.strip().splitlines()[-1:] or [f"the download ended with code {done.returncode}"]
+    deadline = time.monotonic() + limit_seconds
+    # In a session of its own, so that Ctrl-C reaches only this process, which then ends the other.
+    with (
+        stop_on_signals() as stop,
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True) as child,
+    ):
+        while child.poll() is None:
+            if stop.signal_number is not None:
+                child.kill()
+                raise Interrupted(f"{dataset.name}: download stopped; nothing of it is kept", stop.signal_number)
+            if time.monotonic() > deadline:
+                child.kill()
+                raise NotThereError(f"{dataset.name}: not downloaded within {limit_seconds:g} s")
+            time.sleep(POLL_SECONDS)
+        said = child.stdout.read() if child.stdout is not None else ""
+    if child.returncode != 0:
+        reason = said.strip().splitlines()[-1:] or [f"the download ended with code {child.returncode}"]
         raise NotThereError(f"{dataset.name}: cannot be downloaded: {reason[0]}")

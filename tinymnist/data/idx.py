@@ -1,6 +1,7 @@
 """Finding IDX files and reading them, each byte verified."""
 
 import hashlib
+import os
 import zlib
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def _read(file: IdxFile, dataset: IdxDataset, folder: Path) -> bytes:
     unverifiable = None
     for place in (folder / dataset.torchvision_class / "raw", folder):
         for path in (place / file.stem, place / f"{file.stem}.gz"):
-            if not path.is_file():
+            if not os.path.isfile(path):
                 continue
             stored = read_bytes(path)
             content = _decompressed(stored, file, path) if path.suffix == ".gz" else stored

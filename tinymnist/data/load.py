@@ -86,8 +86,11 @@ def _load_idx(name: str, folder: Path, limit_seconds: float) -> Dataset:
     dataset = IDX_DATASETS[name]
     try:
         return _dataset(name, *read_idx_dataset(dataset, folder))
-    except NotThereError:
-        download(dataset, folder, limit_seconds)
+    except NotThereError as missing:
+        try:
+            download(dataset, folder, limit_seconds)
+        except NotThereError as problem:
+            raise NotThereError(f"{missing}; {problem}: put the files there, or name their --data-dir") from None
         return _dataset(name, *read_idx_dataset(dataset, folder))
 
 

@@ -4,6 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, Strict
 
+from tinymnist.text import shown
+
 MAX_SIZE = 10**9
 """The largest size a spec may name. Far beyond tiny, and small enough that no count overflows anything."""
 
@@ -48,7 +50,7 @@ def _pair(value: Any) -> Any:
         return (value, value)
     if isinstance(value, list | tuple) and len(value) == 2:
         return tuple(value)
-    raise ValueError("expects a whole number, or a pair [height, width]")
+    raise ValueError(f"expects a whole number, or a pair [height, width], found {shown(value)}")
 
 
 def _shortest(pair: tuple[int, int]) -> int | list[int]:

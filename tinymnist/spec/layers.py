@@ -15,7 +15,7 @@ class BatchNorm(Model):
     """Batch normalisation (Ioffe and Szegedy 2015): 2 parameters a channel, or none with `affine: false`."""
 
     kind: Literal["batch"] = Field(description="Normalisation over the batch.")
-    eps: float = Field(1e-5, gt=0, description="Added to the variance before the root.")
+    eps: float = Field(1e-5, gt=0, le=1, description="Added to the variance before the root.")
     momentum: float = Field(0.1, gt=0, le=1, description="Share of the new batch in the running statistics.")
     affine: bool = Field(True, description="Whether each channel has a learned scale and shift.")
 
@@ -25,7 +25,7 @@ class GroupNorm(Model):
 
     kind: Literal["group"] = Field(description="Normalisation over groups of channels.")
     groups: Count = Field(description="Number of groups the channels are divided into.")
-    eps: float = Field(1e-5, gt=0, description="Added to the variance before the root.")
+    eps: float = Field(1e-5, gt=0, le=1, description="Added to the variance before the root.")
     affine: bool = Field(True, description="Whether each channel has a learned scale and shift.")
 
 
@@ -170,7 +170,13 @@ class Hidden(Model):
     out_features: Count = Field(description="Number of outputs.")
     bias: bool = Field(True, description="Whether a learned constant is added to each output.")
     activation: Activation = Field("relu", description="Activation after the layer.")
-    dropout: DropoutField = Field(NO_DROPOUT, description="Dropout after the activation.")
+    dropout: DropoutField = Field(NO_DROPOUT, description="Dropout after the activation, of single values.")
+
+    @model_validator(mode="after")
+    def _has_no_channels(self) -> "Hidden":
+        if self.dropout.kind == "channel":
+            raise ValueError("dropout of kind channel needs channels, which a hidden layer has not: use element")
+        return self
 
 
 OutputActivation = Literal["log_softmax", "none"]

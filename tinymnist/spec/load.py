@@ -1,5 +1,6 @@
 """From a file and overrides to a `Spec`, with every mistake told in one line."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike, fspath
@@ -12,7 +13,7 @@ from tinymnist.spec.base import SHORTHANDS, expand
 from tinymnist.spec.messages import explain
 from tinymnist.spec.models import Spec
 from tinymnist.spec.path import Path, path_text
-from tinymnist.spec.strict_yaml import YamlProblem, parse, read_file
+from tinymnist.spec.strict_yaml import MAX_DEPTH, YamlProblem, parse, read_file
 from tinymnist.text import shown
 
 
@@ -91,22 +92,24 @@ def parse_override(text: str) -> Override:
     option = f"--set {shown(text)[1:-1]}"
     name, equals, value = text.partition("=")
     path = _parse_path(name.strip())
-    if not equals or path is None:
+    if not equals or not path:
         raise SpecError(f"{option}: expects KEY=VALUE, as in blocks[0].dropout=0.05 or train.epochs=3")
     try:
-        data = parse(value).data
+        data = parse(value).data if value.strip() else ""
     except YamlProblem as problem:
         raise SpecError(f"{option}: {path_text(path)}: {problem.message}") from None
     return Override(path, data, option)
 
 
+_PART = r"[A-Za-z_][A-Za-z0-9_]{0,63}"
+_PATH = re.compile(rf"{_PART}(\.{_PART}|\.[0-9]{{1,6}}|\[[0-9]{{1,6}}\])*")
+
+
 def _parse_path(text: str) -> Path | None:
-    parts: list[str | int] = []
-    for part in text.replace("[", ".").replace("]", "").split("."):
-        if not part or len(part) > 64:
-            return None
-        parts.append(int(part) if part.isascii() and part.isdigit() and len(part) < 10 else part)
-    return tuple(parts)
+    if not _PATH.fullmatch(text):
+        return None
+    parts = re.split(r"[.\[\]]+", text.rstrip("]"))
+    return tuple(int(part) if part.isdigit() else part for part in parts) if len(parts) <= MAX_DEPTH else None
 
 
 def _apply(data: dict[str, Any], override: Override, places: dict[Path, Place]) -> None:
@@ -122,13 +125,16 @@ def _apply(data: dict[str, Any], override: Override, places: dict[Path, Place]) 
         last = depth == len(override.path) - 1
         if isinstance(here, list):
             if not isinstance(part, int):
-                raise wrong(around, f"is a list: give a number from 0 to {len(here) - 1}, as in {path_text(around)}[0]")
+                raise wrong(around, f"is a list: say which of its {len(here)} entries, as in {path_text((*around, 0))}")
             if part >= len(here):
                 raise wrong(around, f"has {len(here)} entries, numbered from 0: there is no [{part}]")
         elif isinstance(here, dict):
-            part = str(part)
+            if isinstance(part, int):
+                raise wrong(around, f"is no list: there is no [{part}] in it")
             if not last and part not in here:
-                here[part] = {}
+                inner = (*around, part)
+                here[part] = _default_at(data, inner)
+                places[inner] = place
         else:
             raise wrong(around, f"is {shown(here)}: there is no {shown(str(part))} in it")
         if last:
@@ -139,6 +145,17 @@ def _apply(data: dict[str, Any], override: Override, places: dict[Path, Place]) 
     for path in [path for path in places if path[: len(override.path)] == override.path]:
         del places[path]
     places[override.path] = place
+
+
+def _default_at(data: dict[str, Any], path: Path) -> Any:
+    """What the spec in `data` has at `path`, where the file leaves it out; an empty mapping where it has nothing."""
+    try:
+        value: Any = Spec.model_validate(data).model_dump(mode="json", exclude_none=True)
+        for part in path:
+            value = value[part]
+    except (ValidationError, LookupError, TypeError):
+        return {}
+    return value
 
 
 def _opened(path: Path, value: Any) -> Any:
@@ -161,10 +178,9 @@ def _nearest(places: dict[Path, Place], path: Path) -> Place:
 
 
 def _first_problem(error: ValidationError, places: dict[Path, Place]) -> str:
-    problems = [problem for problem in error.errors() if problem["type"] != "default_factory_not_called"]
-    path, message = explain(problems[0], Spec)
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return _line(_nearest(places, path), path, message) + more
+    problem = next(problem for problem in error.errors() if problem["type"] != "default_factory_not_called")
+    path, message = explain(problem, Spec)
+    return _line(_nearest(places, path), path, message)
 
 
 def _line(place: Place, path: Path, message: str) -> str:

@@ -55,10 +55,17 @@ def explain(problem: ErrorDetails, root: type[BaseModel]) -> tuple[Path, str]:
             key,
         ), f"{shown(context['tag'])} is not one of {_choices(context['tag'], context['expected_tags'])}"
     if kind == "union_tag_not_found":
-        return path, f"{context['discriminator']} is missing: it says which form this is"
+        forms = ", ".join(_tags_at(problem["loc"], root))
+        return path, f"{context['discriminator'].strip(chr(39))} is missing: it is one of {forms}"
     if kind in _BOUNDS:
         key, words = _BOUNDS[kind]
-        return path, f"must be {words} {context[key]:g}, found {shown(value)}"
+        bound = context[key]
+        text = f"{bound:,}" if isinstance(bound, int) else f"{bound:g}"
+        return path, f"must be {words} {text}, found {shown(value)}"
+    if kind == "too_short":
+        return path, f"needs at least {context['min_length']} entry"
+    if kind == "string_too_long":
+        return path, f"is longer than {context['max_length']:,} characters: shorten it"
     if kind == "string_pattern_mismatch":
         return (
             path,
@@ -84,8 +91,12 @@ def _choices(value: Any, expected: str) -> str:
 
 def _known_keys(location: tuple[int | str, ...], root: type[BaseModel]) -> list[str]:
     """Keys of the model that holds the unknown key at `location`."""
+    return sorted({key for model in _models_at(location[:-1], root) for key in model.model_fields})
+
+
+def _models_at(location: tuple[int | str, ...], root: type[BaseModel]) -> list[type[BaseModel]]:
     models: list[type[BaseModel]] = [root]
-    for part in location[:-1]:
+    for part in location:
         if isinstance(part, int):
             continue
         tagged = [model for model in models if part in _tags(model)]
@@ -95,7 +106,12 @@ def _known_keys(location: tuple[int | str, ...], root: type[BaseModel]) -> list[
             if part in model.model_fields
             for found in _models_in(model.model_fields[part].annotation)
         ]
-    return sorted({key for model in models for key in model.model_fields})
+    return models
+
+
+def _tags_at(location: tuple[int | str, ...], root: type[BaseModel]) -> list[str]:
+    """The forms that the value at `location` may take."""
+    return [str(tag) for model in _models_at(location, root) for tag in _tags(model)]
 
 
 def _tags(model: type[BaseModel]) -> tuple[Any, ...]:

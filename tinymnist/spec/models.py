@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, Strict, field_validator, model_validator
 
-from tinymnist.spec.base import Count, CountPair, Model, Size, SizePair, expand
+from tinymnist.spec.base import Count, CountPair, Model, SizePair, expand
 from tinymnist.spec.layers import Activation, Block, DropoutField, Head, LinearHead, Norm, Pool
-from tinymnist.spec.plan import Plan, plan
+from tinymnist.spec.plan import MAX_LAYERS, Plan, PlanProblem, plan
 from tinymnist.spec.recipe import Train
 
 Feature = Literal[
@@ -57,12 +57,15 @@ class LinearCheck(Model):
     out_features: Count = Field(description="Number of outputs.")
 
 
+Budget = Annotated[int, Field(ge=0)]
+
+
 class Checks(Model):
     """What `tinymnist check` holds this network to; `train` enforces the budgets before its first step."""
 
-    max_params: Size | None = Field(None, description="At most this many parameters.")
-    exact_params: Size | None = Field(None, description="Exactly this many parameters.")
-    max_macs: Size | None = Field(None, description="At most this many multiply-adds for one image.")
+    max_params: Budget | None = Field(None, description="At most this many parameters.")
+    exact_params: Budget | None = Field(None, description="Exactly this many parameters.")
+    max_macs: Budget | None = Field(None, description="At most this many multiply-adds for one image.")
     require: Annotated[tuple[Feature, ...], Strict(False)] = Field((), description="What the network must have.")
     forbid: Annotated[tuple[Feature, ...], Strict(False)] = Field((), description="What it must not have.")
     linear: LinearCheck | None = Field(None, description="Sizes that a fully connected layer must have.")
@@ -86,7 +89,10 @@ class Spec(Model):
     @model_validator(mode="before")
     @classmethod
     def _fill_in_defaults(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or not isinstance(defaults := data.get("defaults"), dict):
+        if not isinstance(data, dict):
+            return data
+        _refuse_too_many_layers(data)
+        if not isinstance(defaults := data.get("defaults"), dict) or not isinstance(data.get("blocks"), list | tuple):
             return data
         given = {key: value for key, value in defaults.items() if key in Defaults.model_fields}
         of_convs = {key: value for key, value in given.items() if key not in ("pool", "dropout")}
@@ -98,9 +104,9 @@ class Spec(Model):
             )
             if isinstance(block, dict)
             else block
-            for block in _items(data.get("blocks"))
+            for block in data["blocks"]
         ]
-        filled = {**data, "blocks": blocks if isinstance(data.get("blocks"), list | tuple) else data.get("blocks")}
+        filled = {**data, "blocks": blocks}
         if isinstance(head := data.get("head"), dict) and "hidden" in head:
             filled["head"] = {**head, "hidden": _each_with_defaults("hidden", head["hidden"], of_hidden)}
         return filled
@@ -121,8 +127,15 @@ class Spec(Model):
         return plan(self)
 
 
-def _items(value: Any) -> Any:
-    return value if isinstance(value, list | tuple) else ()
+def _refuse_too_many_layers(data: dict[str, Any]) -> None:
+    """Refuses before the validation of a hundred thousand layers takes its time. Raises `PlanProblem`."""
+    blocks = data.get("blocks")
+    if not isinstance(blocks, list | tuple):
+        return
+    convs = [block.get("convs") for block in blocks if isinstance(block, dict)]
+    layers = len(blocks) + sum(len(each) for each in convs if isinstance(each, list | tuple))
+    if layers > 2 * MAX_LAYERS:
+        raise PlanProblem(("blocks",), f"{layers:,} blocks and layers are more than a spec may have ({MAX_LAYERS:,})")
 
 
 def _with_defaults(entry: Any, defaults: dict[str, Any]) -> Any:

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tinymnist.errors import SpecError
+from tinymnist.errors import DataError, SpecError
 from tinymnist.text import did_you_mean, shown
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -34,7 +34,10 @@ def measured_results() -> dict[str, dict[str, Any]]:
 
 def specs_in(folder: Path) -> list[Path]:
     """Every YAML file in a folder, by name."""
-    return sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and path.is_file())
+    try:
+        return sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and path.is_file())
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read: {error.strerror or error}") from None
 
 
 def find_spec_file(arch: str) -> str:

@@ -15,7 +15,8 @@ from math import prod
 from typing import TYPE_CHECKING, Literal
 
 from tinymnist.spec.path import Path
-from tinymnist.text import shape_text
+from tinymnist.spec.reserved import RESERVED_NAMES
+from tinymnist.text import did_you_mean, shape_text, shown
 
 if TYPE_CHECKING:
     from tinymnist.spec.layers import Block, Conv, GlobalPoolHead, LinearHead, Norm, Pool
@@ -117,9 +118,11 @@ def plan(spec: Spec) -> Plan:
     """Shapes and counts of `spec`. Raises `PlanProblem` for the first layer that does not fit."""
     walk = _Walk((spec.input.channels, spec.input.height, spec.input.width))
     _refuse_too_many_layers(spec)
-    names: dict[str, int] = {"head": -1}
+    names: dict[str, int] = {}
     for index, block in enumerate(spec.blocks):
         name = block_name(spec, index)
+        if name in RESERVED_NAMES:
+            raise PlanProblem(("blocks", index, "name"), f"{name!r} means something else to torch: choose another name")
         if name in names:
             raise PlanProblem(("blocks", index, "name"), f"{name!r} is taken: give each block a name of its own")
         owner = index
@@ -139,7 +142,7 @@ def _refuse_too_many_layers(spec: Spec) -> None:
     if spec.head.kind == "linear":
         layers += len(spec.head.hidden)
     if layers > MAX_LAYERS:
-        raise PlanProblem(("blocks",), f"{layers:,} layers are more than the {MAX_LAYERS:,} that a spec may have")
+        raise PlanProblem(("blocks",), f"{layers:,} layers are more than a spec may have ({MAX_LAYERS:,})")
 
 
 def _owner(spec: Spec, index: int, names: dict[str, int]) -> int:
@@ -148,8 +151,8 @@ def _owner(spec: Spec, index: int, names: dict[str, int]) -> int:
     path: Path = ("blocks", index, "weights_from")
     owner = names.get(str(block.weights_from), -1)
     if owner < 0:
-        earlier = ", ".join(name for name in names if name != "head") or "none yet"
-        raise PlanProblem(path, f"{block.weights_from!r} is not the name of an earlier block: known here: {earlier}")
+        earlier = did_you_mean(str(block.weights_from), list(names)[:20]) if names else "there is none before it"
+        raise PlanProblem(path, f"{shown(block.weights_from)} is not the name of an earlier block: {earlier}")
     source = spec.blocks[owner]
     if source.repeat > 1 and not source.share_weights:
         raise PlanProblem(
@@ -389,6 +392,8 @@ class _Walk:
             raise PlanProblem(
                 (*path, "groups"), f"{channels} channels do not divide into {norm.groups} groups: {_divisors(channels)}"
             )
+        if norm.kind == "group" and prod(self.shape) == norm.groups:
+            raise PlanProblem((*path, "groups"), f"{norm.groups} groups of one number each leave nothing: use fewer")
         label = f"{norm.kind}_norm"
         self.features[label] += 1
         self.add(

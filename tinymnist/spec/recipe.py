@@ -8,13 +8,16 @@ from pydantic import BeforeValidator, ConfigDict, Field, Strict, model_validator
 from tinymnist.spec.base import Model, Probability, expanding
 from tinymnist.text import shown
 
+MAX_RATE = 1e6
+"""Beyond any use, and far within float32."""
+
 
 class Sgd(Model):
     """Stochastic gradient descent with momentum, `torch.optim.SGD`."""
 
     name: Literal["sgd"] = Field(description="SGD with momentum.")
     momentum: Probability = Field(0.95, description="Share of the last step kept; one_cycle moves it if it is above 0.")
-    weight_decay: float = Field(5e-4, ge=0, description="L2 penalty, added to the gradient.")
+    weight_decay: float = Field(5e-4, ge=0, le=MAX_RATE, description="L2 penalty, added to the gradient.")
     nesterov: bool = Field(False, description="Whether momentum looks ahead (Nesterov).")
 
     @model_validator(mode="after")
@@ -30,17 +33,17 @@ class Adam(Model):
     name: Literal["adam", "adamw"] = Field(description="Adam, or AdamW.")
     beta1: Probability = Field(0.9, description="Decay of the mean of gradients; one_cycle moves it.")
     beta2: Probability = Field(0.999, description="Decay of the mean of squared gradients.")
-    eps: float = Field(1e-8, gt=0, description="Added to the denominator.")
-    weight_decay: float = Field(0.01, ge=0, description="Weight decay.")
+    eps: float = Field(1e-8, gt=0, le=1, description="Added to the denominator.")
+    weight_decay: float = Field(0.01, ge=0, le=MAX_RATE, description="Weight decay.")
 
 
 class OneCycle(Model):
     """One cycle of learning rate and momentum (Smith 2018), as torch's `OneCycleLR`, a step a batch."""
 
     name: Literal["one_cycle"] = Field(description="One cycle.")
-    max_lr: float = Field(0.4, gt=0, description="Highest learning rate.")
-    div_factor: float = Field(25.0, gt=0, description="First learning rate = max_lr / div_factor.")
-    final_div_factor: float = Field(1e4, gt=0, description="Last learning rate = first / final_div_factor.")
+    max_lr: float = Field(0.4, gt=0, le=MAX_RATE, description="Highest learning rate.")
+    div_factor: float = Field(25.0, ge=1, le=1e12, description="First learning rate = max_lr / div_factor.")
+    final_div_factor: float = Field(1e4, ge=1, le=1e12, description="Last learning rate = first / final_div_factor.")
     pct_start: float = Field(0.3, gt=0, lt=1, description="Share of the steps in which the learning rate rises.")
     anneal: Literal["cos", "linear"] = Field("cos", description="Shape of both slopes.")
     cycle_momentum: bool = Field(True, description="Whether momentum (Adam: beta1) falls while the rate rises.")
@@ -52,16 +55,16 @@ class Cosine(Model):
     """Linear warm-up, then a half cosine down to `final_lr` (Loshchilov and Hutter 2017), a step a batch."""
 
     name: Literal["cosine"] = Field(description="Half a cosine.")
-    lr: float = Field(gt=0, description="Highest learning rate.")
-    warmup_epochs: float = Field(0.0, ge=0, description="Epochs in which the rate rises from 0.")
-    final_lr: float = Field(0.0, ge=0, description="Learning rate at the end.")
+    lr: float = Field(gt=0, le=MAX_RATE, description="Highest learning rate.")
+    warmup_epochs: float = Field(0.0, ge=0, le=100_000, description="Epochs in which the rate rises from 0.")
+    final_lr: float = Field(0.0, ge=0, le=MAX_RATE, description="Learning rate at the end.")
 
 
 class Constant(Model):
     """The same learning rate throughout."""
 
     name: Literal["constant"] = Field(description="Constant.")
-    lr: float = Field(gt=0, description="Learning rate.")
+    lr: float = Field(gt=0, le=MAX_RATE, description="Learning rate.")
 
 
 Optimizer = Annotated[Sgd | Adam, Field(discriminator="name")]
@@ -71,8 +74,8 @@ Schedule = Annotated[OneCycle | Cosine | Constant, Field(discriminator="name")]
 class Normalize(Model):
     """Pixels, scaled to 0..1, become (pixel - mean) / std."""
 
-    mean: float = Field(0.1307, description="Mean that is taken off; 0.1307 is MNIST's.")
-    std: float = Field(0.3081, gt=0, description="Standard deviation that is divided by; 0.3081 is MNIST's.")
+    mean: float = Field(0.1307, ge=0, le=1, description="Mean that is taken off; 0.1307 is MNIST's.")
+    std: float = Field(0.3081, ge=0.001, le=1000, description="Standard deviation divided by; 0.3081 is MNIST's.")
 
 
 class Warp(Model):

@@ -5,14 +5,16 @@ its anchors and tags make small files that are huge or that run code. None of th
 each is an error. What is left is YAML 1.2's core schema, which every editor understands.
 """
 
+import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
-from tinymnist.errors import SpecError
+from tinymnist.errors import DataError, SpecError
 from tinymnist.spec.path import Path
 from tinymnist.text import shown
 
@@ -32,7 +34,10 @@ _AMBIGUOUS = [
         "a leading zero is octal to some readers: leave it out, or quote it",
     ),
     (re.compile(r"[-+]?0[xob][0-9a-fA-F_]+"), "write the number in decimal digits, or quote it"),
-    (re.compile(r"[-+]?[0-9][0-9_]*_[0-9_.]*([eE][-+]?[0-9]+)?"), "write the number without underscores, or quote it"),
+    (
+        re.compile(r"(?=[^_]*_)[-+]?[0-9][0-9_.]*([eE][-+]?[0-9]+)?"),
+        "write it without underscores, or quote it",
+    ),
     (re.compile(r"[-+]?[0-9]+(:[0-5]?[0-9])+(\.[0-9]*)?"), "older YAML reads it in base 60: quote it if it is text"),
     (re.compile(r"[-+]?\.inf|\.nan", re.I), "only finite numbers are accepted here"),
     (re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt \t].*)?"), "YAML reads it as a date: quote it if it is text"),
@@ -78,25 +83,29 @@ def parse(text: str) -> Tree:
         mark: Any = error.problem_mark or error.context_mark
         raise YamlProblem(f"not valid YAML: {error.problem or error.context}", mark.line + 1 if mark else 1) from None
     except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1 if isinstance(error.position, int) else 1
-        raise YamlProblem("not valid YAML: a control character; only printable text is allowed", line) from None
+        read = text.encode("utf-8", "surrogatepass")[: error.position] if isinstance(error.position, int) else b""
+        advice = "save the file as UTF-8" if "\0" in text else "only printable text is allowed"
+        raise YamlProblem(f"not valid YAML: a control character: {advice}", read.count(b"\n") + 1) from None
+    except UnicodeEncodeError:
+        raise YamlProblem("not valid text: save or type it as UTF-8", 1) from None
     return Tree(data, lines)
 
 
 def read_file(file: str) -> str:
-    """The text of a spec file of at most `MAX_BYTES`, UTF-8. Raises `SpecError`."""
+    """The text of a spec file of at most `MAX_BYTES`, UTF-8. Raises `SpecError`, or `DataError` where it may
+    not be read."""
     try:
+        if not stat.S_ISREG(os.stat(file).st_mode) and not os.path.isdir(file):
+            raise SpecError(f"{file}: is no regular file: name a YAML file")
         with open(file, "rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise SpecError(
-            f"{file}: no such file: check the path; `tinymnist list` shows what comes with tinymnist"
-        ) from None
+        raise SpecError(f"{file}: no such file: check the path; `tinymnist list` shows what comes along") from None
     except IsADirectoryError:
         raise SpecError(f"{file}: is a directory: name the YAML file in it") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise SpecError(f"{shown(file)}: cannot be read: {reason}") from None
+        raise DataError(f"{file}: cannot be read: {reason}") from None
     if len(raw) > MAX_BYTES:
         raise SpecError(f"{file}: larger than {MAX_BYTES:,} bytes: no spec is; check that it is the right file")
     try:

@@ -1,26 +1,30 @@
 """Training from Python: what `tinymnist train` calls."""
 
+import hashlib
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from tinymnist.check import enforce_budget
-from tinymnist.data import Dataset, load_dataset
+from tinymnist.data import DATASETS, Dataset, load_dataset, usable_name
 from tinymnist.data.augment import Augmenter
 from tinymnist.errors import DataError, SpecError, UsageError
+from tinymnist.files import read_bytes
 from tinymnist.model import build_model, save_weights
+from tinymnist.signals import stop_on_signals
 from tinymnist.spec import Spec
-from tinymnist.text import SCHEMA_VERSION, shape_text
+from tinymnist.text import shape_text
 from tinymnist.training.environment import choose_device, describe_environment
 from tinymnist.training.loop import Trainer
 from tinymnist.training.memory import keep_memory
 from tinymnist.training.observer import EpochRow, Observer
-from tinymnist.training.run import WEIGHTS, Run, create_run, load_run, locked
+from tinymnist.training.records import RESULT, Result, write_record
+from tinymnist.training.run import WEIGHTS, Run, create_run, load_run, locked, refuse_name
 from tinymnist.training.seeds import LARGEST_SEED, derived_seed, draw_seed
-from tinymnist.training.stop import stop_on_signals
+
+MAX_THREADS = 256
 
 
 def train(
@@ -47,11 +51,14 @@ def train(
     enforce_budget(spec)
     _refuse_seed(seed)
     seed = draw_seed() if seed is None else seed
+    usable_name(dataset)
+    if name is None:
+        name = f"{spec.name}-{datetime.now():%Y%m%d-%H%M%S}-seed{seed}"
+    refuse_name(Path(output), name)
     chosen_device = _prepare(device, threads)
     augmenter = _augmenter(spec)
     data = load_dataset(dataset, data_dir, observer.warned)
     _refuse_unfit_data(spec, data)
-    name = name or f"{spec.name}-{datetime.now():%Y%m%d-%H%M%S}-seed{seed}"
     environment = describe_environment(data, seed, chosen_device, "albumentations" if augmenter else "none")
     run = create_run(Path(output), name, spec, environment)
     return _train(run, data, augmenter, chosen_device, observer)
@@ -73,21 +80,19 @@ def resume(
     run = load_run(path)
     if run.finished:
         return run
-    try:
-        recorded = run.environment
-        before = {key: recorded[key] for key in ("device", "threads", "dataset", "seed", "checksums")}
-    except KeyError as error:
-        raise DataError(f"{run.path}: damaged: environment.json has no {error}: start a new run") from None
-    chosen_device = _prepare(device or before["device"], threads or before["threads"])
+    before = run.environment
+    if before.dataset not in DATASETS:
+        raise DataError(f"{run.path}: damaged: environment.json names no known dataset: copy the run again")
+    chosen_device = _prepare(before.device if device is None else device, threads or before.threads)
     augmenter = _augmenter(run.spec)
-    data = load_dataset(before["dataset"], data_dir, observer.warned)
-    if data.checksums != before["checksums"]:
+    data = load_dataset(before.dataset, data_dir, observer.warned)
+    if data.checksums != before.checksums:
         raise DataError(f"{run.path}: was begun on other {data.name} files than those here: start a new run")
     return _train(run, data, augmenter, chosen_device, observer)
 
 
 def _train(run: Run, data: Dataset, augmenter: Augmenter | None, device: torch.device, observer: Observer) -> Run:
-    spec, seed = run.spec, int(run.environment["seed"])
+    spec, seed = run.spec, run.environment.seed
     devices = [device] if device.type == "cuda" else []
     with locked(run), torch.random.fork_rng(devices), stop_on_signals() as stop:
         torch.manual_seed(derived_seed(seed, "weights"))
@@ -97,36 +102,38 @@ def _train(run: Run, data: Dataset, augmenter: Augmenter | None, device: torch.d
         observer.started(
             run.path,
             f"{spec.name}, {spec.plan.parameters:,} parameters, {data.name}, {spec.train.epochs} epochs, seed {seed}, "
-            f"{device.type}, {torch.get_num_threads()} threads, augmentation: {run.environment['augmentation']}",
+            f"{device.type}, {torch.get_num_threads()} threads, augmentation: {run.environment.augmentation}",
         )
         rows = trainer.train(stop)
         save_weights(model, run.path / WEIGHTS)
-        run.write_result(_result(run, data, rows))
+        write_record(_result(run, data, rows), run.path / RESULT)
     return run
 
 
-def _result(run: Run, data: Dataset, rows: tuple[EpochRow, ...]) -> dict[str, Any]:
+def _result(run: Run, data: Dataset, rows: tuple[EpochRow, ...]) -> Result:
     last = rows[-1]
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "run": str(run.path),
-        "name": run.spec.name,
-        "parameters": run.spec.plan.parameters,
-        "dataset": data.name,
-        "seed": run.environment["seed"],
-        "epochs": last.epoch,
-        "accuracy": last.test_accuracy,
-        "n": len(data.test),
-        "loss": last.test_loss,
-        "train_accuracy": last.train_accuracy,
-        "train_loss": last.train_loss,
-        "seconds": sum(row.seconds for row in rows),
-    }
+    return Result(
+        run=str(run.path),
+        name=run.spec.name,
+        parameters=run.spec.plan.parameters,
+        dataset=data.name,
+        seed=run.environment.seed,
+        epochs=last.epoch,
+        accuracy=last.test_accuracy,
+        n=len(data.test),
+        loss=last.test_loss,
+        train_accuracy=last.train_accuracy,
+        train_loss=last.train_loss,
+        seconds=sum(row.seconds for row in rows),
+        weights_sha256=hashlib.sha256(read_bytes(run.path / WEIGHTS)).hexdigest(),
+    )
 
 
 def _prepare(device: str, threads: int | None) -> torch.device:
     chosen = choose_device(device)
     if threads is not None:
+        if not 1 <= threads <= MAX_THREADS:
+            raise UsageError(f"--threads {threads}: expects a number from 1 to {MAX_THREADS}")
         torch.set_num_threads(threads)
     keep_memory()
     return chosen
@@ -145,10 +152,12 @@ def _refuse_unfit_data(spec: Spec, data: Dataset) -> None:
     shape = (1, *data.train.images.shape[1:])
     asked = (spec.input.channels, spec.input.height, spec.input.width)
     if asked != shape:
-        raise SpecError(f"{spec.name}: input is {shape_text(asked)}, images of {data.name} are {shape_text(shape)}")
+        raise SpecError(
+            f"{spec.name}: input is {shape_text(asked)}, {data.name} has {shape_text(shape)}: make the two alike"
+        )
     classes = int(data.train.labels.max()) + 1
     if spec.classes != classes:
-        raise SpecError(f"{spec.name}: classes is {spec.classes}, {data.name} has {classes}")
+        raise SpecError(f"{spec.name}: classes is {spec.classes}, {data.name} has {classes}: make the two alike")
     smallest = len(data.train) % spec.train.batch_size or spec.train.batch_size
     for layer in spec.plan.layers:
         if smallest == 1 and layer.label == "batch_norm" and layer.output[1:] == (1, 1):

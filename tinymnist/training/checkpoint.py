@@ -4,12 +4,14 @@ Its tensors are the model's (`model.block1.conv1.weight`) and the optimizer's (`
 header carries the progress as JSON. Nothing random is in it: see `seeds`.
 """
 
+import hashlib
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import torch
+from pydantic import Field, TypeAdapter
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -27,8 +29,8 @@ FORMAT = "tinymnist-checkpoint-1"
 class Progress:
     """How far a training is: `epoch` epochs are done, and `step` steps of the next."""
 
-    epoch: int = 0
-    step: int = 0
+    epoch: Annotated[int, Field(ge=0)] = 0
+    step: Annotated[int, Field(ge=0)] = 0
     images: int = 0
     """Images seen in the unfinished epoch; below, their summed loss, correct predictions and seconds."""
     loss_sum: float = 0.0
@@ -43,8 +45,9 @@ def save_checkpoint(path: Path, progress: Progress, model: nn.Module, optimizer:
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     tensors |= {f"optimizer.{name}": tensor for name, tensor in optimizer_tensors(optimizer).items()}
     content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    text = json.dumps(asdict(progress))
     path.parent.mkdir(exist_ok=True)
-    write_atomically(path, save(content, {"format": FORMAT, "progress": json.dumps(asdict(progress))}))
+    write_atomically(path, save(content, {"format": FORMAT, "progress": text, "digest": _digest(text, content)}))
 
 
 def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
@@ -53,18 +56,26 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimiz
         with safe_open(path, framework="pt") as stream:
             metadata = stream.metadata() or {}
             tensors = {name: stream.get_tensor(name) for name in stream.offset_keys()}
-        progress = _progress(json.loads(metadata["progress"]))
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
-        raise DataError(
-            f"{path}: damaged checkpoint ({error}): delete it to start this run from its beginning"
-        ) from None
-    copy_tensors(model.state_dict(), _with_prefix("model.", tensors), str(path))
-    restore_optimizer(optimizer, _with_prefix("optimizer.", tensors))
+        if metadata["digest"] != _digest(metadata["progress"], tensors):
+            raise ValueError("its SHA-256 is not the recorded one")
+        progress = TypeAdapter(Progress).validate_json(metadata["progress"])
+        if progress.epoch != len(progress.rows):
+            raise ValueError("its rows do not fit its epoch")
+        copy_tensors(model.state_dict(), _with_prefix("model.", tensors), str(path))
+        restore_optimizer(optimizer, _with_prefix("optimizer.", tensors))
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
+        gist = " ".join(str(error).split())[:120]
+        raise DataError(f"{path}: damaged checkpoint ({gist}): delete it to begin this run anew") from None
     return progress
 
 
-def _progress(content: dict[str, Any]) -> Progress:
-    return replace(Progress(**content), rows=tuple(EpochRow(**row) for row in content["rows"]))
+def _digest(progress: str, tensors: dict[str, Tensor]) -> str:
+    """SHA-256 over everything in a checkpoint."""
+    digest = hashlib.sha256(progress.encode())
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

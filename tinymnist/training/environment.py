@@ -5,14 +5,14 @@ import platform
 import sys
 from datetime import datetime, timezone
 from importlib.metadata import version
-from typing import Any
 
 import torch
 
 from tinymnist import __version__
 from tinymnist.data import Dataset
 from tinymnist.errors import UsageError
-from tinymnist.text import SCHEMA_VERSION, shown
+from tinymnist.text import printable, shown
+from tinymnist.training.records import Environment
 
 PACKAGES = ("torch", "torchvision", "albumentations", "opencv-python-headless", "numpy", "safetensors")
 
@@ -29,25 +29,24 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def describe_environment(dataset: Dataset, seed: int, device: torch.device, augmentation: str) -> dict[str, Any]:
-    """What `environment.json` holds."""
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "command": sys.argv,
-        "seed": seed,
-        "dataset": dataset.name,
-        "checksums": dataset.checksums,
-        "device": device.type,
-        "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor(),
-        "engine": "torch",
-        "augmentation": augmentation,
-        "threads": torch.get_num_threads(),
-        "versions": {
+def describe_environment(dataset: Dataset, seed: int, device: torch.device, augmentation: str) -> Environment:
+    """How a run is made here."""
+    return Environment(
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        command=[printable(argument) for argument in sys.argv],
+        seed=seed,
+        dataset=dataset.name,
+        checksums=dataset.checksums,
+        device=device.type,
+        device_name=torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor(),
+        engine="torch",
+        augmentation=augmentation,
+        threads=torch.get_num_threads(),
+        versions={
             "tinymnist": __version__,
             "python": platform.python_version(),
             **{package: version(package) for package in PACKAGES},
         },
-        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "cores": os.cpu_count(),
-    }
+        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+        cores=os.cpu_count(),
+    )

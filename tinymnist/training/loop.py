@@ -1,7 +1,10 @@
 """The training loop: epochs of steps over images in memory."""
 
 import math
+import shlex
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
@@ -10,7 +13,8 @@ from torch.nn import functional
 
 from tinymnist.data import Dataset
 from tinymnist.data.augment import Augmenter
-from tinymnist.errors import DivergedError, Interrupted
+from tinymnist.errors import DataError, DivergedError, Interrupted
+from tinymnist.signals import StopRequest
 from tinymnist.spec import Spec
 from tinymnist.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from tinymnist.training.observer import EpochRow, Observer, Step
@@ -19,7 +23,6 @@ from tinymnist.training.run import Run
 from tinymnist.training.schedule import schedule
 from tinymnist.training.score import normalized, score
 from tinymnist.training.seeds import derived_seed
-from tinymnist.training.stop import StopRequest
 
 
 @dataclass
@@ -51,6 +54,8 @@ class Trainer:
         """Goes back to the run's checkpoint, if it has one."""
         if self.run.checkpoint.is_file():
             self.progress = load_checkpoint(self.run.checkpoint, self.model, self.optimizer)
+            if self.progress.epoch > self.spec.train.epochs or self.progress.step > self.steps_per_epoch:
+                raise DataError(f"{self.run.checkpoint}: does not belong to this run: it stands beyond its last step")
 
     def train(self, stop: StopRequest) -> tuple[EpochRow, ...]:
         """Trains to the last epoch and returns the row of each.
@@ -86,11 +91,12 @@ class Trainer:
         torch.manual_seed(derived_seed(self.seed, "dropout", progress.epoch, progress.step))
         hyper = self.hyper(progress.epoch * self.steps_per_epoch + progress.step)
         apply(hyper, self.optimizer)
-        outputs = self.model(images)
-        loss = functional.cross_entropy(outputs, labels)
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
+        with _enough_memory():
+            outputs = self.model(images)
+            loss = functional.cross_entropy(outputs, labels)
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
         mean_loss = loss.item()
         if not math.isfinite(mean_loss):
             raise self._diverged(f"the loss is {mean_loss}")
@@ -123,6 +129,8 @@ class Trainer:
         self._refuse_broken_weights()
         progress = self.progress
         tested = score(self.model, self.test_images, self.test_labels)
+        if not math.isfinite(tested.loss):
+            raise self._diverged(f"the loss on the test images is {tested.loss}")
         loss, accuracy = self._means(progress)
         last_step = (progress.epoch + 1) * self.steps_per_epoch - 1
         row = EpochRow(
@@ -148,7 +156,7 @@ class Trainer:
         progress = self.progress
         raise Interrupted(
             f"stopped in epoch {min(progress.epoch + 1, self.spec.train.epochs)} after step {progress.step} of "
-            f"{self.steps_per_epoch}: go on with `tinymnist train --resume {self.run.path}`",
+            f"{self.steps_per_epoch}: go on with `tinymnist train --resume {shlex.quote(str(self.run.path))}`",
             stop.signal_number,
         )
 
@@ -168,3 +176,14 @@ class Trainer:
             f"{self.run.path}: {what} at step {self.progress.step + 1} of epoch {self.progress.epoch + 1}; {kept}: "
             "try a lower learning rate"
         )
+
+
+@contextmanager
+def _enough_memory() -> Iterator[None]:
+    """Raises `DataError` where the memory does not suffice."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+            raise DataError("not enough memory for a step: choose a smaller --batch-size or network") from None
+        raise

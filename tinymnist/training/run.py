@@ -1,17 +1,17 @@
 """The run directory: where everything about one training stands."""
 
 import csv
+import hashlib
 import io
-import json
 import os
 import re
+import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 from torch import nn
@@ -23,9 +23,9 @@ from tinymnist.spec import Spec, load_spec
 from tinymnist.spec.dump import dump_spec
 from tinymnist.text import shown
 from tinymnist.training.observer import EpochRow
+from tinymnist.training.records import ENVIRONMENT, RESULT, Environment, Result, read_record, write_record
 
-SPEC, ENVIRONMENT, METRICS = "spec.yaml", "environment.json", "metrics.csv"
-WEIGHTS, RESULT, CHECKPOINT = "weights.safetensors", "result.json", "checkpoint/state.safetensors"
+SPEC, METRICS, WEIGHTS, CHECKPOINT = "spec.yaml", "metrics.csv", "weights.safetensors", "checkpoint/state.safetensors"
 
 
 @dataclass(frozen=True)
@@ -34,18 +34,19 @@ class Run:
 
     path: Path
     spec: Spec
-    environment: dict[str, Any]
-    """Versions, device, seed, data set and its checksums, command line."""
+    environment: Environment
 
     @property
     def finished(self) -> bool:
-        return (self.path / RESULT).is_file()
+        return os.path.isfile(self.path / RESULT)
 
     @property
-    def result(self) -> dict[str, Any]:
-        """What `train --json` prints. Raises `RunError` where the training is not finished."""
-        self._must_be_finished()
-        return _read_json(self.path / RESULT)
+    def result(self) -> Result:
+        """What came of it. Raises `RunError` where the training is not finished, `DataError` for damage."""
+        if not self.finished:
+            resume = f"tinymnist train --resume {shlex.quote(str(self.path))}"
+            raise RunError(f"{self.path}: not finished: go on with `{resume}`")
+        return read_record(Result, self.path / RESULT)
 
     @property
     def checkpoint(self) -> Path:
@@ -53,9 +54,11 @@ class Run:
 
     def load_model(self) -> nn.Sequential:
         """The trained network. Raises `RunError` where the training is not finished, `DataError` for damage."""
-        self._must_be_finished()
+        path = self.path / WEIGHTS
+        if hashlib.sha256(read_bytes(path)).hexdigest() != self.result.weights_sha256:
+            raise DataError(f"{path}: damaged (its SHA-256 is not the one in {RESULT}): copy the run again")
         model = build_model(self.spec)
-        load_weights(model, self.path / WEIGHTS)
+        load_weights(model, path)
         return model.eval()
 
     def write_metrics(self, rows: Sequence[EpochRow]) -> None:
@@ -65,26 +68,27 @@ class Run:
         writer.writerows(asdict(row) for row in rows)
         write_atomically(self.path / METRICS, text.getvalue())
 
-    def write_result(self, result: dict[str, Any]) -> None:
-        write_atomically(self.path / RESULT, _json_text(result))
 
-    def _must_be_finished(self) -> None:
-        if not self.finished:
-            raise RunError(f"{self.path}: not finished: go on with `tinymnist train --resume {self.path}`")
-
-
-def create_run(output: Path, name: str, spec: Spec, environment: dict[str, Any]) -> Run:
-    """A new run directory `output/name`, there at once with its spec and environment, or not at all.
-
-    Raises `UsageError` for a name that is no plain file name, `RunError` where it is taken, `DataError` where it
-    cannot be written.
-    """
+def refuse_name(output: Path, name: str) -> None:
+    """Raises `UsageError` for a name that is no plain file name, `RunError` where it is taken."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", name):
         raise UsageError(f"--name {shown(name)}: not a plain name: letters, digits, `.`, `_` and `-`")
+    if os.path.lexists(output / name):
+        raise _taken(output / name)
+
+
+def _taken(path: Path) -> RunError:
+    resume = f"--resume {shlex.quote(str(path))}"
+    return RunError(f"{path}: is there already: choose another --name, or go on with it by `{resume}`")
+
+
+def create_run(output: Path, name: str, spec: Spec, environment: Environment) -> Run:
+    """A new run directory `output/name`, there at once with its spec and environment, or not at all.
+
+    Raises as `refuse_name` does, and `DataError` where it cannot be written.
+    """
+    refuse_name(output, name)
     path = output / name
-    taken = RunError(f"{path}: is there already: choose another --name, or go on with it by `--resume {path}`")
-    if path.exists():
-        raise taken
     try:
         output.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=output))
@@ -92,12 +96,12 @@ def create_run(output: Path, name: str, spec: Spec, environment: dict[str, Any])
         raise DataError(f"{output}: cannot be written: {error.strerror or error}: choose another --output") from None
     try:
         write_atomically(staging / SPEC, dump_spec(spec))
-        write_atomically(staging / ENVIRONMENT, _json_text(environment))
+        write_record(environment, staging / ENVIRONMENT)
         os.chmod(staging, 0o755)
         os.rename(staging, path)  # fails where another process has made the same name meanwhile
         sync_folder(output)
     except OSError:
-        raise taken from None
+        raise _taken(path) from None
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return Run(path, spec, environment)
@@ -109,15 +113,15 @@ def load_run(path: str | os.PathLike[str]) -> Run:
     Raises `RunError` where there is none, `DataError` where it is damaged.
     """
     folder = Path(path)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise RunError(f"{shown(str(path))[1:-1]}: no such run directory: `tinymnist train` makes one under runs/")
-    if not (folder / SPEC).is_file():
+    if not os.path.lexists(folder / SPEC):
         raise RunError(f"{folder}: is not a run directory: it holds no {SPEC}")
     try:
         spec = load_spec(folder / SPEC)
     except SpecError as error:
         raise DataError(f"damaged run: {error}") from None
-    return Run(folder, spec, _read_json(folder / ENVIRONMENT))
+    return Run(folder, spec, read_record(Environment, folder / ENVIRONMENT))
 
 
 @contextmanager
@@ -134,17 +138,3 @@ def locked(run: Run) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def _json_text(content: dict[str, Any]) -> str:
-    return json.dumps(content, indent=2) + "\n"
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(read_bytes(path))
-    except ValueError as error:
-        raise DataError(f"{path}: damaged ({error}): copy the run again") from None
-    if not isinstance(content, dict):
-        raise DataError(f"{path}: damaged (no JSON object): copy the run again")
-    return content

@@ -1,9 +1,9 @@
-"""Stopping a training by a signal, without losing a step."""
+"""SIGINT and SIGTERM: when to leave at once, and when to finish a step first."""
 
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -11,7 +11,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
-    """Whether someone has asked the training to stop."""
+    """Whether someone has asked to stop, and by which signal."""
 
     signal_number: int | None = None
 
@@ -21,8 +21,8 @@ class StopRequest:
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """Turns the first SIGINT or SIGTERM into a request, honoured after the current step; the second ends the process
-    at once. Outside the main thread, where Python takes no signals, nothing is ever requested."""
+    """Turns the first SIGINT or SIGTERM into a request; the second ends the process at once. Outside the main thread,
+    where Python takes no signals, nothing is ever requested."""
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request
@@ -40,3 +40,15 @@ def stop_on_signals() -> Iterator[StopRequest]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def leave_at_once_on_signals(last_words: Callable[[int], None]) -> None:
+    """Makes a signal call `last_words(number)` and end the process with 128 + number, without unwinding: an exception
+    in the middle of an import is swallowed by some libraries and turned into another error by others."""
+
+    def handle(number: int, _: FrameType | None) -> None:
+        last_words(number)
+        os._exit(128 + number)
+
+    for number in SIGNALS:
+        signal.signal(number, handle)

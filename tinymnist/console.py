@@ -1,0 +1,43 @@
+"""Printing: results on stdout, everything else on stderr, and no control character but the newline on either.
+
+Only the command line prints; this much of it is a light module of its own, so that even a signal during the imports is
+answered.
+"""
+
+import json
+import sys
+from itertools import pairwise
+from typing import Any
+
+from tinymnist.errors import TinyMnistError
+from tinymnist.text import SCHEMA_VERSION, printable
+
+
+def show(text: str) -> None:
+    """A result, on stdout."""
+    print("\n".join(printable(line) for line in text.split("\n")))
+
+
+def show_json(content: dict[str, Any]) -> None:
+    """The one JSON object of a `--json` command, on stdout."""
+    print(json.dumps({"schema_version": SCHEMA_VERSION, **content}, indent=2, allow_nan=False))
+
+
+def say(text: str) -> None:
+    """What happens meanwhile, one line on stderr."""
+    if sys.stderr is not None:
+        print(printable(text), file=sys.stderr, flush=True)
+
+
+def report_error(error: TinyMnistError, as_json: bool) -> int:
+    """One line on stderr, with `--json` an object on stdout too; returns the exit code."""
+    say(f"tinymnist: {error}")
+    if as_json:
+        show_json({"error": {"kind": error.kind, "message": str(error), "exit_code": error.exit_code}})
+    return error.exit_code
+
+
+def wants_json(arguments: list[str]) -> bool:
+    """Whether stdout is promised to be one JSON object, also where the arguments cannot be understood."""
+    formats = [f"{option}={value}" for option, value in pairwise(arguments) if option == "--format"]
+    return bool({"--json", "--format=json"} & {*arguments, *formats})
