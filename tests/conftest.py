@@ -72,3 +72,7 @@ def mnist_dir() -> Path:
     except NotThereError:
         pytest.skip("no MNIST here: set TINYMNIST_DATA to its folder")
     return folder
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--overwrite", action="store_true", help="Refresh the outputs shown in README.md.")
