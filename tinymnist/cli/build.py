@@ -1,14 +1,16 @@
 """`tinymnist build`: validate, build, and say what was built."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tinymnist.cli.options import Arch, Json, Set, document
+from tinymnist.cli.options import Arch, Json, Set, load
 from tinymnist.console import say, show, show_json
-from tinymnist.spec import Plan, Spec
 from tinymnist.text import shape_text
+
+if TYPE_CHECKING:
+    from tinymnist.spec import Plan, Spec
 
 
 def command(
@@ -22,7 +24,7 @@ def command(
     as_json: Json = False,
 ) -> None:
     """Validate an architecture, build it, and show its parameters by block."""
-    spec = document(arch, overrides).spec
+    spec = load(arch, overrides)
 
     import torch
 
@@ -39,7 +41,7 @@ def command(
         show(_as_text(spec))
 
 
-def _blocks(plan: Plan) -> list[dict[str, Any]]:
+def _blocks(plan: "Plan") -> list[dict[str, Any]]:
     return [
         {
             "name": name,
@@ -51,11 +53,11 @@ def _blocks(plan: Plan) -> list[dict[str, Any]]:
     ]
 
 
-def _as_dict(spec: Spec) -> dict[str, Any]:
+def _as_dict(spec: "Spec") -> dict[str, Any]:
     return {"name": spec.name, "parameters": spec.plan.parameters, "blocks": _blocks(spec.plan)}
 
 
-def _as_text(spec: Spec) -> str:
+def _as_text(spec: "Spec") -> str:
     blocks = _blocks(spec.plan)
     width = max(len(block["name"]) for block in blocks)
     lines = [f"{spec.name}: {spec.plan.parameters:,} parameters"]

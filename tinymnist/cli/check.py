@@ -1,16 +1,17 @@
 """`tinymnist check`: hold architectures to rules, in a fraction of a second and without torch."""
 
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
-from tinymnist.check import Report, check, render
 from tinymnist.cli.options import Json
 from tinymnist.console import say, show
 from tinymnist.errors import TinyMnistError, UsageError, combined_exit_code
-from tinymnist.spec import Checks, Feature, load_document
-from tinymnist.spec.packaged import find_spec_file, find_spec_files
 from tinymnist.text import did_you_mean, printable
+
+if TYPE_CHECKING:
+    from tinymnist.check import Report
+    from tinymnist.spec import Checks
 
 
 def command(
@@ -31,6 +32,10 @@ def command(
     as_json: Json = False,
 ) -> int:
     """Check architectures against a budget and their own rules: exit 0 if all pass, 1 if not, 2 for an invalid spec."""
+    from tinymnist.check import render
+    from tinymnist.spec import Checks
+    from tinymnist.spec.packaged import find_spec_files
+
     rules = Checks(
         max_params=max_params,
         exact_params=exact_params,
@@ -49,7 +54,11 @@ def command(
     return combined_exit_code([report.exit_code for report in reports])
 
 
-def _report(arch: str, rules: Checks) -> Report:
+def _report(arch: str, rules: "Checks") -> "Report":
+    from tinymnist.check import Report, check
+    from tinymnist.spec import load_document
+    from tinymnist.spec.packaged import find_spec_file
+
     try:
         return check(load_document(find_spec_file(arch)), rules)
     except TinyMnistError as error:
@@ -57,6 +66,8 @@ def _report(arch: str, rules: Checks) -> Report:
 
 
 def _features(option: str, words: list[str] | None) -> Any:
+    from tinymnist.spec import Feature
+
     names = [name.strip() for word in words or [] for name in word.split(",")]
     for name in names:
         if name not in get_args(Feature):

@@ -4,8 +4,6 @@ from typing import Any
 
 from tinymnist.cli.options import Json
 from tinymnist.console import show, show_json
-from tinymnist.spec import load_spec
-from tinymnist.spec.packaged import measured_results, packaged_files
 
 
 def command(as_json: Json = False) -> None:
@@ -18,6 +16,9 @@ def command(as_json: Json = False) -> None:
 
 
 def _rows() -> list[dict[str, Any]]:
+    from tinymnist.spec import load_spec
+    from tinymnist.spec.packaged import measured_results, packaged_files
+
     results = measured_results()
     rows = []
     for name, file in packaged_files().items():
@@ -34,12 +35,18 @@ def _rows() -> list[dict[str, Any]]:
     return rows
 
 
+def _measured(accuracy: dict[str, Any] | None) -> str:
+    if accuracy is None:
+        return "not measured"
+    spread = f" ± {accuracy['std']:.2f}" if accuracy["n"] > 1 else ""
+    return f"{accuracy['mean']:.2f}{spread} ({accuracy['n']})"
+
+
 def _as_text(rows: list[dict[str, Any]]) -> str:
     width = max(len(row["name"]) for row in rows)
     lines = [f"{'name':{width}}  parameters  multiply-adds  accuracy % (n)     description"]
     for row in rows:
-        accuracy = row["accuracy"]
-        measured = f"{accuracy['mean']:.2f} ± {accuracy['std']:.2f} ({accuracy['n']})" if accuracy else "not measured"
+        measured = _measured(row["accuracy"])
         lines.append(
             f"{row['name']:{width}}  {row['parameters']:>10,}  {row['multiply_adds']:>13,}  {measured:17}  "
             f"{row['description']}"

@@ -11,8 +11,6 @@ import typer
 from tinymnist.console import show
 from tinymnist.errors import UsageError
 from tinymnist.files import write_atomically
-from tinymnist.spec.dump import plain_is_same
-from tinymnist.spec.load import document_from_text
 
 TEMPLATE = Path(__file__).resolve().parent.parent / "spec" / "template.yaml"
 
@@ -21,6 +19,9 @@ def command(
     file: Annotated[Path, typer.Argument(metavar="FILE", readable=False, help="The YAML file to write.")],
 ) -> None:
     """Write a commented architecture to start from."""
+    from tinymnist.spec.dump import plain_is_same
+    from tinymnist.spec.load import document_from_text
+
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", file.stem).strip("-._")[:64] or "mine"
     text = TEMPLATE.read_text(encoding="utf-8").replace(
         "name: NAME", f"name: {name}" if plain_is_same(name) else f'name: "{name}"'

@@ -1,12 +1,15 @@
-"""Options that several commands share."""
+"""Options that several commands share.
+
+Commands import what they need when they run, so that `--help` answers at once.
+"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tinymnist.spec import Document, load_document, parse_override
-from tinymnist.spec.packaged import find_spec_file
+if TYPE_CHECKING:
+    from tinymnist.spec import Spec
 
 Arch = Annotated[str, typer.Argument(metavar="ARCH", help="A YAML file, or the name of a packaged architecture.")]
 Set = Annotated[
@@ -25,6 +28,13 @@ Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")
 Threads = Annotated[int | None, typer.Option("--threads", min=1, max=256, help="CPU threads; default: torch's choice.")]
 
 
-def document(arch: str, overrides: list[str] | None) -> Document:
-    """The spec that ARCH and `--set` mean."""
-    return load_document(find_spec_file(arch), [parse_override(text) for text in overrides or []])
+def load(arch: str, overrides: list[str] | None, flags: dict[str, tuple[str, object]] | None = None) -> "Spec":
+    """The spec that ARCH, `--set` and the named `flags` mean: `{"--epochs": ("train.epochs", 3)}`; None: not given."""
+    from tinymnist.spec import Override, load_document, parse_override
+    from tinymnist.spec.packaged import find_spec_file
+
+    given = [parse_override(text) for text in overrides or []]
+    for flag, (path, value) in (flags or {}).items():
+        if value is not None:
+            given.append(Override(tuple(path.split(".")), value, f"{flag} {value}"))
+    return load_document(find_spec_file(arch), given).spec

@@ -3,10 +3,11 @@
 import json
 
 from tinymnist.console import show
-from tinymnist.spec import Spec
 
 
 def command() -> None:
     """Print the JSON Schema of architectures, for editors."""
+    from tinymnist.spec import Spec
+
     schema = Spec.model_json_schema()
     show(json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2))

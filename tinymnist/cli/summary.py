@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from tinymnist.cli.options import Arch, Json, Set, document
+from tinymnist.cli.options import Arch, Json, Set, load
 from tinymnist.console import show, show_json
 
 if TYPE_CHECKING:
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def command(arch: Arch, overrides: Set = None, as_json: Json = False) -> None:
     """Show every layer, multiply-adds, receptive field and peak activation memory."""
-    spec = document(arch, overrides).spec
+    spec = load(arch, overrides)
 
     from tinymnist.model import summarize
 

@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tinymnist.cli.options import DataDir, Dataset, Json, Set, Threads
+from tinymnist.cli.options import DataDir, Dataset, Json, Set, Threads, load
 from tinymnist.console import show
 from tinymnist.errors import UsageError
-from tinymnist.spec import Override, Spec, load_document, parse_override
-from tinymnist.spec.packaged import find_spec_file
 
 if TYPE_CHECKING:
     from tinymnist.training import Run
@@ -53,7 +51,11 @@ def command(
         _refuse_beside_resume(new_only)
     elif arch is None:
         raise UsageError("train: give an architecture with --arch, or a run to go on with by --resume")
-    spec = None if arch is None else _spec(arch, overrides, epochs, batch_size)
+    flags: dict[str, tuple[str, object]] = {
+        "--epochs": ("train.epochs", epochs),
+        "--batch-size": ("train.batch_size", batch_size),
+    }
+    spec = None if arch is None else load(arch, overrides, flags)
 
     from tinymnist import training
     from tinymnist.cli.progress import Progress
@@ -84,14 +86,6 @@ def _refuse_beside_resume(options: dict[str, Any]) -> None:
     given = [option for option, value in options.items() if value is not None]
     if given:
         raise UsageError(f"{given[0]}: a resumed run goes on as it was declared: leave it out, or start a new run")
-
-
-def _spec(arch: str, overrides: list[str] | None, epochs: int | None, batch_size: int | None) -> Spec:
-    given = [parse_override(text) for text in overrides or []]
-    for flag, key, value in (("--epochs", "epochs", epochs), ("--batch-size", "batch_size", batch_size)):
-        if value is not None:
-            given.append(Override(("train", key), value, f"{flag} {value}"))
-    return load_document(find_spec_file(arch), given).spec
 
 
 def _as_text(run: "Run") -> str:

@@ -24,7 +24,8 @@ def packaged_files() -> dict[str, Path]:
 
 
 def measured_results() -> dict[str, dict[str, Any]]:
-    """Accuracies measured for packaged architectures, by name: `{"mean": …, "std": …, "n": …}` on MNIST's test set."""
+    """Accuracies measured for packaged architectures, by name: `{"mean": …, "std": …, "n": …}`, percent of MNIST's
+    test set after the last epoch, over n seeds."""
     results = packaged_folder() / "results.json"
     if not results.is_file():
         return {}

@@ -1,6 +1,7 @@
 """The training loop: epochs of steps over images in memory."""
 
 import math
+import os
 import shlex
 import time
 from collections.abc import Iterator
@@ -52,7 +53,7 @@ class Trainer:
 
     def resume(self) -> None:
         """Goes back to the run's checkpoint, if it has one."""
-        if self.run.checkpoint.is_file():
+        if os.path.isfile(self.run.checkpoint):
             self.progress = load_checkpoint(self.run.checkpoint, self.model, self.optimizer)
             if self.progress.epoch > self.spec.train.epochs or self.progress.step > self.steps_per_epoch:
                 raise DataError(f"{self.run.checkpoint}: does not belong to this run: it stands beyond its last step")
@@ -65,7 +66,8 @@ class Trainer:
         """
         while self.progress.epoch < self.spec.train.epochs:
             self._epoch(stop)
-            self._stop_if(stop)
+            if self.progress.epoch < self.spec.train.epochs:
+                self._stop_if(stop)
         return self.progress.rows
 
     def _epoch(self, stop: StopRequest) -> None:
@@ -108,18 +110,15 @@ class Trainer:
             correct=progress.correct + int((outputs.argmax(1) == labels).sum()),
             seconds=progress.seconds + time.perf_counter() - began,
         )
-        self.observer.stepped(
-            Step(self.progress.images, *self._means(self.progress), hyper.lr),
-        )
+        self.observer.stepped(Step(self.progress.images, *self._means(self.progress), hyper.lr))
 
     def _batch(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
         images = self.dataset.train.images[chosen]
         if self.augmenter is not None:
             seed = derived_seed(self.seed, "augment", self.progress.epoch, self.progress.step)
             images = self.augmenter(images, seed)
-        return normalized(images, self.spec.train.normalize, self.device), self.dataset.train.labels[chosen].to(
-            self.device
-        )
+        labels = self.dataset.train.labels[chosen].to(self.device)
+        return normalized(images, self.spec.train.normalize, self.device), labels
 
     @staticmethod
     def _means(progress: Progress) -> tuple[float, float]:
@@ -155,8 +154,8 @@ class Trainer:
         self._save()
         progress = self.progress
         raise Interrupted(
-            f"stopped in epoch {min(progress.epoch + 1, self.spec.train.epochs)} after step {progress.step} of "
-            f"{self.steps_per_epoch}: go on with `tinymnist train --resume {shlex.quote(str(self.run.path))}`",
+            f"stopped in epoch {progress.epoch + 1} after step {progress.step} of {self.steps_per_epoch}: "
+            f"go on with `tinymnist train --resume {shlex.quote(str(self.run.path))}`",
             stop.signal_number,
         )
 
@@ -169,9 +168,8 @@ class Trainer:
                 raise self._diverged(f"{name} holds numbers that are not finite")
 
     def _diverged(self, what: str) -> DivergedError:
-        kept = (
-            f"the checkpoint of epoch {self.progress.epoch} is kept" if self.progress.epoch else "nothing was saved yet"
-        )
+        epoch = self.progress.epoch
+        kept = f"the checkpoint of epoch {epoch} is kept" if epoch else "nothing was saved yet"
         return DivergedError(
             f"{self.run.path}: {what} at step {self.progress.step + 1} of epoch {self.progress.epoch + 1}; {kept}: "
             "try a lower learning rate"

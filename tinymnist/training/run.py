@@ -54,8 +54,8 @@ class Run:
 
     def load_model(self) -> nn.Sequential:
         """The trained network. Raises `RunError` where the training is not finished, `DataError` for damage."""
-        path = self.path / WEIGHTS
-        if hashlib.sha256(read_bytes(path)).hexdigest() != self.result.weights_sha256:
+        path, expected = self.path / WEIGHTS, self.result.weights_sha256
+        if hashlib.sha256(read_bytes(path)).hexdigest() != expected:
             raise DataError(f"{path}: damaged (its SHA-256 is not the one in {RESULT}): copy the run again")
         model = build_model(self.spec)
         load_weights(model, path)
