@@ -139,6 +139,14 @@ def test_github_annotates_the_line(cli: Cli) -> None:
     )
 
 
+def test_github_annotates_the_line_of_an_invalid_spec(cli: Cli, spec_file: Callable[[str], Path]) -> None:
+    bad = spec_file("name: bad\nblocks: []\n")
+    out = cli("check", bad, "--format", "github").out
+    assert out.splitlines()[0] == (
+        f"::error file={bad},line=2,title=invalid spec::{bad}:2: blocks: needs at least 1 entry"
+    )
+
+
 def test_a_spec_without_rules_is_still_judged_valid(cli: Cli, spec_file: Callable[[str], Path]) -> None:
     path = spec_file("name: net\nblocks: [{convs: [4]}]\n")
     assert (

@@ -102,6 +102,12 @@ def test_peak_memory_counts_what_waits_for_a_residual_addition(residual: str, nu
     assert spec.plan.peak_activation_bytes == 4 * numbers
 
 
+def test_peak_memory_holds_a_separable_blocks_input_beside_its_second_half() -> None:
+    blocks = [{"convs": [4]}, {"convs": [{"kind": "separable", "out_channels": 4}], "residual": "identity"}]
+    spec = Spec.model_validate({"name": "r", "input": {"height": 8, "width": 8}, "blocks": blocks})
+    assert spec.plan.peak_activation_bytes == 4 * 3 * 4 * 64
+
+
 @pytest.mark.parametrize(
     "convs",
     [[3], [3, 3], [{"out_channels": 2, "kernel_size": 5, "stride": 2}, {"kind": "separable", "out_channels": 2}]],

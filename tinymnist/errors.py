@@ -22,6 +22,10 @@ class SpecError(TinyMnistError):
 
     kind = "spec"
 
+    def __init__(self, message: str, line: int | None = None) -> None:
+        super().__init__(message)
+        self.line = line
+
 
 class RunError(TinyMnistError):
     """A run directory that cannot be used this way: name taken, not finished, locked by another process."""

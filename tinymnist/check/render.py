@@ -97,16 +97,18 @@ def _github(reports: Sequence[Report]) -> str:
     lines = []
     for report in reports:
         if report.error is not None:
-            lines.append(f"::error file={_property(report.file)},title=invalid spec::{_message(str(report.error))}")
+            line = getattr(report.error, "line", None)
+            lines.append(_annotation(report.file, line, "invalid spec", str(report.error)))
         for verdict in report.verdicts:
             if not verdict.passed:
-                place = verdict.place
-                line = f",line={place.line}" if place.line is not None else ""
-                lines.append(
-                    f"::error file={_property(report.file)}{line},title={_property(verdict.rule)}"
-                    f"::asked {_message(verdict.asked)}, found {_message(verdict.found)}"
-                )
+                found = f"asked {verdict.asked}, found {verdict.found}"
+                lines.append(_annotation(report.file, verdict.place.line, verdict.rule, found))
     return "\n".join([*lines, _text(reports).splitlines()[-1]])
+
+
+def _annotation(file: str, line: int | None, title: str, message: str) -> str:
+    place = f"file={_property(file)}" + (f",line={line}" if line is not None else "")
+    return f"::error {place},title={_property(title)}::{_message(message)}"
 
 
 def _message(text: str) -> str:

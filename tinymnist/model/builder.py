@@ -9,7 +9,7 @@ from tinymnist.errors import SpecError
 from tinymnist.model.layers import Residual, SharedConv2d
 from tinymnist.spec import Spec
 from tinymnist.spec.layers import Block, Conv, Dropout, GlobalPoolHead, LinearHead, Norm, Pool
-from tinymnist.spec.plan import block_name
+from tinymnist.spec.walk import block_name
 
 MAX_PARAMETERS = 50_000_000
 MAX_ACTIVATION_BYTES = 1 << 30

@@ -71,7 +71,7 @@ def document_from_text(text: str, file: str, overrides: Sequence[Override] = ())
     try:
         tree = parse(text)
     except YamlProblem as problem:
-        raise SpecError(_line(Place(file, problem.line), problem.path, problem.message)) from None
+        raise _error(Place(file, problem.line), problem.path, problem.message) from None
     places = {path: Place(file, line) for path, line in tree.lines.items()}
     data = tree.data
     if not isinstance(data, dict):
@@ -83,7 +83,7 @@ def document_from_text(text: str, file: str, overrides: Sequence[Override] = ())
     try:
         spec = Spec.model_validate(data)
     except ValidationError as error:
-        raise SpecError(_first_problem(error, places)) from None
+        raise _first_problem(error, places) from None
     return Document(file, spec, places)
 
 
@@ -117,7 +117,7 @@ def _apply(data: dict[str, Any], override: Override, places: dict[Path, Place]) 
     place = Place("", option=override.option)
 
     def wrong(path: Path, message: str) -> SpecError:
-        return SpecError(_line(place, path, message))
+        return _error(place, path, message)
 
     here: Any = data
     for depth, part in enumerate(override.path):
@@ -177,12 +177,12 @@ def _nearest(places: dict[Path, Place], path: Path) -> Place:
     return places[path]
 
 
-def _first_problem(error: ValidationError, places: dict[Path, Place]) -> str:
+def _first_problem(error: ValidationError, places: dict[Path, Place]) -> SpecError:
     problem = next(problem for problem in error.errors() if problem["type"] != "default_factory_not_called")
     path, message = explain(problem, Spec)
-    return _line(_nearest(places, path), path, message)
+    return _error(_nearest(places, path), path, message)
 
 
-def _line(place: Place, path: Path, message: str) -> str:
+def _error(place: Place, path: Path, message: str) -> SpecError:
     where = f"{path_text(path)}: " if path else ""
-    return f"{place}: {where}{message}"
+    return SpecError(f"{place}: {where}{message}", place.line)

@@ -11,8 +11,9 @@ from pydantic import Field, Strict, field_validator, model_validator
 
 from tinymnist.spec.base import Count, CountPair, Model, SizePair, expand
 from tinymnist.spec.layers import Activation, Block, DropoutField, Head, LinearHead, Norm, Pool
-from tinymnist.spec.plan import MAX_LAYERS, Plan, PlanProblem, plan
+from tinymnist.spec.plan import Plan, PlanProblem
 from tinymnist.spec.recipe import Train
+from tinymnist.spec.walk import MAX_LAYERS, plan
 
 Feature = Literal[
     "average_pool",

@@ -1,0 +1,404 @@
+"""Shapes and counts of a network, by arithmetic alone.
+
+`plan` follows a spec from the input to the classes and records every layer that the builder will make: its name in the
+built model, its shapes, its parameters, multiply-adds, receptive field and the memory it needs. No torch: the figures
+are there in milliseconds, and they are an independent oracle for the built model.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from math import prod
+from typing import TYPE_CHECKING
+
+from tinymnist.spec.path import Path
+from tinymnist.spec.plan import Kind, Layer, Plan, PlanProblem, Shape
+from tinymnist.spec.reserved import RESERVED_NAMES
+from tinymnist.text import did_you_mean, shape_text, shown
+
+if TYPE_CHECKING:
+    from tinymnist.spec.layers import Block, Conv, GlobalPoolHead, LinearHead, Norm, Pool
+    from tinymnist.spec.models import Spec
+
+MAX_LAYERS = 20_000
+"""Convolutions and hidden layers that one spec may ask for, repetitions counted."""
+
+
+def block_name(spec: Spec, index: int) -> str:
+    return spec.blocks[index].name or f"block{index + 1}"
+
+
+def plan(spec: Spec) -> Plan:
+    """Shapes and counts of `spec`. Raises `PlanProblem` for the first layer that does not fit."""
+    walk = _Walk((spec.input.channels, spec.input.height, spec.input.width))
+    _refuse_too_many_layers(spec)
+    names: dict[str, int] = {}
+    for index, block in enumerate(spec.blocks):
+        name = block_name(spec, index)
+        if name in RESERVED_NAMES:
+            raise PlanProblem(("blocks", index, "name"), f"{name!r} means something else to torch: choose another name")
+        if name in names:
+            raise PlanProblem(("blocks", index, "name"), f"{name!r} is taken: give each block a name of its own")
+        owner = index
+        if block.weights_from is not None:
+            owner = _owner(spec, index, names)
+        names[name] = owner
+        walk.block(block, name, ("blocks", index), owner)
+    if spec.head.kind == "linear":
+        walk.linear_head(spec.head, spec.classes)
+    else:
+        walk.global_pool_head(spec.head, spec.classes)
+    return Plan(tuple(walk.layers), walk.features)
+
+
+def _refuse_too_many_layers(spec: Spec) -> None:
+    layers = sum(max(1, len(block.convs)) * block.repeat for block in spec.blocks)
+    if spec.head.kind == "linear":
+        layers += len(spec.head.hidden)
+    if layers > MAX_LAYERS:
+        raise PlanProblem(("blocks",), f"{layers:,} layers are more than a spec may have ({MAX_LAYERS:,})")
+
+
+def _owner(spec: Spec, index: int, names: dict[str, int]) -> int:
+    """Index of the block that holds the convolutions that block `index` uses."""
+    block = spec.blocks[index]
+    path: Path = ("blocks", index, "weights_from")
+    owner = names.get(str(block.weights_from), -1)
+    if owner < 0:
+        earlier = did_you_mean(str(block.weights_from), list(names)[:20]) if names else "there is none before it"
+        raise PlanProblem(path, f"{shown(block.weights_from)} is not the name of an earlier block: {earlier}")
+    source = spec.blocks[owner]
+    if source.repeat > 1 and not source.share_weights:
+        raise PlanProblem(
+            path, f"{block.weights_from!r} has {source.repeat} sets of weights: set its share_weights: true"
+        )
+    if block.repeat > 1 and not block.share_weights:
+        raise PlanProblem(
+            (*path[:2], "repeat"), "repetitions of a block with weights_from share them: set share_weights: true"
+        )
+    if [conv.kind for conv in source.convs] != [conv.kind for conv in block.convs]:
+        raise PlanProblem(
+            path, f"{block.weights_from!r} has convs of other kind or number than this block: make the two alike"
+        )
+    if "projection" in {source.residual.kind, block.residual.kind} and source.residual.kind != block.residual.kind:
+        raise PlanProblem(path, f"{block.weights_from!r} and this block: both need residual: projection, or neither")
+    return owner
+
+
+@dataclass
+class _Walk:
+    """Where the walk through the network stands: the shape so far, and what has been seen."""
+
+    shape: Shape
+    layers: list[Layer] = field(default_factory=list)
+    features: Counter[str] = field(default_factory=Counter)
+    waiting: int = 0
+    """Numbers that wait beside the current layer for a residual addition, and (below) beside every one after it."""
+    held: int = 0
+    reach: tuple[int, int] = (1, 1)
+    """Receptive field so far, and (below) the distance in the input between two neighbouring outputs."""
+    jump: tuple[int, int] = (1, 1)
+    weights: dict[tuple[int | str, ...], tuple[int | bool | str, ...]] = field(default_factory=dict)
+    """Shape of each set of convolution weights by its owner: a second use of a set brings no parameters."""
+
+    def add(
+        self,
+        name: str,
+        kind: Kind,
+        label: str,
+        output: Shape,
+        *,
+        parameters: int = 0,
+        buffers: int = 0,
+        macs: int = 0,
+        in_place: bool = False,
+    ) -> None:
+        alive = self.waiting + prod(self.shape) + (0 if in_place else prod(output))
+        self.layers.append(Layer(name, kind, label, self.shape, output, parameters, buffers, macs, self.reach, alive))
+        self.shape, self.waiting = output, self.held
+
+    # Blocks
+
+    def block(self, block: Block, name: str, path: Path, owner: int) -> None:
+        for step in range(block.repeat):
+            prefix = f"{name}.step{step + 1}" if block.repeat > 1 else name
+            weights = (owner, 0 if block.share_weights else step)
+            self._application(block, prefix, path, weights, first=step == 0)
+        if block.pool.kind != "none":
+            self._pool(block.pool, f"{name}.pool", (*path, "pool"))
+        self._dropout(block.dropout.p, f"{name}.dropout")
+
+    def _application(self, block: Block, prefix: str, path: Path, weights: tuple[int, int], *, first: bool) -> None:
+        entry = self.shape
+        residual = block.residual
+        body = prefix
+        if residual.kind != "none":
+            self.features["residual"] += 1
+            body = f"{prefix}.residual.body"
+            self.held = prod(entry)  # the first layer has it as its input anyway; it waits beside those after it
+        for index, conv in enumerate(block.convs):
+            self._conv(conv, body, index, (*path, "convs", index), (*weights, index))
+            self._after_conv(conv, body, index, (*path, "convs", index))
+        if residual.kind != "none":
+            self._residual(block, prefix, path, weights, entry)
+        if block.repeat > 1 and first and entry[0] != self.shape[0]:
+            raise PlanProblem(
+                (*path, "repeat"),
+                f"{block.repeat} applications must keep the channels: {entry[0]} go in, {self.shape[0]} come out",
+            )
+
+    def _residual(self, block: Block, prefix: str, path: Path, weights: tuple[int, int], entry: Shape) -> None:
+        result, path = self.shape, (*path, "residual")
+        if block.residual.kind == "identity" and entry != result:
+            hint = "use residual: projection" if _strided(entry, block) == result[1:] else "keep the size by padding"
+            raise PlanProblem(
+                path, f"cannot add {shape_text(entry)} to {shape_text(result)}: {hint}, or leave residual out"
+            )
+        self.held = 0
+        if block.residual.kind == "projection":
+            if _strided(entry, block) != result[1:]:
+                raise PlanProblem(
+                    path,
+                    f"a projection of {shape_text(entry)} cannot give {shape_text(result)}: keep the size by padding",
+                )
+            self.shape, self.waiting = entry, prod(result)
+            self._weights(
+                f"{prefix}.residual.shortcut", "conv", path, (*weights, "shortcut"), result, 1, (1, 1), bias=False
+            )
+        self.waiting = prod(result)
+        self.add(f"{prefix}.residual", "add", "add", result, in_place=True)
+        self._activation(block.residual.activation, f"{prefix}.activation")
+
+    def _conv(self, conv: Conv, prefix: str, index: int, path: Path, key: tuple[int | str, ...]) -> None:
+        channels = self.shape[0]
+        out_channels = conv.out_channels if conv.out_channels is not None else channels
+        depthwise = conv.kind != "conv"
+        between = channels if conv.kind == "separable" else out_channels
+        groups = channels if depthwise else conv.groups
+        if channels % groups:
+            raise PlanProblem(
+                (*path, "groups"),
+                f"{channels} input channels do not divide into {groups} groups: {_divisors(channels)}",
+            )
+        if between % groups:
+            must = f"of a depthwise convolution must be a multiple of the {channels} input channels"
+            if not depthwise:
+                must = f"do not divide into {groups} groups: {_divisors(out_channels)}"
+            raise PlanProblem((*path, "out_channels"), f"{out_channels} output channels {must}")
+        size = self._slide(conv.kernel_size, conv.stride, conv.padding, path)
+        number = index + 1
+        if conv.kind == "separable":
+            self.features["separable"] += 1
+            self._weights(
+                f"{prefix}.depthwise{number}",
+                "depthwise",
+                path,
+                (*key, "depthwise"),
+                (channels, *size),
+                channels,
+                conv.kernel_size,
+                bias=False,
+            )
+            self._weights(
+                f"{prefix}.pointwise{number}",
+                "conv",
+                path,
+                (*key, "pointwise"),
+                (out_channels, *size),
+                1,
+                (1, 1),
+                bias=conv.bias,
+            )
+        else:
+            label = "depthwise" if depthwise else "conv"
+            self._weights(
+                f"{prefix}.conv{number}",
+                label,
+                path,
+                key,
+                (out_channels, *size),
+                groups,
+                conv.kernel_size,
+                bias=conv.bias,
+            )
+
+    def _weights(
+        self,
+        name: str,
+        label: str,
+        path: Path,
+        key: tuple[int | str, ...],
+        output: Shape,
+        groups: int,
+        kernel: tuple[int, int],
+        *,
+        bias: bool,
+    ) -> None:
+        """Adds one convolution; its parameters count if no earlier layer has the same `key`."""
+        per_output = self.shape[0] // groups * prod(kernel)
+        form = (label, self.shape[0], output[0], groups, *kernel, bias)
+        known = self.weights.setdefault(key, form)
+        if known != form:
+            raise PlanProblem(
+                path,
+                f"cannot share weights: {_form_text(form)} here, {_form_text(known)} there; make the two alike",
+            )
+        shared = known is not form
+        self.features.update(
+            [
+                feature
+                for feature, there in (("depthwise", label == "depthwise"), ("bias", bias), ("shared_weights", shared))
+                if there
+            ]
+        )
+        self.add(
+            name,
+            "conv",
+            label,
+            output,
+            parameters=0 if shared else output[0] * (per_output + bias),
+            macs=prod(output) * per_output,
+        )
+
+    def _after_conv(self, conv: Conv, prefix: str, index: int, path: Path) -> None:
+        number = index + 1
+        self._norm(conv.norm, f"{prefix}.norm{number}", (*path, "norm"))
+        self._activation(conv.activation, f"{prefix}.activation{number}")
+        self._dropout(conv.dropout.p, f"{prefix}.dropout{number}")
+
+    # Layers
+
+    def _slide(
+        self, kernel: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int], path: Path, ceil: bool = False
+    ) -> tuple[int, int]:
+        """Height and width after a sliding window; moves the receptive field along."""
+        sizes = []
+        for size, k, s, p in zip(self.shape[1:], kernel, stride, padding, strict=True):
+            room = size + 2 * p - k
+            if room < 0:
+                padded = f" (padded by {p})" if p else ""
+                raise PlanProblem(
+                    (*path, "kernel_size"),
+                    f"{_pair_text(kernel)} does not fit a {shape_text(self.shape[1:])} input{padded}: "
+                    "make it smaller, or pool less before",
+                )
+            steps = -(-room // s) if ceil else room // s
+            if ceil and steps * s >= size + p:  # torch: the last window must start inside the image or its left padding
+                steps -= 1
+            sizes.append(steps + 1)
+        self.reach = (
+            self.reach[0] + (kernel[0] - 1) * self.jump[0],
+            self.reach[1] + (kernel[1] - 1) * self.jump[1],
+        )
+        self.jump = (self.jump[0] * stride[0], self.jump[1] * stride[1])
+        return sizes[0], sizes[1]
+
+    def _norm(self, norm: Norm, name: str, path: Path) -> None:
+        channels = self.shape[0]
+        if norm.kind == "none":
+            return
+        if norm.kind == "group" and channels % norm.groups:
+            raise PlanProblem(
+                (*path, "groups"), f"{channels} channels do not divide into {norm.groups} groups: {_divisors(channels)}"
+            )
+        if norm.kind == "group" and prod(self.shape) == norm.groups:
+            raise PlanProblem((*path, "groups"), f"{norm.groups} groups of one number each leave nothing: use fewer")
+        label = f"{norm.kind}_norm"
+        self.features[label] += 1
+        self.add(
+            name,
+            "norm",
+            label,
+            self.shape,
+            parameters=2 * channels if norm.affine else 0,
+            buffers=2 * channels + 1 if norm.kind == "batch" else 0,
+            in_place=True,
+        )
+
+    def _activation(self, activation: str, name: str) -> None:
+        if activation != "none":
+            parameters = 1 if activation == "prelu" else 0
+            self.add(name, "activation", activation, self.shape, parameters=parameters, in_place=True)
+
+    def _dropout(self, p: float, name: str) -> None:
+        if p:
+            self.features["dropout"] += 1
+            self.add(name, "dropout", "dropout", self.shape, in_place=True)
+
+    def _pool(self, pool: Pool, name: str, path: Path) -> None:
+        if pool.kind in ("max", "average"):
+            for k, p in zip(pool.kernel_size, pool.padding, strict=True):
+                if p > k // 2:
+                    raise PlanProblem(
+                        (*path, "padding"),
+                        f"{p} is more than half the window ({k}): at most {k // 2}",
+                    )
+            size = self._slide(pool.kernel_size, pool.stride, pool.padding, path, pool.ceil_mode)
+            self.features[f"{pool.kind}_pool"] += 1
+            self.add(name, "pool", f"{pool.kind}_pool", (self.shape[0], *size))
+        else:
+            self._global_pool(pool.kind, name)
+
+    def _global_pool(self, label: str, name: str) -> None:
+        height, width = self.shape[1:]
+        self._slide((height, width), (1, 1), (0, 0), ())
+        self.features["global_pool"] += 1
+        self.add(name, "pool", f"{label}_pool", (self.shape[0], 1, 1))
+
+    # Heads
+
+    def linear_head(self, head: LinearHead, classes: int) -> None:
+        self.add("head.flatten", "flatten", "flatten", (prod(self.shape),), in_place=True)
+        for index, hidden in enumerate(head.hidden):
+            self._linear(f"head.linear{index + 1}", hidden.out_features, hidden.bias)
+            self._activation(hidden.activation, f"head.activation{index + 1}")
+            self._dropout(hidden.dropout.p, f"head.dropout{index + 1}")
+        self._linear(f"head.linear{len(head.hidden) + 1}" if head.hidden else "head.linear", classes, head.bias)
+        self._output(head.activation)
+
+    def global_pool_head(self, head: GlobalPoolHead, classes: int) -> None:
+        if self.shape[0] != classes:
+            raise PlanProblem(
+                ("head", "kind"),
+                f"global_pool needs one channel a class: the last block gives {self.shape[0]}, classes is {classes}",
+            )
+        self._global_pool(f"global_{head.pool}", "head.pool")
+        self.add("head.flatten", "flatten", "flatten", (classes,), in_place=True)
+        self._output(head.activation)
+
+    def _linear(self, name: str, out_features: int, bias: bool) -> None:
+        (in_features,) = self.shape
+        self.features.update(["linear", "bias"] if bias else ["linear"])
+        self.add(
+            name,
+            "linear",
+            "linear",
+            (out_features,),
+            parameters=out_features * (in_features + bias),
+            macs=out_features * in_features,
+        )
+
+    def _output(self, activation: str) -> None:
+        if activation != "none":
+            self._activation(activation, f"head.{activation}")
+
+
+def _strided(entry: Shape, block: Block) -> Shape:
+    """Height and width of `entry` after a 1x1 convolution with the block's whole stride."""
+    strides = [prod(conv.stride[axis] for conv in block.convs) for axis in (0, 1)]
+    return tuple((size - 1) // stride + 1 for size, stride in zip(entry[1:], strides, strict=True))
+
+
+def _divisors(number: int) -> str:
+    small = [str(divisor) for divisor in range(1, min(number, 64) + 1) if number % divisor == 0]
+    return f"possible: {', '.join(small)}"
+
+
+def _pair_text(pair: tuple[int, int]) -> str:
+    return str(pair[0]) if pair[0] == pair[1] else f"[{pair[0]}, {pair[1]}]"
+
+
+def _form_text(form: tuple[int | bool | str, ...]) -> str:
+    label, inputs, outputs, groups, height, width, bias = form
+    return f"{label} {inputs}->{outputs} {height}x{width}, groups {groups}, bias {str(bias).lower()}"
