@@ -6,11 +6,13 @@ shown with real outputs too, but are not run here.
 
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT, Cli
+from tinymnist import load_spec
 
 README = ROOT / "README.md"
 BLOCK = re.compile(r"```console\n(.*?)```\n", re.S)
@@ -53,3 +55,23 @@ def test_command_prints_what_the_readme_says(
         README.write_text(text.replace(f"$ {line}\n{output}", f"$ {line}\n{printed}"), encoding="utf-8")
         return
     assert printed.rstrip() == output.rstrip()
+
+
+def snippets() -> list[str]:
+    """Every piece of a spec in the README."""
+    return re.findall(r"```yaml\n(.*?)```\n", README.read_text(encoding="utf-8"), re.S)
+
+
+@pytest.mark.parametrize("snippet", snippets(), ids=lambda text: text.split(":")[0])
+def test_snippet_is_part_of_a_valid_spec(snippet: str, spec_file: Callable[[str], Path]) -> None:
+    name = "" if "name: tiny3130" in snippet else "name: snippet\n"
+    blocks = "" if "\nblocks:" in f"\n{snippet}" else "blocks: [{convs: [4]}]\n"
+    load_spec(spec_file(name + blocks + snippet))
+
+
+def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```\n", README.read_text(encoding="utf-8"), re.S)
+    (tmp_path / "archs").symlink_to(ROOT / "archs")
+    monkeypatch.chdir(tmp_path)
+    quick = example.replace("train.epochs=2", "train.epochs=1").replace("seed=0", "seed=0, dataset='mnist-5k'")
+    exec(compile(quick, "README.md", "exec"), {})
