@@ -48,16 +48,16 @@ def test_the_reference_documents_four_tests_are_in_tiny3130(cli: Cli, monkeypatc
 @pytest.mark.parametrize(
     ("options", "code", "last"),
     [
-        (["--max-params", 3130], 0, "max_params: asked at most 3,130 parameters, found 3,130"),
-        (["--max-params", 3129], 1, "max_params: asked at most 3,129 parameters, found 3,130"),
-        (["--exact-params", 3130], 0, "exact_params: asked exactly 3,130 parameters, found 3,130"),
-        (["--exact-params", 3131], 1, "exact_params: asked exactly 3,131 parameters, found 3,130"),
-        (["--max-macs", 530_100], 0, "max_macs: asked at most 530,100 multiply-adds, found 530,100"),
-        (["--max-macs", 530_099], 1, "max_macs: asked at most 530,099 multiply-adds, found 530,100"),
-        (["--require", "max_pool"], 0, "require max_pool: asked at least 1, found 3"),
-        (["--require", "residual"], 1, "require residual: asked at least 1, found 0"),
-        (["--forbid", "residual"], 0, "forbid residual: asked none, found 0"),
-        (["--forbid", "linear"], 1, "forbid linear: asked none, found 1"),
+        (["--max-params", 3130], 0, "--max-params: asked at most 3,130 parameters, found 3,130"),
+        (["--max-params", 3129], 1, "--max-params: asked at most 3,129 parameters, found 3,130"),
+        (["--exact-params", 3130], 0, "--exact-params: asked exactly 3,130 parameters, found 3,130"),
+        (["--exact-params", 3131], 1, "--exact-params: asked exactly 3,131 parameters, found 3,130"),
+        (["--max-macs", 530_100], 0, "--max-macs: asked at most 530,100 multiply-adds, found 530,100"),
+        (["--max-macs", 530_099], 1, "--max-macs: asked at most 530,099 multiply-adds, found 530,100"),
+        (["--require", "max_pool"], 0, "--require max_pool: asked at least 1, found 3"),
+        (["--require", "residual"], 1, "--require residual: asked at least 1, found 0"),
+        (["--forbid", "residual"], 0, "--forbid residual: asked none, found 0"),
+        (["--forbid", "linear"], 1, "--forbid linear: asked none, found 1"),
     ],
 )
 def test_rules_of_the_command_line(cli: Cli, options: list[object], code: int, last: str) -> None:
@@ -90,6 +90,14 @@ def test_a_folder_means_every_yaml_in_it(cli: Cli) -> None:
     assert cli("check", ARCHS).out == cli("check", *sorted(ARCHS.glob("*.yaml"))).out
 
 
+def test_folders_within_a_folder_are_checked_too(cli: Cli, tmp_path: Path) -> None:
+    for name in ("alice/a.yaml", "bob/deep/b.yml"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True)
+        path.write_text("name: net\nblocks: [{convs: [4]}]\n")
+    assert cli("check", tmp_path).out.splitlines()[-1] == "2 architectures, 2 rules: all passed"
+
+
 def test_a_folder_without_yaml_is_a_usage_error(cli: Cli, tmp_path: Path) -> None:
     outcome = cli("check", tmp_path)
     assert (outcome.code, outcome.err.split(": ", 2)[2][:18]) == (2, "holds no YAML file")
@@ -102,7 +110,7 @@ def test_json_has_every_verdict(cli: Cli, option: list[str]) -> None:
     (architecture,) = content["architectures"]
     assert (content["schema_version"], content["exit_code"], outcome.code) == (1, 1, 1)
     assert architecture["rules"][-1] == {
-        "rule": "max_params",
+        "rule": "--max-params",
         "asked": "at most 3,000 parameters",
         "found": "3,130",
         "passed": False,
@@ -135,7 +143,7 @@ def test_control_characters_in_a_path_spoil_no_format(cli: Cli, tmp_path: Path) 
 def test_github_annotates_the_line(cli: Cli) -> None:
     outcome = cli("check", TINY, "--max-params", 3000, "--format", "github")
     assert outcome.out.splitlines()[0] == (
-        f"::error file={TINY},line=5,title=max_params::asked at most 3,000 parameters, found 3,130"
+        f"::error file={TINY},line=5,title=--max-params::asked at most 3,000 parameters, found 3,130"
     )
 
 
@@ -179,5 +187,5 @@ def test_huge_specs_get_their_verdict_within_150_mb(
     )
     verdict, _, peak_kb = done.stdout.splitlines()
     assert done.returncode == 1
-    assert verdict.endswith(f"max_params: asked at most 3,130 parameters, found {parameters}")
+    assert verdict.endswith(f"--max-params: asked at most 3,130 parameters, found {parameters}")
     assert int(peak_kb) < 150_000

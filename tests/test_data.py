@@ -129,7 +129,7 @@ def test_explicit_mnist_never_falls_back(tmp_path: Path, cli: Cli, monkeypatch: 
     assert outcome.code == 3
     assert outcome.err == (
         f"tinymnist: {tmp_path}: holds no train-images-idx3-ubyte of mnist, raw or .gz; mnist: cannot be downloaded: "
-        "no internet: put the files there, or name their --data-dir\n"
+        "no internet: put its four files there, or name their folder by --data-dir or TINYMNIST_DATA\n"
     )
 
 

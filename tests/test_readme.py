@@ -73,5 +73,5 @@ def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     (example,) = re.findall(r"```python\n(.*?)```\n", README.read_text(encoding="utf-8"), re.S)
     (tmp_path / "archs").symlink_to(ROOT / "archs")
     monkeypatch.chdir(tmp_path)
-    quick = example.replace("train.epochs=2", "train.epochs=1").replace("seed=0", "seed=0, dataset='mnist-5k'")
+    quick = example.replace("train.epochs=2", "train.epochs=1").replace('"auto"', '"mnist-5k"')
     exec(compile(quick, "README.md", "exec"), {})

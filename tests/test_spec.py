@@ -85,6 +85,23 @@ def test_an_error_of_the_file_still_names_its_line() -> None:
         load_spec(TINY, ["input.height=1", "input.width=1"])
 
 
+def test_a_recipe_is_the_reference_wherever_it_says_nothing() -> None:
+    reference = load_spec(TINY).train
+    partial = {"schedule": {"name": "one_cycle"}, "optimizer": "sgd", "augment": ["ShiftScaleRotate"], "normalize": {}}
+    for train in ({}, partial):
+        assert Spec.model_validate({"name": "d", "blocks": [{"convs": [4]}], "train": train}).train == reference
+
+
+def test_packaged_names_load_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_spec("tiny3130").plan.parameters == 3130
+
+
+def test_a_choice_in_other_letter_case_is_suggested() -> None:
+    with pytest.raises(SpecError, match="did you mean 'relu'"):
+        load_spec(TINY, ["blocks[0].convs[0].activation=Relu"])
+
+
 def test_defaults_fill_what_blocks_leave_out() -> None:
     defaults = {"kernel_size": 5, "bias": False, "activation": "silu", "pool": "max", "dropout": 0.1, "norm": "none"}
     blocks = [{"convs": [4, {"out_channels": 4, "bias": True}]}, {"convs": [4], "pool": "none", "dropout": 0}]

@@ -16,6 +16,7 @@ import torch
 
 import tinymnist
 from tests.conftest import ARCHS, Cli
+from tinymnist.data.idx import NotThereError
 from tinymnist.errors import CheckFailed, DataError, DivergedError, Interrupted, RunError, SpecError, UsageError
 from tinymnist.spec import load_spec
 from tinymnist.training import Observer, Run, load_run, loop, resume, train
@@ -153,6 +154,16 @@ def test_without_a_seed_one_is_drawn_and_recorded(quick: Path, tmp_path: Path) -
     runs = [train(spec, dataset="mnist-5k", output=tmp_path, name=name) for name in ("a", "b")]
     assert runs[0].environment.seed != runs[1].environment.seed
     assert runs[0].result.seed == runs[0].environment.seed
+
+
+def test_from_python_a_fallback_is_a_warning(quick: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_download(*_: object) -> None:
+        raise NotThereError("no internet")
+
+    monkeypatch.setattr("tinymnist.data.load.download", no_download)
+    with pytest.warns(UserWarning, match="Going on with mnist-5k"):
+        run = train(load_spec(quick, ["train.epochs=1"]), data_dir=tmp_path / "empty", output=tmp_path, name="run")
+    assert tinymnist.evaluate(tmp_path / "run").accuracy == run.result.accuracy
 
 
 def test_training_leaves_torchs_own_generator_alone(quick: Path, tmp_path: Path) -> None:

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 import torch
 
 from tinymnist.data import Dataset, load_dataset, usable_name
 from tinymnist.errors import UsageError
-from tinymnist.training import Run
+from tinymnist.training import Run, load_run
 from tinymnist.training.environment import choose_device
 from tinymnist.training.score import normalized, score
 
@@ -45,19 +46,21 @@ class Evaluation:
 
 
 def evaluate(
-    run: Run,
+    run: Run | str | PathLike[str],
     *,
     dataset: str | None = None,
     data_dir: Path | None = None,
     device: str = "auto",
     warn: Callable[[str], None] | None = None,
 ) -> Evaluation:
-    """Scores a finished run on the test set of `dataset`, by default the one it was trained beside. `warn` is told
-    where `auto` falls back to mnist-5k.
+    """Scores a finished run, or the one in a directory, on the test set of `dataset`, by default the one it was
+    trained beside. `warn` is told where `auto` falls back to mnist-5k.
 
     Raises `RunError` where the run is not finished, `UsageError` where the test images were among its training images,
     `DataError` for data or damage.
     """
+    if not isinstance(run, Run):
+        run = load_run(run)
     trained_on = run.environment.dataset
     chosen_device = choose_device(device)
     name = usable_name(trained_on if dataset is None else dataset)

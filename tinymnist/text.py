@@ -28,6 +28,9 @@ def shown(value: object, limit: int = 60) -> str:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`did you mean 'x'?`, or what is known when nothing is near."""
     known = sorted(known)
+    alike = [each for each in known if each.lower() == word.lower()]
+    if alike:
+        return f"did you mean '{alike[0]}'?"
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     return f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(known)}"
 

@@ -15,7 +15,7 @@ class Verdict:
     """One rule applied to one network."""
 
     rule: str
-    """`exact_params`, `require batch_norm`, …"""
+    """`exact_params`, `require batch_norm`; from the command line, `--exact-params`, `--require batch_norm`."""
     asked: str
     found: str
     passed: bool
@@ -47,7 +47,7 @@ def check(document: Document, given: Checks | None = None) -> Report:
     spec = document.spec
     verdicts = [*_judge(spec.plan, spec.checks, lambda path: document.place(("checks", *path)))]
     if given is not None:
-        verdicts += _judge(spec.plan, given, lambda _: document.place(("blocks",)))
+        verdicts += _judge(spec.plan, given, lambda _: document.place(("blocks",)), of_options=True)
     if not verdicts:
         found = f"{spec.plan.parameters:,} parameters"
         verdicts = [Verdict("valid", "a valid spec", found, True, document.place(()))]
@@ -64,7 +64,13 @@ def enforce_budget(spec: Spec) -> None:
             )
 
 
-def _judge(plan: Plan, checks: Checks, place: Callable[[Path], Place]) -> Iterator[Verdict]:
+def _judge(
+    plan: Plan, checks: Checks, place: Callable[[Path], Place], *, of_options: bool = False
+) -> Iterator[Verdict]:
+    def name(rule: str) -> str:
+        """The rule as the user wrote it: `max_params` in a file, `--max-params` on the command line."""
+        return f"--{rule.replace('_', '-')}" if of_options else rule
+
     counts = {
         "exact_params": (checks.exact_params, plan.parameters, "exactly"),
         "max_params": (checks.max_params, plan.parameters, "at most"),
@@ -74,13 +80,13 @@ def _judge(plan: Plan, checks: Checks, place: Callable[[Path], Place]) -> Iterat
         if limit is not None:
             passed = found == limit if rule == "exact_params" else found <= limit
             unit = "multiply-adds" if rule == "max_macs" else "parameters"
-            yield Verdict(rule, f"{words} {limit:,} {unit}", f"{found:,}", passed, place((rule,)))
+            yield Verdict(name(rule), f"{words} {limit:,} {unit}", f"{found:,}", passed, place((rule,)))
     for rule, features in (("require", checks.require), ("forbid", checks.forbid)):
         for index, feature in enumerate(features):
             found = plan.features[feature]
             asked = "at least 1" if rule == "require" else "none"
             passed = (found > 0) == (rule == "require")
-            yield Verdict(f"{rule} {feature}", asked, f"{found:,}", passed, place((rule, index)))
+            yield Verdict(f"{name(rule)} {feature}", asked, f"{found:,}", passed, place((rule, index)))
     if checks.linear is not None:
         yield _judge_linear(plan, checks.linear, place(("linear",)))
 

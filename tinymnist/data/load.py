@@ -1,6 +1,7 @@
 """One door to all data sets: by name, from a folder, verified, in memory."""
 
 import os
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +59,8 @@ def load_dataset(name: str = AUTO, data_dir: Path | None = None, warn: Callable[
     """Loads a data set, downloading it if need be.
 
     `name` is one of `DATASETS`, or `auto`: MNIST, and where it is neither there nor to be downloaded within a minute,
-    mnist-5k, which `warn` is told. `data_dir` defaults to the environment's `TINYMNIST_DATA`, else to the user's cache.
+    mnist-5k, which `warn` is told (by default, a Python warning). `data_dir` defaults to the
+    environment's `TINYMNIST_DATA`, else to the user's cache.
     Raises `UsageError` for an unknown name, `DataError` for data that cannot be had or is damaged.
     """
     folder = data_dir or _default_folder()
@@ -70,11 +72,10 @@ def load_dataset(name: str = AUTO, data_dir: Path | None = None, warn: Callable[
         return _load_idx(MNIST.name, folder, SHORT_LIMIT_SECONDS)
     except NotThereError as problem:
         dataset = _dataset("mnist-5k", *read_mnist_5k())
-        if warn is not None:
-            warn(
-                f"WARNING: full MNIST is not to be had ({problem}). Going on with mnist-5k, 4,000 training and 1,000 "
-                "test images: accuracies are lower and say less. For full MNIST: --data-dir or TINYMNIST_DATA."
-            )
+        (warn or warnings.warn)(
+            f"WARNING: full MNIST is not to be had ({problem}). Going on with mnist-5k, 4,000 training and 1,000 test "
+            "images: accuracies are lower and say less."
+        )
         return dataset
 
 
@@ -90,7 +91,9 @@ def _load_idx(name: str, folder: Path, limit_seconds: float) -> Dataset:
         try:
             download(dataset, folder, limit_seconds)
         except NotThereError as problem:
-            raise NotThereError(f"{missing}; {problem}: put the files there, or name their --data-dir") from None
+            raise NotThereError(
+                f"{missing}; {problem}: put its four files there, or name their folder by --data-dir or TINYMNIST_DATA"
+            ) from None
         return _dataset(name, *read_idx_dataset(dataset, folder))
 
 

@@ -12,6 +12,7 @@ from tinymnist.errors import SpecError
 from tinymnist.spec.base import SHORTHANDS, expand
 from tinymnist.spec.messages import explain
 from tinymnist.spec.models import Spec
+from tinymnist.spec.packaged import find_spec_file
 from tinymnist.spec.path import Path, path_text
 from tinymnist.spec.strict_yaml import MAX_DEPTH, YamlProblem, parse, read_file
 from tinymnist.text import shown
@@ -53,12 +54,12 @@ class Document:
 
 
 def load_spec(path: str | PathLike[str], overrides: Sequence[str] = ()) -> Spec:
-    """The validated spec in the YAML file `path`.
+    """The validated spec in the YAML file `path`, or the packaged architecture of that name.
 
     `overrides` are as on the command line: `["blocks[0].dropout=0.05", "train.epochs=3"]`.
     Raises `SpecError`, whose message names file, line, field, value and remedy.
     """
-    return load_document(fspath(path), [parse_override(text) for text in overrides]).spec
+    return load_document(find_spec_file(fspath(path)), [parse_override(text) for text in overrides]).spec
 
 
 def load_document(file: str, overrides: Sequence[Override] = ()) -> Document:

@@ -34,9 +34,9 @@ def measured_results() -> dict[str, dict[str, Any]]:
 
 
 def specs_in(folder: Path) -> list[Path]:
-    """Every YAML file in a folder, by name."""
+    """Every YAML file in a folder and the folders within, by path."""
     try:
-        return sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and path.is_file())
+        return sorted(path for path in folder.rglob("*") if path.suffix in SUFFIXES and path.is_file())
     except OSError as error:
         raise DataError(f"{folder}: cannot be read: {error.strerror or error}") from None
 
@@ -55,7 +55,7 @@ def find_spec_file(arch: str) -> str:
 
 
 def find_spec_files(archs: list[str]) -> tuple[list[str], str | None]:
-    """The files that several ARCH mean; a folder means every YAML file in it. None given: those in `./archs`, or the
+    """The files that several ARCH mean; a folder means every YAML file within. None given: those in `./archs`, or the
     packaged ones where there is no such folder, with a note that says so. Raises `SpecError`."""
     if archs:
         return [file for arch in archs for file in (_in_folder(arch) if os.path.isdir(arch) else [arch])], None
@@ -66,7 +66,7 @@ def find_spec_files(archs: list[str]) -> tuple[list[str], str | None]:
 
 
 def _in_folder(folder: str) -> list[str]:
-    files = [os.path.join(folder, path.name) for path in specs_in(Path(folder))]
+    files = [str(path) for path in specs_in(Path(folder))]
     if not files:
         raise SpecError(f"{folder}: holds no YAML file: name a spec, or start one with `tinymnist new FILE`")
     return files

@@ -1,4 +1,7 @@
-"""The `train:` section: how a network is trained. What a file leaves out is as in the reference recipe."""
+"""The `train:` section: how a network is trained.
+
+What a file leaves out, at any depth, is as in the reference recipe; and what that does not name, as in PyTorch.
+"""
 
 import re
 from typing import Annotated, Any, Literal
@@ -43,8 +46,8 @@ class OneCycle(Model):
     name: Literal["one_cycle"] = Field(description="One cycle.")
     max_lr: float = Field(0.4, gt=0, le=MAX_RATE, description="Highest learning rate.")
     div_factor: float = Field(25.0, ge=1, le=1e12, description="First learning rate = max_lr / div_factor.")
-    final_div_factor: float = Field(1e4, ge=1, le=1e12, description="Last learning rate = first / final_div_factor.")
-    pct_start: float = Field(0.3, gt=0, lt=1, description="Share of the steps in which the learning rate rises.")
+    final_div_factor: float = Field(175.0, ge=1, le=1e12, description="Last learning rate = first / final_div_factor.")
+    pct_start: float = Field(0.5, gt=0, lt=1, description="Share of the steps in which the learning rate rises.")
     anneal: Literal["cos", "linear"] = Field("cos", description="Shape of both slopes.")
     cycle_momentum: bool = Field(True, description="Whether momentum (Adam: beta1) falls while the rate rises.")
     base_momentum: Probability = Field(0.85, description="Lowest momentum, at the highest learning rate.")
@@ -93,8 +96,8 @@ class ShiftScaleRotateOptions(Warp):
     """Random shift, scale and rotation, each drawn uniformly from -limit to limit."""
 
     shift_limit: float = Field(0.0625, ge=0, le=1, description="Shift on each axis, as a share of the image's size.")
-    scale_limit: float = Field(0.1, ge=0, lt=1, description="Scale, as a difference from 1.")
-    rotate_limit: float = Field(45.0, ge=0, le=180, description="Rotation in degrees.")
+    scale_limit: float = Field(0.05, ge=0, lt=1, description="Scale, as a difference from 1.")
+    rotate_limit: float = Field(12.0, ge=0, le=180, description="Rotation in degrees.")
 
 
 Range = Annotated[tuple[float, float], Strict(False)]
@@ -158,11 +161,7 @@ def _bare_name(value: Any) -> Any:
     return {value: {}} if isinstance(value, str) else value
 
 
-REFERENCE_AUGMENT = (
-    AugmentStep(
-        ShiftScaleRotate=ShiftScaleRotateOptions(shift_limit=0.0625, scale_limit=0.05, rotate_limit=12.0, p=0.5)
-    ),
-)
+REFERENCE_AUGMENT = (AugmentStep(ShiftScaleRotate=ShiftScaleRotateOptions()),)
 
 
 class Train(Model):
@@ -176,7 +175,7 @@ class Train(Model):
         Sgd(name="sgd"), description="How weights follow their gradients."
     )
     schedule: Annotated[Schedule, expanding("schedule", OneCycle | Cosine | Constant | Literal["one_cycle"])] = Field(
-        OneCycle(name="one_cycle", final_div_factor=175.0, pct_start=0.5), description="Learning rate by step."
+        OneCycle(name="one_cycle"), description="Learning rate by step."
     )
     normalize: Normalize = Field(Normalize(), description="Scaling of the pixels.")
     augment: Annotated[

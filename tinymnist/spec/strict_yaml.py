@@ -28,15 +28,18 @@ _PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's parser
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _DECIMAL = re.compile(r"[-+]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 _AMBIGUOUS = [
-    (re.compile(r"yes|no|on|off|y|n", re.I), "older YAML reads it as true or false: write true or false, or quote it"),
+    (
+        re.compile(r"yes|no|on|off|y|n", re.I),
+        "older YAML reads it as true or false: write true or false, or quote it if it is text",
+    ),
     (
         re.compile(r"[-+]?0[0-9_]+(\.[0-9_]*)?([eE][-+]?[0-9]+)?"),
-        "a leading zero is octal to some readers: leave it out, or quote it",
+        "a leading zero is octal to some readers: leave it out, or quote it if it is text",
     ),
-    (re.compile(r"[-+]?0[xob][0-9a-fA-F_]+"), "write the number in decimal digits, or quote it"),
+    (re.compile(r"[-+]?0[xob][0-9a-fA-F_]+"), "write the number in decimal digits"),
     (
         re.compile(r"(?=[^_]*_)[-+]?[0-9][0-9_.]*([eE][-+]?[0-9]+)?"),
-        "write it without underscores, or quote it",
+        "write it without underscores",
     ),
     (re.compile(r"[-+]?[0-9]+(:[0-5]?[0-9])+(\.[0-9]*)?"), "older YAML reads it in base 60: quote it if it is text"),
     (re.compile(r"[-+]?\.inf|\.nan", re.I), "only finite numbers are accepted here"),

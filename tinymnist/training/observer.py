@@ -1,5 +1,6 @@
 """What a training tells whoever watches it."""
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,10 +32,11 @@ class EpochRow:
 
 
 class Observer:
-    """Told of each event; does nothing. Derive from it to show progress."""
+    """Told of each event; shows nothing but warnings. Derive from it to show progress."""
 
     def warned(self, text: str) -> None:
-        """Something the user should know, in one line."""
+        """Something the user should know, in one line. By default a Python warning."""
+        warnings.warn(text, stacklevel=2)
 
     def started(self, run: Path, facts: str) -> None:
         """A training begins, or goes on."""
