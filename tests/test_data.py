@@ -6,7 +6,7 @@ import hashlib
 import http.server
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ from tinymnist.data import download as download_module
 from tinymnist.data import fetch as fetch_module
 from tinymnist.data import load as load_module
 from tinymnist.data import load_dataset
-from tinymnist.data.catalogue import FASHION_MNIST, MNIST
+from tinymnist.data.catalogue import FASHION_MNIST, MNIST, IdxDataset
 from tinymnist.data.idx import NotThereError, read_idx_dataset
 from tinymnist.data.mnist_5k import read_mnist_5k
 from tinymnist.errors import DataError
@@ -94,10 +94,10 @@ def test_one_flipped_bit_is_found(copy: Path, stem: str) -> None:
     ],
     ids=["short", "half", "empty", "HTML", "bomb"],
 )
-def test_damaged_gzip_is_named(copy: Path, damage: object, why: str) -> None:
+def test_damaged_gzip_is_named(copy: Path, damage: Callable[[bytes], bytes], why: str) -> None:
     packed = gzip.compress((copy / SMALL).read_bytes())
     (copy / SMALL).unlink()
-    (copy / f"{SMALL}.gz").write_bytes(damage(packed))  # type: ignore[operator]
+    (copy / f"{SMALL}.gz").write_bytes(damage(packed))
     with pytest.raises(DataError, match=why) as caught:
         load_dataset("mnist", copy)
     assert str(caught.value).startswith(f"{copy / SMALL}.gz: damaged (")
@@ -209,9 +209,9 @@ def server(mnist_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]
     gc.collect()  # so that what torchvision leaves open is closed under this test's filter
 
 
-def fetch_here(dataset: object, staging: Path, _: float) -> None:
+def fetch_here(dataset: IdxDataset, staging: Path, _: float) -> None:
     """In this process, where the fixture has changed the mirrors."""
-    problem = fetch_module.fetch(dataset, staging)  # type: ignore[arg-type]
+    problem = fetch_module.fetch(dataset, staging)
     if problem is not None:
         raise NotThereError(problem)
 

@@ -5,6 +5,7 @@ import json
 import pickle
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -81,8 +82,8 @@ def test_an_unfinished_run_says_how_to_go_on(cli: Cli, run: Path) -> None:
 
 
 class Malicious:
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return Path.touch, (Path("trace"),)  # type: ignore[return-value]
+    def __reduce__(self) -> Any:
+        return Path.touch, (Path("trace"),)
 
 
 DAMAGE = {

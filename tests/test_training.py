@@ -275,7 +275,7 @@ def test_a_name_that_is_taken_is_refused(quick: Path, small_run: Path) -> None:
         train(load_spec(quick), dataset="mnist-5k", output=small_run.parent, name=small_run.name)
 
 
-@pytest.mark.parametrize("name", ["../up", "a/b", "/tmp/x", ".hidden", "a\0b", "a\nb", " "])
+@pytest.mark.parametrize("name", ["../up", "a/b", "/x", ".hidden", "a\0b", "a\nb", " "])
 def test_a_name_that_is_no_plain_name_is_refused(quick: Path, tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="not a plain name"):
         train(load_spec(quick), dataset="mnist-5k", output=tmp_path / "runs", name=name)
