@@ -17,7 +17,7 @@ ROOMS = [
     ("spec",),
     ("check",),
     ("model",),
-    ("data",),
+    ("data", "native"),
     ("training",),
     ("evaluation",),
     ("console",),

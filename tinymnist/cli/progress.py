@@ -44,9 +44,7 @@ class Progress(Observer):
 
     def stepped(self, step: Step) -> None:
         self._bar.update(step.images - self._bar.n)
-        self._bar.set_postfix_str(
-            f"loss {step.loss:.4f}, accuracy {step.accuracy:.2f} %, lr {step.lr:.4f}", refresh=False
-        )
+        self._bar.set_postfix_str(f"lr {step.lr:.4f}", refresh=False)
 
     def epoch_ended(self, row: EpochRow) -> None:
         self._close()

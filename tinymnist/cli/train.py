@@ -32,6 +32,7 @@ def command(
     ] = None,
     name: Annotated[str | None, typer.Option("--name", help="Name of the run; default: made.")] = None,
     device: Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps [auto].")] = None,
+    engine: Annotated[str | None, typer.Option("--engine", help="auto, torch or native [auto].")] = None,
     threads: Threads = None,
     overrides: Set = None,
     as_json: Json = False,
@@ -42,6 +43,7 @@ def command(
         "--epochs": epochs,
         "--batch-size": batch_size,
         "--seed": seed,
+        "--engine": engine,
         "--dataset": dataset,
         "--output": output,
         "--name": name,
@@ -54,6 +56,7 @@ def command(
     flags: dict[str, tuple[str, object]] = {
         "--epochs": ("train.epochs", epochs),
         "--batch-size": ("train.batch_size", batch_size),
+        "--engine": ("train.engine", engine),
     }
     spec = None if arch is None else load(arch, overrides, flags)
 

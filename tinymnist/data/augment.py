@@ -34,11 +34,11 @@ class Augmenter:
         """Transforms images (N, H, W) uint8; gives the same shape and type."""
         self._compose.set_random_seed(seed)
         shape = images.shape[1:]
-        transformed = [self._compose(image=image)["image"] for image in images.numpy()]
+        transformed = [self._compose(image=image)["image"] for image in images.cpu().numpy()]
         for image in transformed:
             if image.shape != shape:
                 raise SpecError(f"train.augment: {_unfit(image, *shape)}")
-        return torch.from_numpy(np.stack(transformed))
+        return torch.from_numpy(np.stack(transformed)).to(images.device)
 
 
 def _is_transform(found: object) -> bool:

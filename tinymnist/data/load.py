@@ -3,7 +3,7 @@
 import os
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +36,9 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def to(self, device: torch.device) -> "Split":
+        return Split(self.images.to(device), self.labels.to(device))
+
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
@@ -46,6 +49,9 @@ class Dataset:
     test: Split
     checksums: dict[str, str]
     """SHA-256 of each file's decompressed bytes."""
+
+    def to(self, device: torch.device) -> "Dataset":
+        return replace(self, train=self.train.to(device), test=self.test.to(device))
 
 
 def usable_name(name: str) -> str:

@@ -80,6 +80,11 @@ class Normalize(Model):
     mean: float = Field(0.1307, ge=0, le=1, description="Mean that is taken off; 0.1307 is MNIST's.")
     std: float = Field(0.3081, ge=0.001, le=1000, description="Standard deviation divided by; 0.3081 is MNIST's.")
 
+    @property
+    def scale_and_shift(self) -> tuple[float, float]:
+        """What a pixel from 0 to 255 is multiplied by, and what is added then."""
+        return 1.0 / (255.0 * self.std), -self.mean / self.std
+
 
 class Warp(Model):
     """What the affine transforms share. Names and meanings are albumentations'."""
@@ -176,6 +181,10 @@ class Train(Model):
     )
     schedule: Annotated[Schedule, expanding("schedule", OneCycle | Cosine | Constant | Literal["one_cycle"])] = Field(
         OneCycle(name="one_cycle"), description="Learning rate by step."
+    )
+    engine: Literal["auto", "torch", "native"] = Field(
+        "auto",
+        description="`native`: C compiled for the network, on the CPU; `auto`: native where it can be had, else torch.",
     )
     normalize: Normalize = Field(Normalize(), description="Scaling of the pixels.")
     augment: Annotated[

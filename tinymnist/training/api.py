@@ -1,6 +1,7 @@
 """Training from Python: what `tinymnist train` calls."""
 
 import hashlib
+from contextlib import closing
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
@@ -16,10 +17,12 @@ from tinymnist.model import build_model, save_weights
 from tinymnist.signals import stop_on_signals
 from tinymnist.spec import Spec
 from tinymnist.text import shape_text
+from tinymnist.training.engine import Engine, choose_engine
 from tinymnist.training.environment import choose_device, describe_environment
 from tinymnist.training.loop import Trainer
 from tinymnist.training.memory import keep_memory
 from tinymnist.training.observer import EpochRow, Observer
+from tinymnist.training.optimizer import make_optimizer
 from tinymnist.training.records import RESULT, Result, write_record
 from tinymnist.training.run import WEIGHTS, Run, create_run, load_run, locked, refuse_name
 from tinymnist.training.seeds import LARGEST_SEED, derived_seed, draw_seed
@@ -55,13 +58,15 @@ def train(
     if name is None:
         name = f"{spec.name}-{datetime.now():%Y%m%d-%H%M%S}-seed{seed}"
     refuse_name(Path(output), name)
-    chosen_device = _prepare(device, threads)
+    chosen_device = _prepare(device, spec.train.engine, threads)
     augmenter = _augmenter(spec)
     data = load_dataset(dataset, data_dir, observer.warned)
     _refuse_unfit_data(spec, data)
-    environment = describe_environment(data, seed, chosen_device, "albumentations" if augmenter else "none")
+    parts = _Parts(spec, seed, spec.train.engine, chosen_device, observer)
+    augmentation = "albumentations" if augmenter else "none"
+    environment = describe_environment(data, seed, chosen_device, parts.engine, augmentation)
     run = create_run(Path(output), name, spec, environment)
-    return _train(run, data, augmenter, chosen_device, observer)
+    return _train(run, data, augmenter, parts, observer)
 
 
 def resume(
@@ -83,29 +88,41 @@ def resume(
     before = run.environment
     if before.dataset not in DATASETS:
         raise DataError(f"{run.path}: damaged: environment.json names no known dataset: copy the run again")
-    chosen_device = _prepare(before.device if device is None else device, threads or before.threads)
+    chosen_device = _prepare(device or before.device, before.engine, threads or before.threads)
     augmenter = _augmenter(run.spec)
     data = load_dataset(before.dataset, data_dir, observer.warned)
     if data.checksums != before.checksums:
         raise DataError(f"{run.path}: was begun on other {data.name} files than those here: start a new run")
-    return _train(run, data, augmenter, chosen_device, observer)
+    parts = _Parts(run.spec, before.seed, before.engine, chosen_device, observer)
+    return _train(run, data, augmenter, parts, observer)
 
 
-def _train(run: Run, data: Dataset, augmenter: Augmenter | None, device: torch.device, observer: Observer) -> Run:
-    spec, seed = run.spec, run.environment.seed
+class _Parts:
+    """A fresh model, and what trains it."""
+
+    def __init__(self, spec: Spec, seed: int, engine: str, device: torch.device, observer: Observer) -> None:
+        with torch.random.fork_rng([]):
+            torch.manual_seed(derived_seed(seed, "weights"))
+            self.model = build_model(spec).to(device)
+        self.device = device
+        self.optimizer = make_optimizer(spec.train.optimizer, self.model)
+        self.engine: Engine = choose_engine(engine, spec, self.model, self.optimizer, device, observer.warned)
+
+
+def _train(run: Run, data: Dataset, augmenter: Augmenter | None, parts: _Parts, observer: Observer) -> Run:
+    spec, device = run.spec, parts.device
     devices = [device] if device.type == "cuda" else []
-    with locked(run), torch.random.fork_rng(devices), stop_on_signals() as stop:
-        torch.manual_seed(derived_seed(seed, "weights"))
-        model = build_model(spec).to(device)
-        trainer = Trainer(run, model, data, augmenter, seed, device, observer)
+    with locked(run), torch.random.fork_rng(devices), stop_on_signals() as stop, closing(parts.engine):
+        trainer = Trainer(run, parts.model, parts.optimizer, parts.engine, data.to(device), augmenter, observer)
         trainer.resume()
         observer.started(
             run.path,
-            f"{spec.name}, {spec.plan.parameters:,} parameters, {data.name}, {spec.train.epochs} epochs, seed {seed}, "
-            f"{device.type}, {torch.get_num_threads()} threads, augmentation: {run.environment.augmentation}",
+            f"{spec.name}, {spec.plan.parameters:,} parameters, {data.name}, {spec.train.epochs} epochs, "
+            f"seed {run.environment.seed}, {device.type}, {parts.engine.threads} threads, "
+            f"engine: {parts.engine.name}, augmentation: {run.environment.augmentation}",
         )
         rows = trainer.train(stop)
-        save_weights(model, run.path / WEIGHTS)
+        save_weights(parts.model, run.path / WEIGHTS)
         write_record(_result(run, data, rows), run.path / RESULT)
     return run
 
@@ -129,8 +146,10 @@ def _result(run: Run, data: Dataset, rows: tuple[EpochRow, ...]) -> Result:
     )
 
 
-def _prepare(device: str, threads: int | None) -> torch.device:
-    chosen = choose_device(device)
+def _prepare(device: str, engine: str, threads: int | None) -> torch.device:
+    chosen = choose_device("cpu" if (device, engine) == ("auto", "native") else device)
+    if engine == "native" and chosen.type != "cpu":
+        raise UsageError(f"--device {device}: the native engine computes on the CPU: use --engine torch")
     if threads is not None:
         if not 1 <= threads <= MAX_THREADS:
             raise UsageError(f"--threads {threads}: expects a number from 1 to {MAX_THREADS}")

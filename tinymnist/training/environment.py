@@ -12,6 +12,7 @@ from tinymnist import __version__
 from tinymnist.data import Dataset
 from tinymnist.errors import UsageError
 from tinymnist.text import printable, shown
+from tinymnist.training.engine import Engine
 from tinymnist.training.records import Environment
 
 PACKAGES = ("torch", "torchvision", "albumentations", "opencv-python-headless", "numpy", "safetensors")
@@ -29,7 +30,7 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def describe_environment(dataset: Dataset, seed: int, device: torch.device, augmentation: str) -> Environment:
+def describe_environment(dataset: Dataset, seed: int, device: torch.device, engine: Engine, augmentation: str) -> Environment:
     """How a run is made here."""
     return Environment(
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -39,9 +40,9 @@ def describe_environment(dataset: Dataset, seed: int, device: torch.device, augm
         checksums=dataset.checksums,
         device=device.type,
         device_name=torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor(),
-        engine="torch",
+        engine=engine.name,
         augmentation=augmentation,
-        threads=torch.get_num_threads(),
+        threads=engine.threads,
         versions={
             "tinymnist": __version__,
             "python": platform.python_version(),

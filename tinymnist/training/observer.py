@@ -7,11 +7,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Where an epoch stands after one step; loss and accuracy (%) are means over the epoch so far."""
+    """Where an epoch stands after one step. Its loss is known at the end of the epoch: to ask before would make a GPU
+    wait."""
 
     images: int
-    loss: float
-    accuracy: float
     lr: float
 
 

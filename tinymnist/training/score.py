@@ -29,7 +29,7 @@ class Score:
 
 def normalized(images: Tensor, normalize: Normalize, device: torch.device) -> Tensor:
     """uint8 images (N, H, W) as the network takes them: float32 (N, 1, H, W), (pixel / 255 - mean) / std."""
-    scale, shift = 1.0 / (255.0 * normalize.std), -normalize.mean / normalize.std
+    scale, shift = normalize.scale_and_shift
     return images.to(device).unsqueeze(1).float().mul_(scale).add_(shift)
 
 

@@ -1,0 +1,124 @@
+"""ShiftScaleRotate and Affine for whole batches: draws what albumentations would, an array a parameter.
+
+Distributions, signs and order are those of albumentations 2.0.8 (`Affine`, of which `ShiftScaleRotate` is a case, and
+`create_affine_transformation_matrix`); the stream of random numbers is not.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tinymnist.data.warp import Warps, warp
+from tinymnist.spec.recipe import AffineOptions, AugmentStep, ShiftScaleRotateOptions, Warp
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What is drawn for each of n images, (n,) each."""
+
+    applied: NDArray[np.bool_]
+    scale_x: Floats
+    scale_y: Floats
+    shift_x: Floats
+    """Whole pixels to the right."""
+    shift_y: Floats
+    """Whole pixels down."""
+    angle: Floats
+    """Degrees, counterclockwise as the image is seen."""
+    shear_x: Floats
+    """Degrees; x grows by tan(-shear_x) y."""
+    shear_y: Floats
+
+
+def is_affine(steps: Sequence[AugmentStep]) -> bool:
+    """Whether `AffineAugmenter` can do all of the steps."""
+    return all(isinstance(step.options, Warp) for step in steps)
+
+
+def draw_parameters(options: Warp, n: int, height: int, width: int, random: np.random.Generator) -> Parameters:
+    """Independent uniform draws, each axis its own; shifts lose what is beyond whole pixels, towards 0."""
+    scale, shift, angle, shear = _ranges(options)
+    return Parameters(
+        applied=random.random(n) < options.p,
+        scale_x=random.uniform(*scale, n),
+        scale_y=random.uniform(*scale, n),
+        shift_x=np.trunc(random.uniform(*shift, n) * width),
+        shift_y=np.trunc(random.uniform(*shift, n) * height),
+        angle=random.uniform(*angle, n),
+        shear_x=random.uniform(*shear, n),
+        shear_y=random.uniform(*shear, n),
+    )
+
+
+def inverse_maps(drawn: Parameters, height: int, width: int) -> Floats:
+    """(n, 2, 3) from output (x, y, 1) to source (x, y), in pixels, whose centres are at whole numbers.
+
+    A source pixel is scaled, rotated and sheared about the image's centre, ((width - 1) / 2, (height - 1) / 2), then
+    shifted. As OpenCV has it, the inverse of a singular map is 0.
+    """
+    angle = np.deg2rad(drawn.angle % 360)
+    cos, sin = np.cos(angle), np.sin(angle)
+    tan_x, tan_y = np.tan(np.deg2rad(-drawn.shear_x)), np.tan(np.deg2rad(-drawn.shear_y))
+    with np.errstate(all="ignore"):  # whoever scales by 1e300 gets no image, but no error either
+        forward = np.array(
+            [
+                [(cos - tan_x * sin) * drawn.scale_x, (sin + tan_x * cos) * drawn.scale_y],
+                [(tan_y * cos - sin) * drawn.scale_x, (tan_y * sin + cos) * drawn.scale_y],
+            ]
+        )
+        (a, b), (c, d) = forward
+        determinant = a * d - b * c
+        inverse = np.array([[d, -b], [-c, a]]) * np.where(determinant == 0, 0.0, 1.0 / determinant)
+        centre = np.array([[(width - 1) / 2], [(height - 1) / 2]])
+        moved = centre + np.array([drawn.shift_x, drawn.shift_y])
+        offset = np.where(determinant == 0, 0.0, centre - np.einsum("ijn,jn->in", inverse, moved))
+    return np.ascontiguousarray(np.concatenate([inverse, offset[:, None]], axis=1).transpose(2, 0, 1))
+
+
+class AffineAugmenter:
+    """Applies ShiftScaleRotate and Affine to batches of images; the same seed gives the same pixels on any device.
+
+    Takes the place of `Augmenter` where `is_affine(steps)`. A step's result is rounded to whole grey levels before the
+    next, as albumentations' is.
+    """
+
+    def __init__(self, steps: Sequence[AugmentStep], height: int, width: int) -> None:
+        self._steps = [step.options for step in steps if isinstance(step.options, Warp)]
+        self._size = height, width
+
+    def draw(self, n: int, seed: int) -> list[Warps]:
+        """What each step does to each of n images. A step's draws do not depend on the steps before it."""
+        return [self._draw(options, n, np.random.default_rng([seed, index])) for index, options in enumerate(self._steps)]
+
+    def __call__(self, images: Tensor, seed: int) -> Tensor:
+        """Transforms images (N, H, W) uint8; gives the same shape and type on the same device."""
+        for warps in self.draw(len(images), seed):
+            images = warp(images, warps)
+        return images
+
+    def _draw(self, options: Warp, n: int, random: np.random.Generator) -> Warps:
+        drawn = draw_parameters(options, n, *self._size, random)
+        return Warps(
+            applied=drawn.applied,
+            inverse=inverse_maps(drawn, *self._size),
+            interpolation=options.interpolation,
+            border_mode=options.border_mode,
+            fill=round(options.fill),
+        )
+
+
+Range = tuple[float, float]
+
+
+def _ranges(options: Warp) -> tuple[Range, Range, Range, Range]:
+    """Scale, shift (share of the size), angle and shear (degrees) of the transforms known here."""
+    if isinstance(options, ShiftScaleRotateOptions):
+        scale, shift, angle = options.scale_limit, options.shift_limit, options.rotate_limit
+        return (1 - scale, 1 + scale), (-shift, shift), (-angle, angle), (0.0, 0.0)
+    assert isinstance(options, AffineOptions)
+    return options.scale, options.translate_percent, options.rotate, options.shear

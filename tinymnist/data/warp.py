@@ -1,0 +1,144 @@
+"""Resamples batches of images under affine maps as OpenCV's `warpAffine` does, on any device, in integers.
+
+OpenCV before 5 rounds source coordinates to 1/32 pixel. Found by experiment, 5.0.0 (opencv-python-headless 5.0.0.93)
+does not: for every interpolation, border mode and size tried, its pixels are those of exact coordinates and weights
+(it computes in float32), rounded to the nearest grey level; `nearest` takes a coordinate in the middle to the even
+pixel; `cubic` is Keys' kernel with a = -0.75; a fill that is not whole is rounded. Why: opencv/opencv pull request 25984,
+"add optimized warpAffine kernels".
+
+Here a map's six numbers become integers in 2^-32 pixel, a source coordinate is their exact sum, rounded once to 1/2048
+pixel (`nearest`: to whole pixels), and weights are integers that add up to 2048. So every path - CPU, GPU, and the C of
+`native/csrc/warp.h` - gives the same pixels bit for bit, which differ from OpenCV's by one grey level at most
+(`nearest`: not at all, unless the coordinate lies within float32's error of the middle between two pixels).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import pad
+
+Interpolation = Literal["nearest", "linear", "cubic"]
+BorderMode = Literal["constant", "replicate", "reflect", "reflect_101", "wrap"]
+
+CHUNK = {"cpu": 2**15}
+"""Pixels at once: on the CPU few, so that what is between two operations stays in its cache."""
+
+_ONE = 2048  # a pixel, in the unit of coordinates and weights
+_FARTHEST = 2**19  # pixels; coordinates end there
+_TAPS = {"nearest": (0, 0), "linear": (0, 1), "cubic": (-1, 2)}  # first and last, seen from the coordinate's floor
+
+
+@dataclass(frozen=True)
+class Warps:
+    """What one step does to each of n images."""
+
+    applied: NDArray[np.bool_]
+    """(n,): whether the image is transformed at all."""
+    inverse: NDArray[np.float64]
+    """(n, 2, 3): output (x, y, 1) in pixels to source (x, y)."""
+    interpolation: Interpolation
+    border_mode: BorderMode
+    fill: int
+
+
+def fixed_point(inverse: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Maps (..., 2, 3) in 2^-32 pixel, halves away from 0, within what a sum of three can hold; NaN is 0."""
+    limit = np.array([2.0**14, 2.0**14, 2.0**29])  # so images have at most 2^15 rows and columns
+    scaled: NDArray[np.float64] = np.clip(np.nan_to_num(inverse), -limit, limit) * 2.0**32
+    return (scaled + np.copysign(0.5, scaled)).astype(np.int64)
+
+
+def warp(images: Tensor, warps: Warps) -> Tensor:
+    """Images (n, height, width) uint8, those that are not applied unchanged; the result is on the same device."""
+    result = images.clone()
+    chosen = np.flatnonzero(warps.applied)
+    index = torch.from_numpy(chosen).to(images.device)
+    maps = torch.from_numpy(fixed_point(warps.inverse[chosen])).to(images.device)
+    size = max(1, CHUNK.get(images.device.type, 2**24) // max(1, images[0].numel()))
+    for part, part_maps in zip(index.split(size), maps.split(size), strict=True):
+        result[part] = _sample(images[part], part_maps, warps)
+    return result
+
+
+def _sample(images: Tensor, maps: Tensor, warps: Warps) -> Tensor:
+    n, height, width = images.shape
+    device = images.device
+    first, last = _TAPS[warps.interpolation]
+    x, y = torch.arange(width, device=device), torch.arange(height, device=device)[:, None]
+    column, row = (
+        _inside(_rounded(a * x + (b * y + c), warps.interpolation), size, warps)
+        for (a, b, c), size in zip(maps.permute(1, 2, 0)[..., None, None], (width, height), strict=True)
+    )
+    extended = _extended(images, warps)
+    stride = extended.shape[2]
+    start = torch.arange(n, dtype=torch.int32, device=device)[:, None, None] * extended[0].numel()
+    corner = ((row >> 11) * stride + (column >> 11) + (start + (last + 1) * (stride + 1))).flatten()
+    flat = extended.flatten()
+
+    def tap(down: int, right: int) -> Tensor:
+        return flat[down * stride + right :].index_select(0, corner).view(n, height, width)
+
+    if first == last:
+        return tap(0, 0)
+    across, downward = (_weights(position & (_ONE - 1), warps.interpolation) for position in (column, row))
+    total = torch.full_like(column, _ONE * _ONE // 2)
+    for down, weight in enumerate(downward):
+        line = across[0] * tap(down, 0)
+        for right in range(1, len(across)):
+            line += across[right] * tap(down, right)
+        total += line.mul_(weight)
+    return (total >> 22).clamp_(0, 255).to(torch.uint8)
+
+
+def _rounded(position: Tensor, interpolation: Interpolation) -> Tensor:
+    """Coordinates from 2^-32 pixel (int64) to 1/2048 pixel (int32)."""
+    if interpolation == "nearest":
+        whole = (position + (((position >> 32) & 1) + (2**31 - 1))) >> 32  # a half goes to the even pixel
+        return whole.clamp_(-_FARTHEST, _FARTHEST).int() * _ONE
+    return (position.add_(2**20) >> 21).clamp_(-_FARTHEST * _ONE, _FARTHEST * _ONE).int()
+
+
+def _period(size: int, border_mode: BorderMode) -> int:
+    """Pixels after which the endless line that a border mode makes repeats itself; 0 where it does not."""
+    return {"wrap": size, "reflect": 2 * size, "reflect_101": max(1, 2 * size - 2)}.get(border_mode, 0)
+
+
+def _inside(position: Tensor, size: int, warps: Warps) -> Tensor:
+    """The coordinates, moved to where they see the same pixels and all taps are on the extended image."""
+    first, last = _TAPS[warps.interpolation]
+    if period := _period(size, warps.border_mode):
+        return position.remainder_(period * _ONE)
+    return position.clamp_(-(last + 1) * _ONE, (size - first) * _ONE)
+
+
+def _extended(images: Tensor, warps: Warps) -> Tensor:
+    """Images with every pixel around them that a tap may see: from -margin to margin beyond their end, or period."""
+    first, last = _TAPS[warps.interpolation]
+    margin = last - first + 1
+    if warps.border_mode == "constant":
+        return pad(images, (margin,) * 4, value=warps.fill)
+
+    def line(size: int) -> Tensor:
+        period = _period(size, warps.border_mode)
+        place = torch.arange(-margin, (period or size) + margin, device=images.device)
+        if not period:
+            return place.clamp(0, size - 1)
+        place %= period
+        return torch.where(place < size, place, 2 * size - (1 if warps.border_mode == "reflect" else 2) - place)
+
+    return images[:, line(images.shape[1])[:, None], line(images.shape[2])]
+
+
+def _weights(t: Tensor, interpolation: Interpolation) -> tuple[Tensor, ...]:
+    """Weights of the taps, which add up to 2048, at t / 2048 beyond the coordinate's floor."""
+    s = _ONE - t
+    if interpolation == "linear":
+        return s, t
+    u, v = t.long(), s.long()
+    left, right = (((2**23 - 3 * p * q * q) >> 24).int() for p, q in ((u, v), (v, u)))
+    middle = (((5 * u - 9 * _ONE) * u * u + 2**23) >> 24).int() + _ONE
+    return left, middle, _ONE - left - middle - right, right

@@ -1,0 +1,343 @@
+"""C for the chains of cheap layers: forward from a root, and backward to it, each in one pass over memory.
+
+Every function takes the root's block `z` and, where the root has a norm, its vectors `norm`. Forward writes the chain's
+end to `out`. Backward takes the gradient `d` at the chain's end; `sums` adds up what the norm needs, `pull` writes the
+gradient at the root to `out`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tinymnist.native.graph import Activation, Dropout, Elementwise, Node, Window
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where (c, y, x) of a tensor stands, counted in vectors: at offset + c plane + y row + x step."""
+
+    offset: int
+    plane: int
+    row: int
+    step: int
+
+    def at(self, c: str, y: str, x: str) -> str:
+        return f"{self.offset} + {c} * {self.plane} + {y} * {self.row} + {x} * {self.step}"
+
+
+def flat(shape: tuple[int, int, int]) -> Layout:
+    _, height, width = shape
+    return Layout(0, height * width, width, 1)
+
+
+SMALL_WINDOW = 9
+"""Values of a window that are kept in registers."""
+
+_ARGUMENTS = "const struct network *net, const uint32_t block, const vf *restrict z, const vf *norm"
+
+
+def forward_function(name: str, node: Node, layout: Layout, *, training: bool, accumulate: bool) -> str:
+    """`KERNEL name(…, out)`: the chain from the root's block to `out` in `layout`."""
+    chain = _Chain(node, training)
+    value = ["(void)net, (void)block, (void)norm;", *chain.constants()]
+    target = f"out[{layout.at('c', 'y', 'x')}]"
+    window = node.window
+    body = chain.channel_constants()
+    if window is None:
+        body += ["EACH_PIXEL {", *chain.root("y", "x"), *chain.before("v"), *chain.after("v")]
+    else:
+        initial = "(vf){0}" if window.average else "splat(-INFINITY)"
+        body += ["EACH_PIXEL {", f"vf m = {initial};", *_bounds(node), *_window_loops(node)]
+        body += [*chain.root("i", "j"), *chain.before("v")]
+        body += ["m += v;" if window.average else "m = maximum(v, m);", "}"]
+        if window.average:
+            body.append(f"m *= 1.0f / (float)({_divisor(node)});")
+        body += ["vf v = m;", *chain.after("v")]
+    body.append(f"{target} {'+=' if accumulate else '='} v;")
+    return _function(f"{name}({_ARGUMENTS}, vf *restrict out)", [*value, *_channels(node.shape, body)])
+
+
+def sums_function(name: str, node: Node) -> str:
+    """`KERNEL name(…, d, sums)`: by channel the sums of the norm's gradient, and of it times normalised z."""
+    channels = node.root.shape[0]
+    before = ["const vf inverse = norm[%d + c], offset = norm[%d + c];" % (2 * channels, 3 * channels)]
+    before.append("vf sum = {0}, product = {0};")
+    sink = ["sum += g;", "product += g * (z0 * inverse + offset);"]
+    after = ["sums[2 * c] = sum;", "sums[2 * c + 1] = product;"]
+    return _backward(f"{name}({_ARGUMENTS}, const vf *restrict d, vf *spare, vf *sums)", node, before, sink, after)
+
+
+def pull_function(name: str, node: Node, layout: Layout, *, accumulate: bool) -> str:
+    """`KERNEL name(…, back, d, gradients, out)`: the gradient at the root, and those of parameters in the chain."""
+    channels = node.root.shape[0]
+    before: list[str] = []
+    value = "g"
+    if node.root.norm is not None:
+        before = [f"const vf A = back[c], B = back[{channels} + c], D = back[{2 * channels} + c];"]
+        value = "A * g + B * z0 + D"
+    sink = [f"out[{layout.at('c', 'i', 'j')}] {'+=' if accumulate else '='} {value};"]
+    arguments = f"{_ARGUMENTS}, const vf *back, const vf *restrict d, vf *spare, float *gradients, vf *restrict out"
+    return _backward(f"{name}({arguments})", node, before, sink, [], parameters=True)
+
+
+class _Chain:
+    """C of the layers of one chain. The root's value is `z0`, behind the norm `n0`."""
+
+    def __init__(self, node: Node, training: bool) -> None:
+        self.node = node
+        self.training = training
+
+    def layers(self, layers: Sequence[Elementwise]) -> list[Elementwise]:
+        return [layer for layer in layers if self.training or not isinstance(layer, Dropout)]
+
+    def constants(self) -> list[str]:
+        """Parameters of activations."""
+        both = [*self.node.before, *self.node.after]
+        learned = {layer.parameter for layer in both if isinstance(layer, Activation)} - {None}
+        return [f"const float parameter{index} = *net->parameters[{index}];" for index in sorted(filter(None, learned))]
+
+    def channel_constants(self) -> list[str]:
+        channels = self.node.root.shape[0]
+        return [] if self.node.root.norm is None else [f"const vf scale = norm[c], shift = norm[{channels} + c];"]
+
+    def root(self, y: str, x: str) -> list[str]:
+        value = "z0" if self.node.root.norm is None else "z0 * scale + shift"
+        return [f"const vf z0 = z[{flat(self.node.root.shape).at('c', y, x)}];", f"vf v = {value};"]
+
+    def before(self, value: str) -> list[str]:
+        element = flat(self.node.root.shape).at("c", "i" if self.node.window else "y", "j" if self.node.window else "x")
+        return [f"{value} = {_call(layer, value, element)};" for layer in self.layers(self.node.before)]
+
+    def after(self, value: str) -> list[str]:
+        element = flat(self.node.shape).at("c", "y", "x")
+        return [f"{value} = {_call(layer, value, element)};" for layer in self.layers(self.node.after)]
+
+
+def _call(layer: Elementwise, value: str, element: str) -> str:
+    if isinstance(layer, Dropout):
+        return f"{value} * {_factor(layer, element)}"
+    return f"{layer.name}({value}{_argument(layer)})"
+
+
+def _argument(layer: Activation) -> str:
+    if layer.parameter is not None:
+        return f", parameter{layer.parameter}"
+    return "" if layer.argument is None else f", {layer.argument}f"
+
+
+def _factor(layer: Dropout, element: str) -> str:
+    scale = 0.0 if layer.p == 1 else 1 / (1 - layer.p)
+    threshold = min(round(layer.p * 2**32), 2**32 - 1)
+    which = "(uint32_t)c" if layer.whole_channels else f"(uint32_t)({element})"
+    return f"dropout_factor(net->seed, {layer.number}u, block, {which}, {threshold}u, {scale!r}f)"
+
+
+def _forth_and_back(layers: Sequence[Elementwise], start: str, prefix: str, element: str) -> tuple[list[str], list[str]]:
+    """C that follows `layers` from `start`, keeping each input; and C that leads `g` back through them."""
+    forth, back = [], []
+    value = start
+    for number, layer in enumerate(layers):
+        following = f"{prefix}{number + 1}"
+        if isinstance(layer, Dropout):
+            forth.append(f"const vf {following}f = {_factor(layer, element)}, {following} = {value} * {following}f;")
+            back.append([f"g = g * {following}f;"])
+        else:
+            forth.append(f"const vf {following} = {layer.name}({value}{_argument(layer)}); (void){following};")
+            steps = []
+            if layer.parameter is not None:
+                steps.append(f"slope{layer.parameter} += g * minimum({value}, (vf){{0}});")
+            if layer.name == "relu":
+                steps.append(f"g = keep_where({value} > 0.0f, g);")
+            else:
+                steps.append(f"g = g * {layer.name}_slope({value}{_argument(layer)});")
+            back.append(steps)
+        value = following
+    forth.append(f"const vf {prefix}end = {value}; (void){prefix}end;")
+    return forth, [step for steps in reversed(back) for step in steps]
+
+
+def _backward(
+    signature: str, node: Node, before: list[str], sink: list[str], after: list[str], *, parameters: bool = False
+) -> str:
+    """The walk back over a chain: `sink` runs for each value (c, i, j) of the root, with `z0` and its gradient `g`."""
+    chain = _Chain(node, training=True)
+    learned = sorted(
+        {layer.parameter for layer in (*node.before, *node.after) if isinstance(layer, Activation)} - {None}, key=str
+    )
+    opening = ["(void)net, (void)block, (void)norm, (void)spare;", *chain.constants()]
+    opening += [f"vf slope{index} = {{0}};" for index in learned]
+    closing = [f"(void)slope{index};" for index in learned]
+    if parameters:
+        opening.append("(void)back, (void)gradients;")
+        closing = [
+            f"gradients[OFFSET{index}] += lane_sum(keep_where(images_in(net, block), slope{index}));"
+            for index in learned
+        ]
+    head = [*chain.channel_constants(), *before]
+    shape = node.root.shape
+    if node.window is None:
+        body = _plain(node, sink)
+    elif _fits_registers(node):
+        body = _windowed(node, sink)
+    else:
+        opening.append(f"vf *values = spare, *routed = spare + {shape[1] * shape[2]};")
+        body = _scattered(node, sink)
+    loop = [f"for (int c = 0; c < {shape[0]}; c++) {{", *head, *body, *after, "}"]
+    return _function(signature, [*opening, *loop, *closing])
+
+
+def _normed(node: Node) -> str:
+    return "z0" if node.root.norm is None else "z0 * scale + shift"
+
+
+def _plain(node: Node, sink: list[str]) -> list[str]:
+    _, height, width = node.root.shape
+    place = flat(node.root.shape).at("c", "i", "j")
+    forth, back = _forth_and_back(node.before, "n0", "b", place)
+    return [
+        f"for (int i = 0; i < {height}; i++) for (int j = 0; j < {width}; j++) {{",
+        f"const vf z0 = z[{place}], n0 = {_normed(node)};",
+        *forth,
+        f"vf g = d[{place}];",
+        *back,
+        *sink,
+        "}",
+    ]
+
+
+def _fits_registers(node: Node) -> bool:
+    """Whether windows are small, do not overlap or leave gaps, and stand inside the image."""
+    window = node.window
+    assert window is not None
+    inside = all(
+        outputs * stride <= size
+        for outputs, stride, size in zip(node.shape[1:], window.stride, node.root.shape[1:], strict=True)
+    )
+    small = window.kernel[0] * window.kernel[1] <= SMALL_WINDOW
+    return small and inside and window.kernel == window.stride and window.padding == (0, 0)
+
+
+def _windowed(node: Node, sink: list[str]) -> list[str]:
+    """Each window in registers: forward to its maximum, and the gradient to the first value that equals it."""
+    window = node.window
+    assert window is not None
+    high, wide = window.kernel
+    _, rows, columns = node.shape
+    _, height, width = node.root.shape
+    place = flat(node.root.shape).at("c", "i", "j")
+    forth, back = _forth_and_back(node.before, "n0", "b", place)
+    each = f"UNROLL for (int p = 0; p < {high}; p++) UNROLL for (int q = 0; q < {wide}; q++) {{"
+    locate = f"const int i = y * {high} + p, j = x * {wide} + q;"
+    read = f"const vf z0 = z[{place}], n0 = {_normed(node)};"
+    lines = [f"for (int y = 0; y < {rows}; y++) for (int x = 0; x < {columns}; x++) {{"]
+    if not window.average or node.after:
+        lines += [f"vf value[{high * wide}];", each, locate, read, *forth, f"value[p * {wide} + q] = bend;", "}"]
+        lines += _reduced(window, high * wide)
+    end = flat(node.shape).at("c", "y", "x")
+    after_forth, after_back = _forth_and_back(node.after, "m", "a", end)
+    lines += [*(after_forth if node.after else []), f"vf g = d[{end}];", *after_back, "const vf top = g;"]
+    if window.average:
+        route = [f"vf g = top * {1 / (high * wide)!r}f;"]
+    else:
+        lines.append("vi taken = {0};")
+        route = [f"const vi here = (value[p * {wide} + q] == m) & ~taken;", "taken |= here;"]
+        route.append("vf g = keep_where(here, top);")
+    lines += [each, locate, read, *forth, *route, *back, *sink, "}", "}"]
+    rest = [f"const vf z0 = z[{place}], g = {{0}}; (void)z0;", *sink, "}"]
+    if columns * wide < width:
+        lines += [f"for (int i = 0; i < {height}; i++) for (int j = {columns * wide}; j < {width}; j++) {{", *rest]
+    if rows * high < height:
+        lines += [
+            f"for (int i = {rows * high}; i < {height}; i++) for (int j = 0; j < {columns * wide}; j++) {{",
+            *rest,
+        ]
+    return lines
+
+
+def _reduced(window: Window, count: int) -> list[str]:
+    if window.average:
+        total = " + ".join(f"value[{k}]" for k in range(count))
+        return [f"const vf m = ({total}) * {1 / count!r}f;"]
+    return ["vf m = value[0];", f"UNROLL for (int k = 1; k < {count}; k++) m = maximum(value[k], m);"]
+
+
+def _scattered(node: Node, sink: list[str]) -> list[str]:
+    """Windows of any kind: the gradient of a whole channel is scattered first."""
+    window = node.window
+    assert window is not None
+    _, height, width = node.root.shape
+    _, rows, columns = node.shape
+    place = flat(node.root.shape).at("c", "i", "j")
+    forth, back = _forth_and_back(node.before, "n0", "b", place)
+    read = f"const vf z0 = z[{place}], n0 = {_normed(node)};"
+    each = f"for (int i = 0; i < {height}; i++) for (int j = 0; j < {width}; j++) {{"
+    here = f"i * {width} + j"
+    end = flat(node.shape).at("c", "y", "x")
+    after_forth, after_back = _forth_and_back(node.after, "m", "a", end)
+    lines = [each, read, *forth, f"values[{here}] = bend;", f"routed[{here}] = (vf){{0}};", "}"]
+    lines += [f"for (int y = 0; y < {rows}; y++) for (int x = 0; x < {columns}; x++) {{", *_bounds(node)]
+    if window.average:
+        lines += ["vf m = {0};", *_window_loops(node), f"m += values[{here}];", "}"]
+        lines += [f"const float share = 1.0f / (float)({_divisor(node)});", "m *= share;"]
+        lines += [*after_forth, f"vf g = d[{end}];", *after_back]
+        lines += [*_window_loops(node), f"routed[{here}] += g * share;", "}"]
+    else:
+        lines += ["vf m = splat(-INFINITY);", *_window_loops(node), f"m = maximum(values[{here}], m);", "}"]
+        lines += [*after_forth, f"vf g = d[{end}];", *after_back, "vi taken = {0};", *_window_loops(node)]
+        lines += [f"const vi top = (values[{here}] == m) & ~taken;", "taken |= top;"]
+        lines += [f"routed[{here}] += keep_where(top, g);", "}"]
+    return [*lines, "}", each, read, *forth, f"vf g = routed[{here}];", *back, *sink, "}"]
+
+
+def _bounds(node: Node) -> list[str]:
+    """Where the window of (y, x) begins and ends inside the image."""
+    window = node.window
+    assert window is not None
+    lines = []
+    for axis, (here, first, end) in enumerate((("y", "top", "bottom"), ("x", "left", "right"))):
+        kernel, stride, padding = window.kernel[axis], window.stride[axis], window.padding[axis]
+        size, outputs = node.root.shape[1 + axis], node.shape[1 + axis]
+        start = f"{here} * {stride} - {padding}" if padding else f"{here} * {stride}"
+        last = f"{start} + {kernel}"
+        if (outputs - 1) * stride - padding + kernel > size:
+            last = f"({last} < {size} ? {last} : {size})"
+        if padding:
+            start = f"({start} > 0 ? {start} : 0)"
+        lines.append(f"const int {first}_ = {start}, {end}_ = {last};")
+    return lines
+
+
+def _window_loops(node: Node) -> list[str]:
+    window = node.window
+    assert window is not None
+    unroll = "UNROLL " if window.kernel[0] * window.kernel[1] <= SMALL_WINDOW else ""
+    return [
+        f"{unroll}for (int i = top_; i < bottom_; i++)",
+        f"{unroll}for (int j = left_; j < right_; j++) {{",
+    ]
+
+
+def _divisor(node: Node) -> str:
+    """As torch: padding counts, but not what reaches beyond it (ceil_mode)."""
+    window = node.window
+    assert window is not None
+    sides = []
+    for axis, here in enumerate("yx"):
+        kernel, stride, padding = window.kernel[axis], window.stride[axis], window.padding[axis]
+        size, outputs = node.root.shape[1 + axis], node.shape[1 + axis]
+        limit = size + 2 * padding
+        if (outputs - 1) * stride + kernel <= limit:
+            sides.append(str(kernel))
+        else:
+            start = f"{here} * {stride}"
+            sides.append(f"({start} + {kernel} < {limit} ? {kernel} : {limit} - {start})")
+    return " * ".join(sides)
+
+
+def _channels(shape: tuple[int, int, int], body: list[str]) -> list[str]:
+    each = f"for (int y = 0; y < {shape[1]}; y++) for (int x = 0; x < {shape[2]}; x++)"
+    body = [line.replace("EACH_PIXEL", each) for line in body]
+    return [f"for (int c = 0; c < {shape[0]}; c++) {{", *body, "}", "}"]
+
+
+def _function(signature: str, lines: list[str]) -> str:
+    return "\n".join([f"KERNEL {signature} {{", *(f"    {line}" for line in lines), "}"]) + "\n"

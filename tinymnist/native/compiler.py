@@ -1,0 +1,124 @@
+"""C to a loaded library: compiled once, kept in the user's cache, and used again only if it is whole."""
+
+import ctypes
+import hashlib
+import os
+import shlex
+import shutil
+import stat
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+FLAGS = ("-std=gnu11", "-O2", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden", "-fPIC", "-shared")
+LIBRARIES = ("-lm", "-pthread")
+CPU_FLAGS = ("-march=native", "-mcpu=native")
+"""Which of them a compiler takes depends on its family and its target."""
+
+PROBE_SECONDS = 20.0
+COMPILE_SECONDS = 300.0
+
+
+class CompilerError(Exception):
+    """There is no compiler, it fails, or what it makes cannot be kept or loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compiler:
+    """A C compiler, and the machine it compiles for."""
+
+    command: tuple[str, ...]
+    target: str
+    """Every macro that the compiler defines for this CPU: its version, and what the CPU can do."""
+
+    @property
+    def lanes(self) -> int:
+        """Floats in the widest vector of this CPU."""
+        if "#define __AVX512F__ 1" in self.target:
+            return 16
+        return 8 if "#define __AVX__ 1" in self.target else 4
+
+
+def find_compiler() -> Compiler:
+    """The compiler that `CC` names, else `cc`. Raises `CompilerError`."""
+    words = shlex.split(os.environ.get("CC", "")) or ["cc"]
+    if shutil.which(words[0]) is None:
+        raise CompilerError(f"no C compiler: `{words[0]}` is not there")
+    problem = "fails"
+    for flag in (*CPU_FLAGS, None):
+        command = (*words, *([flag] if flag else []))
+        try:
+            probe = _run((*command, "-dM", "-E", "-x", "c", os.devnull), PROBE_SECONDS)
+        except CompilerError as error:
+            problem = str(error)
+            continue
+        return Compiler(command, probe)
+    raise CompilerError(problem)
+
+
+def load_library(source: str, compiler: Compiler, folder: Path | None = None) -> ctypes.CDLL:
+    """The library of a C source: from the cache, or compiled now and kept there. Raises `CompilerError`."""
+    folder = folder or platformdirs.user_cache_path("tinymnist") / "native"
+    _make_private(folder)
+    everything = "\0".join([source, *compiler.command, *FLAGS, *LIBRARIES, compiler.target])
+    path = folder / f"{hashlib.sha256(everything.encode()).hexdigest()}.so"
+    try:
+        if not _is_whole(path):
+            _compile(source, compiler, path)
+        return ctypes.CDLL(str(path))
+    except OSError as error:
+        raise CompilerError(f"{path}: {error.strerror or error}") from None
+
+
+def _make_private(folder: Path) -> None:
+    """Makes sure that the cache is a folder that nobody else can write to: what lies there is run."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = folder.lstat()
+    except OSError as error:
+        raise CompilerError(f"{folder}: {error.strerror or error}") from None
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
+        raise CompilerError(f"{folder}: is not a private folder of this user's")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise CompilerError(f"{folder}: cannot be written")
+
+
+def _digest_path(path: Path) -> Path:
+    return path.with_suffix(".sha256")
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a library lies there with the digest that was noted when it was made."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest() == _digest_path(path).read_text()
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _compile(source: str, compiler: Compiler, path: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=path.parent) as work:
+        code, library = Path(work) / "network.c", Path(work) / "network.so"
+        code.write_text(source)
+        _run((*compiler.command, *FLAGS, str(code), "-o", str(library), *LIBRARIES), COMPILE_SECONDS)
+        digest = Path(work) / "digest"
+        digest.write_text(hashlib.sha256(library.read_bytes()).hexdigest())
+        os.replace(library, path)
+        os.replace(digest, _digest_path(path))
+
+
+def _run(command: tuple[str, ...], seconds: float) -> str:
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=seconds
+        )
+    except subprocess.TimeoutExpired:
+        raise CompilerError(f"`{command[0]}` took more than {seconds:.0f} s") from None
+    except OSError as error:
+        raise CompilerError(f"`{command[0]}`: {error.strerror or error}") from None
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()
+        raise CompilerError(f"`{command[0]}` fails: {lines[0][:200] if lines else done.returncode}")
+    return done.stdout

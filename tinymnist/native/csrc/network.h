@@ -1,0 +1,120 @@
+/* The door from Python. */
+
+#define EXPORT __attribute__((visibility("default")))
+
+EXPORT void tm_close(struct network *net) {
+    if (!net) return;
+    pthread_mutex_lock(&net->lock);
+    net->stop = 1;
+    pthread_cond_broadcast(&net->wake);
+    pthread_mutex_unlock(&net->lock);
+    for (int k = 1; k < net->threads; k++) pthread_join(net->workers[k].thread, NULL);
+    for (int k = 0; net->workers && k < net->threads; k++) free(net->workers[k].scratch);
+    pthread_cond_destroy(&net->wake);
+    pthread_mutex_destroy(&net->lock);
+    free(net->workers);
+    free(net->parameters);
+    free(net->gradients);
+    free(net->means);
+    free(net->variances);
+    free(net->counters);
+    free(net->losses);
+    free(net->corrects);
+    free(net->activations);
+    free(net->sums);
+    free(net->partial);
+    free(net);
+}
+
+static void *copy_of(void *const *pointers, size_t count) {
+    void **copy = malloc((count ? count : 1) * sizeof *copy);
+    if (copy && count) memcpy(copy, pointers, count * sizeof *copy);
+    return copy;
+}
+
+/* A network for batches of up to `batch` images, which reads and writes the tensors given: parameters and their
+   gradients, then mean, variance and counter of each batch norm. NULL where memory or threads cannot be had. */
+EXPORT struct network *tm_open(int threads, int64_t batch, void **parameters, void **gradients, int norms, void **means,
+                               void **variances, void **counters) {
+    struct network *net = calloc(1, sizeof *net);
+    if (!net) return NULL;
+    pthread_mutex_init(&net->lock, NULL);
+    pthread_cond_init(&net->wake, NULL);
+    net->capacity = (batch + LANES - 1) / LANES;
+    const size_t blocks = (size_t)net->capacity;
+    net->parameters = copy_of(parameters, TENSORS);
+    net->gradients = copy_of(gradients, TENSORS);
+    net->means = copy_of(means, (size_t)norms);
+    net->variances = copy_of(variances, (size_t)norms);
+    net->counters = copy_of(counters, (size_t)norms);
+    net->losses = calloc(blocks, sizeof *net->losses);
+    net->corrects = calloc(blocks, sizeof *net->corrects);
+    net->activations = memory(blocks * BLOCK_VECTORS * sizeof(vf));
+    net->sums = calloc(blocks * SUMS, sizeof *net->sums);
+    net->partial = calloc(blocks * PARAMETERS, sizeof *net->partial);
+    net->workers = calloc((size_t)threads, sizeof *net->workers);
+    int whole = net->parameters && net->gradients && net->means && net->variances && net->counters && net->losses &&
+                net->corrects && net->activations && net->sums && net->partial && net->workers;
+    for (int k = 0; whole && k < threads; k++) {
+        net->workers[k] = (struct worker){.network = net, .number = k, .scratch = memory(SCRATCH_VECTORS * sizeof(vf))};
+        whole = net->workers[k].scratch != NULL;
+    }
+    net->threads = 1;
+    for (int k = 1; whole && k < threads; k++) {
+        whole = pthread_create(&net->workers[k].thread, NULL, serve, &net->workers[k]) == 0;
+        net->threads += whole;
+    }
+    if (whole) return net;
+    tm_close(net);
+    return NULL;
+}
+
+static void give(struct network *net, const uint8_t *images, const int64_t *labels, int64_t n, float scale, float shift) {
+    net->images = images;
+    net->labels = labels;
+    net->n = n;
+    net->blocks = (n + LANES - 1) / LANES;
+    net->scale = scale;
+    net->shift = shift;
+}
+
+static void take_totals(const struct network *net, double *loss, int64_t *correct) {
+    for (int64_t block = 0; block < net->blocks; block++) {
+        *loss += net->losses[block];
+        *correct += net->corrects[block];
+    }
+}
+
+/* Forward and backward of one batch of images (n, CHANNELS, HEIGHT, WIDTH): writes the gradients of the mean loss and
+   the running statistics, adds to `loss` the sum over the images and to `correct` the right answers. */
+EXPORT void tm_step(struct network *net, const uint8_t *images, const int64_t *labels, int64_t n, float scale,
+                    float shift, uint32_t seed, float *logits, double *loss, int64_t *correct) {
+    give(net, images, labels, n, scale, shift);
+    net->seed = seed;
+    net->predictions = NULL;
+    net->logits = logits;
+    run(net, train);
+    take_totals(net, loss, correct);
+}
+
+/* Scores any number of images in inference; 0, or -1 where there is no memory. */
+EXPORT int tm_score(struct network *net, const uint8_t *images, const int64_t *labels, int64_t n, float scale,
+                    float shift, int64_t *predictions, float *logits, double *loss, int64_t *correct) {
+    double *const losses = net->losses;
+    int64_t *const corrects = net->corrects;
+    give(net, images, labels, n, scale, shift);
+    net->losses = calloc((size_t)net->blocks, sizeof *losses);
+    net->corrects = calloc((size_t)net->blocks, sizeof *corrects);
+    const int whole = net->losses && net->corrects;
+    if (whole) {
+        net->predictions = predictions;
+        net->logits = logits;
+        run(net, score);
+        take_totals(net, loss, correct);
+    }
+    free(net->losses);
+    free(net->corrects);
+    net->losses = losses;
+    net->corrects = corrects;
+    return whole ? 0 : -1;
+}

@@ -1,0 +1,175 @@
+/* Threads, their work and their memory. A step is a row of phases; in each phase the threads take blocks of LANES images
+   one after another, and wait for each other at its end. Sums over images are kept by block and added in the order of
+   blocks, so that neither the number of threads nor their speed changes a bit of the result. */
+#include <pthread.h>
+#include <sched.h>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+struct worker {
+    struct network *network;
+    int number;
+    vf *scratch;
+    pthread_t thread;
+};
+
+struct network {
+    float **parameters, **gradients, **means, **variances;
+    int64_t **counters;
+    /* The job: n images (n, CHANNELS, HEIGHT, WIDTH), of which a pixel p becomes p * scale + shift, and their labels. */
+    const uint8_t *images;
+    const int64_t *labels;
+    int64_t n, blocks;
+    float scale, shift;
+    uint32_t seed;
+    /* What comes of it: the loss of each block and its right answers; predictions and logits where asked for. */
+    double *losses;
+    int64_t *corrects, *predictions;
+    float *logits;
+    /* By block: activations, the sums of batch norm, the gradient of every parameter. */
+    vf *activations;
+    double *sums;
+    float *partial;
+    int64_t capacity;
+    /* Threads. */
+    int threads;
+    struct worker *workers;
+    void (*job)(struct worker *);
+    _Atomic int64_t taken[PHASES];
+    _Atomic int arrived, round;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    unsigned jobs;
+    int stop;
+};
+
+INLINE int64_t take(struct network *net, int phase) {
+    return atomic_fetch_add_explicit(&net->taken[phase], 1, memory_order_relaxed);
+}
+
+INLINE void pause_briefly(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+static void barrier(struct network *net) {
+    const int round = atomic_load(&net->round);
+    if (atomic_fetch_add(&net->arrived, 1) == net->threads - 1) {
+        atomic_store(&net->arrived, 0);
+        atomic_store(&net->round, round + 1);
+        return;
+    }
+    for (int spins = 0; atomic_load(&net->round) == round; spins++)
+        if (spins < 20000) pause_briefly();
+        else sched_yield(); /* fewer cores than threads: let the others run */
+}
+
+static void *serve(void *argument) {
+    struct worker *worker = argument;
+    struct network *net = worker->network;
+    for (unsigned done = 0;;) {
+        pthread_mutex_lock(&net->lock);
+        while (net->jobs == done && !net->stop) pthread_cond_wait(&net->wake, &net->lock);
+        done = net->jobs;
+        const int stop = net->stop;
+        pthread_mutex_unlock(&net->lock);
+        if (stop) return NULL;
+        net->job(worker);
+        barrier(net);
+    }
+}
+
+static void run(struct network *net, void (*job)(struct worker *)) {
+    for (int phase = 0; phase < PHASES; phase++) net->taken[phase] = 0;
+    net->job = job;
+    if (net->threads > 1) {
+        pthread_mutex_lock(&net->lock);
+        net->jobs++;
+        pthread_cond_broadcast(&net->wake);
+        pthread_mutex_unlock(&net->lock);
+    }
+    job(&net->workers[0]);
+    barrier(net);
+}
+
+/* Zeroed memory, in large pages where the system has them; NULL where there is none. */
+static void *memory(size_t bytes) {
+    const size_t page = (size_t)2 << 20;
+    void *at = NULL;
+    bytes = (bytes + page - 1) / page * page;
+    if (posix_memalign(&at, page, bytes ? bytes : page)) return NULL;
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    madvise(at, bytes, MADV_HUGEPAGE);
+#endif
+    return memset(at, 0, bytes);
+}
+
+/* Lanes of `block` that hold an image. */
+INLINE vi images_in(const struct network *net, int64_t block) {
+    const int64_t rest = net->n - block * LANES;
+    vi mask;
+    UNROLL for (int l = 0; l < LANES; l++) mask[l] = l < rest ? -1 : 0;
+    return mask;
+}
+
+/* The block's images, scaled, into `to` (CHANNELS, HEIGHT + 2 pad_h, WIDTH + 2 pad_w); a lane without image is 0. */
+INLINE void load_images(const struct network *net, int64_t block, vf *to, const int pad_h, const int pad_w) {
+    const int64_t size = CHANNELS * HEIGHT * WIDTH;
+    for (int l = 0; l < LANES; l++) {
+        const int64_t image = block * LANES + l;
+        const uint8_t *from = net->images + (image < net->n ? image * size : 0);
+        const float scale = image < net->n ? net->scale : 0, shift = image < net->n ? net->shift : 0;
+        for (int c = 0; c < CHANNELS; c++)
+            for (int y = 0; y < HEIGHT; y++) {
+                float *row = (float *)(to + (c * (HEIGHT + 2 * pad_h) + y + pad_h) * (WIDTH + 2 * pad_w) + pad_w) + l;
+                for (int x = 0; x < WIDTH; x++) row[x * LANES] = *from++ * scale + shift;
+            }
+    }
+}
+
+/* Cross-entropy of the block's logits (CLASSES), and its gradient for the mean over all n images. */
+INLINE void cross_entropy(struct network *net, int64_t block, const vf *logits, vf *gradient) {
+    vf top = logits[0], sum = {0};
+    for (int k = 1; k < CLASSES; k++) top = maximum(top, logits[k]);
+    for (int k = 0; k < CLASSES; k++) sum += exponential(logits[k] - top);
+    const vi mask = images_in(net, block);
+    const vf share = keep_where(mask, splat(1.0f / (float)net->n)) / sum;
+    if (gradient)
+        for (int k = 0; k < CLASSES; k++) gradient[k] = share * exponential(logits[k] - top);
+    double loss = 0;
+    int64_t correct = 0;
+    for (int l = 0; l < LANES && block * LANES + l < net->n; l++) {
+        const int64_t image = block * LANES + l, label = net->labels[image];
+        int64_t best = 0;
+        for (int k = 1; k < CLASSES; k++) best = logits[k][l] > logits[best][l] ? k : best;
+        loss += (double)(top[l] - logits[label][l]) + log((double)sum[l]);
+        correct += best == label;
+        if (gradient) gradient[label][l] -= 1.0f / (float)net->n;
+        if (net->predictions) net->predictions[image] = best;
+        if (net->logits)
+            for (int k = 0; k < CLASSES; k++) net->logits[image * CLASSES + k] = logits[k][l];
+    }
+    net->losses[block] = loss;
+    net->corrects[block] = correct;
+}
+
+/* Adds the lanes of `mask` of `count` sums into `to`. */
+INLINE void keep_sums(const vf *sums, int count, vi mask, double *to) {
+    for (int k = 0; k < count; k++) to[k] = lane_sum(keep_where(mask, sums[k]));
+}
+
+/* Each thread its share of parameters: the gradient is the sum of what the blocks gave. */
+INLINE void add_gradients(struct worker *worker, const int first, const int size, float *to) {
+    const struct network *net = worker->network;
+    const int from = (int)((int64_t)size * worker->number / net->threads);
+    const int end = (int)((int64_t)size * (worker->number + 1) / net->threads);
+    for (int k = from; k < end; k++) {
+        double sum = 0;
+        for (int64_t block = 0; block < net->blocks; block++) sum += net->partial[block * PARAMETERS + first + k];
+        to[k] = (float)sum;
+    }
+}

@@ -1,0 +1,108 @@
+/* LANES images side by side: one vector holds the same pixel of each. The generated file defines LANES. */
+#include <math.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef float vf __attribute__((vector_size(4 * LANES)));
+typedef int32_t vi __attribute__((vector_size(4 * LANES)));
+typedef uint32_t vu __attribute__((vector_size(4 * LANES)));
+
+#define INLINE static inline __attribute__((always_inline, unused))
+#define KERNEL static __attribute__((noinline, unused)) void
+#if defined(__clang__)
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 64")
+#endif
+
+INLINE vf splat(float a) { return a - (vf){0}; }
+INLINE vf keep_where(vi mask, vf a) { return (vf)((vi)a & mask); }
+INLINE vf blend(vi mask, vf a, vf b) { return (vf)(((vi)a & mask) | ((vi)b & ~mask)); }
+INLINE vf maximum(vf a, vf b) { return blend(a > b, a, b); }
+INLINE vf minimum(vf a, vf b) { return blend(a < b, a, b); }
+
+/* Sum over the lanes, always in the same order. */
+INLINE float lane_sum(vf a) {
+    float lane[LANES];
+    memcpy(lane, &a, sizeof lane);
+    UNROLL for (int half = LANES / 2; half > 0; half /= 2)
+        UNROLL for (int l = 0; l < half; l++) lane[l] += lane[l + half];
+    return lane[0];
+}
+
+/* exp by 2^n e^r with |r| <= ln(2)/2 and the Taylor series to r^7: relative error below 1e-7. */
+INLINE vf exponential(vf x) {
+    x = minimum(maximum(x, splat(-87.0f)), splat(88.0f));
+    const vf rounder = splat(12582912.0f); /* 1.5 * 2^23: adding it rounds to a whole number */
+    const vf n = (x * 1.44269504f + rounder) - rounder;
+    vf r = x - n * 0.693359375f; /* ln(2) in two parts, the first exact in 9 bits (Cody and Waite 1980) */
+    r = r + n * 2.12194440e-4f;
+    vf p = splat(1.0f / 5040);
+    p = p * r + 1.0f / 720;
+    p = p * r + 1.0f / 120;
+    p = p * r + 1.0f / 24;
+    p = p * r + 1.0f / 6;
+    p = p * r + 0.5f;
+    p = p * r + 1.0f;
+    p = p * r + 1.0f;
+    return p * (vf)((__builtin_convertvector(n, vi) + 127) << 23);
+}
+
+/* erf by Abramowitz and Stegun 7.1.26: absolute error below 1.5e-7 of its own, and rounding. */
+INLINE vf error_function(vf x) {
+    const vf size = maximum(x, -x);
+    const vf t = 1.0f / (1.0f + 0.3275911f * size);
+    const vf p = t * (0.254829592f + t * (-0.284496736f + t * (1.421413741f + t * (-1.453152027f + t * 1.061405429f))));
+    const vf y = 1.0f - p * exponential(-size * size);
+    return blend(x < 0.0f, -y, y);
+}
+
+/* Activations, and what a gradient at their output is multiplied by. */
+INLINE vf relu(vf x) { return maximum(x, (vf){0}); }
+INLINE vf relu_slope(vf x) { return keep_where(x > 0.0f, splat(1.0f)); }
+INLINE vf relu6(vf x) { return minimum(relu(x), splat(6.0f)); }
+INLINE vf relu6_slope(vf x) { return keep_where((x > 0.0f) & (x < 6.0f), splat(1.0f)); }
+INLINE vf leaky_relu(vf x, float slope) { return blend(x > 0.0f, x, x * slope); }
+INLINE vf leaky_relu_slope(vf x, float slope) { return blend(x > 0.0f, splat(1.0f), splat(slope)); }
+INLINE vf elu(vf x) { return blend(x > 0.0f, x, exponential(x) - 1.0f); }
+INLINE vf elu_slope(vf x) { return blend(x > 0.0f, splat(1.0f), exponential(x)); }
+INLINE vf sigmoid(vf x) { return 1.0f / (1.0f + exponential(-x)); }
+INLINE vf sigmoid_slope(vf x) { const vf y = sigmoid(x); return y * (1.0f - y); }
+INLINE vf hyperbolic_tangent(vf x) { return 1.0f - 2.0f / (exponential(2.0f * x) + 1.0f); }
+INLINE vf hyperbolic_tangent_slope(vf x) { const vf y = hyperbolic_tangent(x); return 1.0f - y * y; }
+INLINE vf silu(vf x) { return x * sigmoid(x); }
+INLINE vf silu_slope(vf x) { const vf s = sigmoid(x); return s * (1.0f + x * (1.0f - s)); }
+INLINE vf gelu(vf x) { return 0.5f * x * (1.0f + error_function(x * 0.70710678f)); }
+INLINE vf gelu_slope(vf x) {
+    return 0.5f * (1.0f + error_function(x * 0.70710678f)) + x * 0.39894228f * exponential(-0.5f * x * x);
+}
+/* tanh(softplus(x)) is (e^2 + 2e) / (e^2 + 2e + 2) with e = exp(x), and 1 beyond 20. */
+INLINE vf mish_gate(vf x) {
+    const vf e = exponential(minimum(x, splat(20.0f))), s = e * e + 2.0f * e;
+    return s / (s + 2.0f);
+}
+INLINE vf mish(vf x) { return x * mish_gate(x); }
+INLINE vf mish_slope(vf x) { const vf g = mish_gate(x); return g + x * sigmoid(x) * (1.0f - g * g); }
+INLINE vf hardswish(vf x) { return x * relu6(x + 3.0f) * (1.0f / 6); }
+INLINE vf hardswish_slope(vf x) {
+    return blend(x > 3.0f, splat(1.0f), keep_where(x > -3.0f, x * (1.0f / 3) + 0.5f));
+}
+
+/* The finalizer of MurmurHash3 (Appleby 2011): every bit of the input changes every bit of the result. */
+INLINE vu mixed(vu h) {
+    h ^= h >> 16;
+    h *= 0x85ebca6bu;
+    h ^= h >> 13;
+    h *= 0xc2b2ae35u;
+    return h ^ (h >> 16);
+}
+/* Dropout: `scale` or 0 in each lane. Which, depends only on the step's seed, the layer, the image and the element. */
+INLINE vf dropout_factor(uint32_t seed, uint32_t layer, uint32_t block, uint32_t element, uint32_t dropped, float scale) {
+    vu image;
+    UNROLL for (int l = 0; l < LANES; l++) image[l] = block * LANES + (uint32_t)l;
+    const vu place = mixed(image * 0x9e3779b1u + seed) + (element * 0x85ebca77u ^ layer * 0xc2b2ae3du);
+    return keep_where((vi)(mixed(place) >= dropped), splat(scale));
+}

@@ -1,0 +1,482 @@
+"""The C program of one network: its phases, forward and backward.
+
+A phase is what a block of images goes through without knowing the others; batch norm ends one, since it needs the sums
+over the whole batch. Tensors that only one phase touches live in the thread's scratch memory, the others beside those
+of the other blocks.
+"""
+
+from dataclasses import dataclass, field
+from importlib.resources import files
+from math import prod
+
+from tinymnist.native.chains import Layout, flat, forward_function, pull_function, sums_function
+from tinymnist.native.graph import Convolution, Dropout, Graph, Node, Pair, Root, Shape
+from tinymnist.native.tiles import REGISTERS, conv_tile, weight_tile
+
+CHEAP_TAPS = 12
+"""A convolution of the images with at most so many multiply-adds an output is faster computed again than read again."""
+
+HEADERS = ("vectors.h", "layers.h", "runtime.h", "norms.h")
+
+
+def c_source(graph: Graph, lanes: int) -> str:
+    """The whole program, to be compiled by itself."""
+    offsets, parameters = [], 0
+    for parameter in graph.parameters:
+        offsets.append(parameters)
+        parameters += parameter.numel()
+    functions: dict[str, str] = {}
+    train = _Program(graph, lanes, functions, training=True)
+    train_text = train.text()
+    score = _Program(graph, lanes, functions, training=False, first_vector=train.scratch_vectors)
+    score_text = score.text()
+    channels, height, width = graph.shape
+    constants = {
+        "LANES": lanes,
+        "TILE": REGISTERS[lanes],
+        "CHANNELS": channels,
+        "HEIGHT": height,
+        "WIDTH": width,
+        "CLASSES": graph.classes,
+        "TENSORS": len(graph.parameters),
+        "PARAMETERS": max(parameters, 1),
+        "SUMS": max(train.sums, 1),
+        "PHASES": len(train.phases),
+        "BLOCK_VECTORS": max(train.block_vectors, 1),
+        "SCRATCH_VECTORS": max(score.scratch_vectors, 1),
+    }
+    defines = "".join(f"#define {name} {value}\n" for name, value in constants.items())
+    headers = "".join(_header(name) for name in HEADERS)
+    places = "".join(f"#define OFFSET{index} {offset}\n" for index, offset in enumerate(offsets))
+    return defines + headers + places + "".join(functions.values()) + train_text + score_text + _header("network.h")
+
+
+def _header(name: str) -> str:
+    return (files("tinymnist.native") / "csrc" / name).read_text()
+
+
+@dataclass(slots=True)
+class _Phase:
+    lines: list[str] = field(default_factory=list)
+    """C for one block."""
+    closing: list[str] = field(default_factory=list)
+    """C for each thread after all blocks."""
+
+
+@dataclass(slots=True)
+class _Array:
+    vectors: int
+    phases: set[int] = field(default_factory=set)
+
+
+class _Program:
+    """Writes the phases of one pass: training forward and backward, or scoring forward."""
+
+    def __init__(self, graph: Graph, lanes: int, functions: dict[str, str], *, training: bool, first_vector: int = 0) -> None:
+        self.graph = graph
+        self.lanes = lanes
+        self.limit = REGISTERS[lanes]
+        self.functions = functions
+        self.training = training
+        self.phases = [_Phase()]
+        self.opening: list[str] = []
+        self.arrays: dict[str, _Array] = {}
+        self.sums = 0
+        self.first_sum: dict[int, int] = {}
+        self.made_again: set[tuple[int, int]] = set()
+        self.contributed: set[int] = set()
+        self.block_vectors = 0
+        self.scratch_vectors = first_vector  # training and scoring each find the borders of their buffers zero
+        self._write()
+
+    def _write(self) -> None:
+        for root in self.graph.roots:
+            self._forward(root)
+        output = self.graph.output
+        logits = self._array("logits", prod(output.shape))
+        self._produce(output, logits, flat(output.shape))
+        if not self.training:
+            self._line(f"cross_entropy(net, block, {logits}, NULL);")
+            return
+        self._line(f"cross_entropy(net, block, {logits}, {self._gradient(output)});")
+        self.contributed.add(output.index)
+        for root in reversed(self.graph.roots[1:]):
+            self._backward(root)
+        self.phases[-1].closing += [
+            f"add_gradients(worker, OFFSET{index}, {parameter.numel()}, net->gradients[{index}]);"
+            for index, parameter in enumerate(self.graph.parameters)
+            if not self._is_of_batch_norm(index)
+        ]
+
+    def _is_of_batch_norm(self, index: int) -> bool:
+        norms = [root.norm for root in self.graph.roots if root.norm and not root.norm.groups]
+        return any(index in (norm.weight, norm.bias) for norm in norms)
+
+    # Text
+
+    def text(self) -> str:
+        where = self._places()
+        kind = "train" if self.training else "score"
+        text = []
+        calls = []
+        for number, phase in enumerate(self.phases):
+            text.append(f"static void {kind}_phase{number}(struct worker *worker, const int64_t at) {{")
+            text.append("    struct network *net = worker->network;")
+            text.append("    const uint32_t block = (uint32_t)at;")
+            if self.training:
+                text.append("    vf *kept = net->activations + at * BLOCK_VECTORS;")
+                text.append("    float *gradients = net->partial + at * PARAMETERS;")
+                text.append("    double *block_sums = net->sums + at * SUMS;")
+                text.append("    (void)kept, (void)gradients, (void)block_sums;")
+            text.append("    vf *scratch = worker->scratch;")
+            text.append("    const vi mask = images_in(net, at);")
+            text.append("    (void)mask, (void)block, (void)scratch;")
+            if number == 0 and self.training:
+                text.append("    memset(gradients, 0, PARAMETERS * sizeof *gradients);")
+            text += [f"    {line}" for line in phase.lines]
+            text.append("}")
+            calls.append(f"    for (int64_t b; (b = take(net, {number})) < net->blocks;)")
+            calls.append(f"        {kind}_phase{number}(worker, b);")
+            if self.training:
+                calls.append("    barrier(net);")
+            calls += [f"    {line}" for line in phase.closing]
+        opening = ["    struct network *net = worker->network;", "    vf *scratch = worker->scratch;", "    (void)scratch;"]
+        opening += [f"    {line}" for line in (*self.opening, *self._running_norms())]
+        text += [f"static void {kind}(struct worker *worker) {{", *opening, *calls, "}"]
+        result = "\n".join(text) + "\n"
+        for name, place in where.items():
+            result = result.replace(f"@{name}@", place)
+        return result
+
+    def _places(self) -> dict[str, str]:
+        places = {}
+        for name, array in self.arrays.items():
+            if self.training and len(array.phases) > 1:
+                places[name] = f"(kept + {self.block_vectors})"
+                self.block_vectors += array.vectors
+            else:
+                places[name] = f"(scratch + {self.scratch_vectors})"
+                self.scratch_vectors += array.vectors
+        return places
+
+    def _running_norms(self) -> list[str]:
+        if self.training:
+            return []
+        return [
+            f"running_norm(net, {root.shape[0]}, {root.norm.eps!r}f, {self._pointer(root.norm.weight)}, "
+            f"{self._pointer(root.norm.bias)}, {self._conv_bias(root)}, {root.norm.number}, {self._norm(root)});"
+            for root in self.graph.roots
+            if root.norm and not root.norm.groups
+        ]
+
+    def _line(self, line: str) -> None:
+        self.phases[-1].lines.append(line)
+
+    def _end_phase(self, *closing: str) -> None:
+        self.phases[-1].closing += closing
+        self.phases.append(_Phase())
+
+    def _function(self, name: str, text: str) -> str:
+        self.functions.setdefault(name, text)
+        return name
+
+    # Memory
+
+    def _array(self, name: str, vectors: int) -> str:
+        """C of a block's array, which lives as long as the phases that touch it."""
+        self.arrays.setdefault(name, _Array(vectors)).phases.add(len(self.phases))
+        return f"@{name}@"
+
+    def _thread_array(self, name: str, vectors: int) -> str:
+        """C of an array that each thread has once."""
+        self.arrays.setdefault(name, _Array(vectors))
+        return f"@{name}@"
+
+    def _staging(self, role: str, shape: Shape, layout: Layout, size: int) -> str:
+        """A buffer whose border stays zero; one for all tensors of the same layout in the same role."""
+        c = shape[0]
+        return self._thread_array(f"{role}{c}_{shape[1]}_{shape[2]}_{layout.offset}_{layout.plane}_{layout.row}_{layout.step}", size)
+
+    def _gradient(self, node: Node) -> str:
+        return self._array(f"gradient{node.index}", prod(node.shape))
+
+    def _norm(self, root: Root) -> str:
+        assert root.norm is not None
+        if root.norm.groups:
+            return self._array(f"norm{root.index}", 4 * root.shape[0])
+        return self._thread_array(f"norm{root.index}", 4 * root.shape[0])
+
+    def _norm_or_null(self, root: Root) -> str:
+        return "NULL" if root.norm is None else self._norm(root)
+
+    def _back(self, root: Root) -> str:
+        return "NULL" if root.norm is None else self._thread_array(f"back{root.index}", 3 * root.shape[0])
+
+    def _spare(self) -> str:
+        """Two channels of any root, for chains whose windows do not fit registers."""
+        return self._thread_array("spare", 2 * max(prod(root.shape[1:]) for root in self.graph.roots))
+
+    @staticmethod
+    def _pointer(parameter: int | None) -> str:
+        return "NULL" if parameter is None else f"net->parameters[{parameter}]"
+
+    def _conv_bias(self, root: Root) -> str:
+        assert isinstance(root.source, Convolution)
+        return self._pointer(root.source.bias)
+
+    # Roots
+
+    def _image_padding(self) -> tuple[int, int]:
+        """The images stand padded where one convolution alone takes them as they are."""
+        if not self._taken_as_is(self.graph.roots[1]):
+            return (0, 0)
+        source = self.graph.roots[1].source
+        assert isinstance(source, Convolution)
+        return source.padding
+
+    def _taken_as_is(self, root: Root) -> bool:
+        """Whether the convolution that makes `root` reads its input root directly."""
+        source = root.source
+        if not isinstance(source, Convolution):
+            return False
+        node = source.node
+        plain = node.window is None and not node.before and not node.after and node.root.norm is None
+        if node.root.index == 0:
+            return plain and node.uses == 1
+        return plain and source.padding == (0, 0)
+
+    def _root(self, root: Root) -> str:
+        """C of the root's block; makes one again that is not kept."""
+        channels, height, width = root.shape
+        if root.index == 0:
+            pad = self._image_padding()
+            return self._array("root0", channels * (height + 2 * pad[0]) * (width + 2 * pad[1]))
+        if not self._is_cheap(root):
+            return self._array(f"root{root.index}", prod(root.shape))
+        place = self._thread_array(f"root{root.index}", prod(root.shape))
+        if (root.index, len(self.phases)) not in self.made_again:
+            self.made_again.add((root.index, len(self.phases)))
+            self._convolve(root, place, "NULL")
+        return place
+
+    def _is_cheap(self, root: Root) -> bool:
+        """Whether a convolution of the images is rather computed again than read again."""
+        source = root.source
+        return (
+            isinstance(source, Convolution)
+            and self._taken_as_is(root)
+            and source.node.root.index == 0
+            and source.inputs * prod(source.kernel) <= CHEAP_TAPS
+        )
+
+    def _forward(self, root: Root) -> None:
+        if root.source is None:
+            pad = self._image_padding()
+            self._line(f"load_images(net, at, {self._root(root)}, {pad[0]}, {pad[1]});")
+        elif isinstance(root.source, Convolution):
+            self._forward_convolution(root)
+        else:
+            target = self._array(f"root{root.index}", prod(root.shape))
+            for number, node in enumerate(root.source.nodes):
+                self._produce(node, target, flat(root.shape), accumulate=number > 0)
+
+    def _forward_convolution(self, root: Root) -> None:
+        norm = root.norm
+        if norm is None or norm.groups or not self.training:
+            if not (self._is_cheap(root) and norm is None):
+                self._convolve(root, self._target(root), "NULL")
+        else:
+            count = 2 * root.shape[0]
+            self.first_sum[root.index] = self.sums
+            self.sums += 2 * count
+            self._line(f"vf sums{root.index}[{count}] = {{0}};")
+            self._convolve(root, self._target(root), f"sums{root.index}")
+            first = self.first_sum[root.index]
+            self._line(f"keep_sums(sums{root.index}, {count}, mask, block_sums + {first});")
+            self._end_phase(
+                f"batch_norm(worker, {first}, {root.shape[0]}, {prod(root.shape[1:])}, {norm.eps!r}f, "
+                f"{norm.momentum!r}f, {self._pointer(norm.weight)}, {self._pointer(norm.bias)}, "
+                f"{self._conv_bias(root)}, {norm.number}, {self._norm(root)});"
+            )
+        if norm is not None and norm.groups:
+            self._line(
+                f"group_norm({self._root(root)}, {root.shape[0]}, {prod(root.shape[1:])}, {norm.groups}, "
+                f"{norm.eps!r}f, {self._pointer(norm.weight)}, {self._pointer(norm.bias)}, {self._norm(root)});"
+            )
+
+    def _target(self, root: Root) -> str:
+        if self._is_cheap(root):
+            self.made_again.add((root.index, len(self.phases)))
+            return self._thread_array(f"root{root.index}", prod(root.shape))
+        return self._array(f"root{root.index}", prod(root.shape))
+
+    def _convolve(self, root: Root, target: str, sums: str) -> None:
+        source = root.source
+        assert isinstance(source, Convolution)
+        x, plane, row = self._input(root)
+        name = self._conv_function(
+            plane, row, source.groups, source.inputs, source.outputs, source.kernel, source.stride, root.shape[1:]
+        )
+        weights = self._packed(source, turned=False)
+        bias = self._pointer(source.bias) if root.norm is None or root.norm.groups else "NULL"
+        self._line(f"{name}({x}, {weights}, {bias}, 0, {target}, {sums});")
+
+    def _packed(self, source: Convolution, *, turned: bool) -> str:
+        """C of the thread's copy of the weights, in the order that `conv` reads them."""
+        name = f"weights{source.weight}{'turned' if turned else ''}"
+        size = self.graph.parameters[source.weight].numel()
+        if name not in self.arrays:
+            sizes = (source.groups, source.inputs, source.outputs, *source.kernel, int(turned))
+            self.opening.append(
+                f"pack_weights(net->parameters[{source.weight}], {', '.join(map(str, sizes))}, (float *)@{name}@);"
+            )
+        return f"(const float *){self._thread_array(name, -(-size // self.lanes))}"
+
+    def _conv_function(
+        self,
+        plane: int,
+        row: int,
+        groups: int,
+        inputs: int,
+        outputs: int,
+        kernel: Pair,
+        stride: Pair,
+        size: tuple[int, ...],
+    ) -> str:
+        """The convolution with these constants."""
+        high, wide = conv_tile(outputs, size[1], self.limit)
+        constants = (groups, inputs, outputs, *kernel, *stride)
+        name = f"conv_{'_'.join(map(str, (high, wide, plane, row, *constants, *size)))}"
+        return self._function(
+            name,
+            f"KERNEL {name}(const vf *x, const float *w, const float *bias, int add, vf *z, vf *sums) {{\n"
+            f"    conv({high}, {wide}, x, {plane}, {row}, w, {', '.join(map(str, constants))}, bias, add, z, {size[0]}, "
+            f"{size[1]}, sums);\n}}\n",
+        )
+
+    def _input(self, root: Root) -> tuple[str, int, int]:
+        """C of the padded input of the convolution that makes `root`, with its plane and row."""
+        source = root.source
+        assert isinstance(source, Convolution)
+        node = source.node
+        channels, height, width = node.shape
+        pad_h, pad_w = source.padding
+        if source.kernel == (1, 1) and source.inputs != channels // source.groups:  # linear: one long vector
+            plane, row = 1, 1
+        else:
+            plane, row = (height + 2 * pad_h) * (width + 2 * pad_w), width + 2 * pad_w
+        if self._taken_as_is(root):
+            return self._root(node.root), plane, row
+        layout = Layout(pad_h * (width + 2 * pad_w) + pad_w, (height + 2 * pad_h) * (width + 2 * pad_w), width + 2 * pad_w, 1)
+        place = self._staging("input", node.shape, layout, channels * (height + 2 * pad_h) * (width + 2 * pad_w))
+        self._produce(node, place, layout)
+        return place, plane, row
+
+    def _produce(self, node: Node, target: str, layout: Layout, *, accumulate: bool = False) -> None:
+        dropping = self.training and any(isinstance(layer, Dropout) for layer in (*node.before, *node.after))
+        name = f"forward{node.index}{'_dropping' if dropping else ''}_{layout.offset}_{layout.plane}_{layout.row}{'_added' if accumulate else ''}"
+        self._function(name, forward_function(name, node, layout, training=self.training, accumulate=accumulate))
+        root = self._root(node.root)
+        self._line(f"{name}(net, block, {root}, {self._norm_or_null(node.root)}, {target});")
+
+    # Backward
+
+    def _backward(self, root: Root) -> None:
+        node = next(node for node in self.graph.nodes if node.root is root)
+        self._norm_sums(root, node)
+        if isinstance(root.source, Convolution):
+            self._backward_convolution(root, root.source, node)
+        else:
+            assert root.source is not None
+            for source in root.source.nodes:
+                if source.root.index == 0:
+                    continue
+                self._pull(node, self._gradient(source), flat(source.shape), self._adds(source))
+
+    def _adds(self, node: Node) -> bool:
+        """Whether the node has a gradient already, to which another is added."""
+        there = node.index in self.contributed
+        self.contributed.add(node.index)
+        return there
+
+    def _norm_sums(self, root: Root, node: Node) -> None:
+        norm, channels = root.norm, root.shape[0]
+        if norm is None:
+            return
+        name = self._function(f"sums{node.index}", sums_function(f"sums{node.index}", node))
+        place = self._root(root)
+        values = prod(root.shape[1:])
+        self._line(f"vf totals{root.index}[{2 * channels}];")
+        self._line(f"{name}(net, block, {place}, {self._norm(root)}, {self._gradient(node)}, {self._spare()}, totals{root.index});")
+        if norm.groups:
+            targets = ", ".join("NULL" if index is None else f"gradients + OFFSET{index}" for index in (norm.weight, norm.bias))
+            self._line(
+                f"group_norm_back(totals{root.index}, {channels}, {values}, {norm.groups}, "
+                f"{self._pointer(norm.weight)}, {targets}, mask, {self._norm(root)}, {self._back(root)});"
+            )
+            return
+        first = self.first_sum[root.index] + 2 * channels
+        self._line(f"keep_sums(totals{root.index}, {2 * channels}, mask, block_sums + {first});")
+        targets = ", ".join("NULL" if index is None else f"net->gradients[{index}]" for index in (norm.weight, norm.bias))
+        self._end_phase(
+            f"batch_norm_back(worker, {first}, {channels}, {values}, {self._pointer(norm.weight)}, {targets}, "
+            f"{self._norm(root)}, {self._back(root)});"
+        )
+
+    def _pull(self, node: Node, target: str, layout: Layout, accumulate: bool) -> None:
+        name = f"pull{node.index}_{layout.offset}_{layout.plane}_{layout.row}_{layout.step}{'_added' if accumulate else ''}"
+        self._function(name, pull_function(name, node, layout, accumulate=accumulate))
+        root = node.root
+        place = self._root(root)
+        self._line(
+            f"{name}(net, block, {place}, {self._norm_or_null(root)}, {self._back(root)}, {self._gradient(node)}, "
+            f"{self._spare()}, gradients, {target});"
+        )
+
+    def _backward_convolution(self, root: Root, source: Convolution, node: Node) -> None:
+        x, plane, row = self._input(root)
+        wanted = source.node.root.index > 0
+        outputs, (height, width) = root.shape[0], root.shape[1:]
+        stride = source.stride
+        if wanted:  # the gradient of the input is a convolution of d, spread by the stride and padded
+            spread_h, spread_w = source.node.shape[1] + source.kernel[0] - 1, source.node.shape[2] + source.kernel[1] - 1
+            first = (source.kernel[0] - 1 - source.padding[0], source.kernel[1] - 1 - source.padding[1])
+        else:
+            spread_h, spread_w, first, stride = height, width, (0, 0), (1, 1)
+        linear = plane == 1
+        if linear:
+            spread_h, spread_w, first = 1, 1, (0, 0)
+        beyond = (max(0, -first[0]), max(0, -first[1]))  # padding wider than the kernel sees d where no input is
+        spread_h, spread_w = spread_h + 2 * beyond[0], spread_w + 2 * beyond[1]
+        offset = (first[0] + beyond[0]) * spread_w + first[1] + beyond[1]
+        layout = Layout(offset, spread_h * spread_w, stride[0] * spread_w, stride[1])
+        d = self._staging("d", root.shape, layout, outputs * spread_h * spread_w)
+        self._pull(node, d, layout, accumulate=False)
+        at = f"{d} + {layout.offset}"
+        tile = weight_tile(source.inputs, source.outputs, source.kernel, self.limit)
+        numbers = (tile.high, tile.deep, tile.tall, tile.wide, plane, row, layout.plane, layout.row, layout.step)
+        sizes = (source.groups, source.inputs, source.outputs, *source.kernel, *source.stride, height, width)
+        name = f"weights_{'_'.join(map(str, (*numbers, *sizes)))}"
+        self._function(
+            name,
+            f"KERNEL {name}(const vf *x, const vf *d, float *gradient, const vi mask) {{\n    weight_gradient("
+            f"{', '.join(map(str, numbers[:4]))}, x, {plane}, {row}, d, {', '.join(map(str, numbers[6:]))}, gradient, "
+            f"{', '.join(map(str, sizes))}, mask);\n}}\n",
+        )
+        self._line(f"{name}({x}, {at}, gradients + OFFSET{source.weight}, mask);")
+        if source.bias is not None and (root.norm is None or root.norm.groups):
+            self._line(
+                f"bias_gradient({at}, {layout.plane}, {layout.row}, {layout.step}, gradients + OFFSET{source.bias}, "
+                f"{outputs}, {height}, {width}, mask);"
+            )
+        if wanted:
+            start = f"{d} + {beyond[0] * spread_w + beyond[1]}"
+            self._input_gradient(source, start, linear, spread_h * spread_w, spread_w)
+
+    def _input_gradient(self, source: Convolution, d: str, linear: bool, plane: int, row: int) -> None:
+        size = (1, 1) if linear else source.node.shape[1:]
+        name = self._conv_function(
+            plane, row, source.groups, source.outputs, source.inputs, source.kernel, (1, 1), size
+        )
+        weights, add = self._packed(source, turned=True), int(self._adds(source.node))
+        self._line(f"{name}({d}, {weights}, NULL, {add}, {self._gradient(source.node)}, NULL);")

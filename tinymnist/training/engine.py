@@ -1,0 +1,138 @@
+"""What computes a training: PyTorch, or C made for the network."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tinymnist.data import Split
+from tinymnist.native import CompilerError, NativeNetwork, NotCoveredError
+from tinymnist.spec import Spec
+from tinymnist.spec.recipe import Normalize
+from tinymnist.training.memory import enough_memory
+from tinymnist.training.score import Score, normalized, score
+
+
+class Engine(ABC):
+    """Steps over batches of uint8 images (n, H, W) and labels (n,), and the sums over the images they saw."""
+
+    name: Literal["torch", "native"]
+    threads: int
+    """CPU threads it computes on."""
+
+    @abstractmethod
+    def step(self, images: Tensor, labels: Tensor, seed: int) -> None:
+        """Forward and backward, then one step of the optimizer. `seed` decides the dropout."""
+
+    @abstractmethod
+    def begin(self, loss_sum: float, correct: int) -> None:
+        """Sets the sums that the next steps add to."""
+
+    @abstractmethod
+    def totals(self) -> tuple[float, int]:
+        """The loss and the right answers, summed over images since `begin`."""
+
+    @abstractmethod
+    def score(self, split: Split) -> Score:
+        """Scores the model in evaluation mode."""
+
+    def close(self) -> None:
+        """Gives threads and memory back."""
+
+
+class TorchEngine(Engine):
+    """Eager PyTorch, on any device. Nothing is read from the device before `totals`."""
+
+    name = "torch"
+
+    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, normalize: Normalize, device: torch.device):
+        self._model, self._optimizer, self._normalize, self._device = model, optimizer, normalize, device
+        self._test_images: Tensor | None = None
+        self.threads = torch.get_num_threads()
+        self.begin(0.0, 0)
+
+    def step(self, images: Tensor, labels: Tensor, seed: int) -> None:
+        torch.manual_seed(seed)
+        self._model.train()
+        outputs = self._model(normalized(images, self._normalize, self._device))
+        loss = functional.cross_entropy(outputs, labels)
+        self._optimizer.zero_grad()
+        loss.backward()
+        self._optimizer.step()
+        self._loss_sum += loss.detach() * len(labels)
+        self._correct += (outputs.detach().argmax(1) == labels).sum()
+
+    def begin(self, loss_sum: float, correct: int) -> None:
+        real = torch.float32 if self._device.type == "mps" else torch.float64
+        self._loss_sum = torch.tensor(loss_sum, dtype=real, device=self._device)
+        self._correct = torch.tensor(correct, device=self._device)
+
+    def totals(self) -> tuple[float, int]:
+        return float(self._loss_sum), int(self._correct)
+
+    def score(self, split: Split) -> Score:
+        if self._test_images is None:
+            self._test_images = normalized(split.images, self._normalize, self._device)
+        return score(self._model, self._test_images, split.labels)
+
+
+class NativeEngine(Engine):
+    """C compiled for the network, on the CPU; the optimizer is PyTorch's.
+
+    Raises `NotCoveredError`, `CompilerError` and `MemoryError`.
+    """
+
+    name = "native"
+
+    def __init__(self, spec: Spec, model: nn.Sequential, optimizer: torch.optim.Optimizer, threads: int) -> None:
+        recipe = spec.train
+        scale, shift = recipe.normalize.scale_and_shift
+        self._optimizer = optimizer
+        self.threads = threads
+        self._network = NativeNetwork(
+            spec, model, scale=scale, shift=shift, batch_size=recipe.batch_size, threads=threads
+        )
+        self._torch_threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # torch's threads would go on spinning after each small operation, on our cores
+        self.begin(0.0, 0)
+
+    def step(self, images: Tensor, labels: Tensor, seed: int) -> None:
+        totals = self._network.step(images, labels, seed)
+        self._optimizer.step()
+        self._loss_sum += totals.loss
+        self._correct += totals.correct
+
+    def begin(self, loss_sum: float, correct: int) -> None:
+        self._loss_sum, self._correct = loss_sum, correct
+
+    def totals(self) -> tuple[float, int]:
+        return self._loss_sum, self._correct
+
+    def score(self, split: Split) -> Score:
+        totals, predictions = self._network.score(split.images, split.labels)
+        return Score(totals.loss / len(split), predictions, totals.correct)
+
+    def close(self) -> None:
+        self._network.close()
+        torch.set_num_threads(self._torch_threads)
+
+
+def choose_engine(
+    name: str,
+    spec: Spec,
+    model: nn.Sequential,
+    optimizer: torch.optim.Optimizer,
+    device: torch.device,
+    warn: Callable[[str], None],
+) -> Engine:
+    """The engine that `torch`, `native` or `auto` means here; `warn` is told why native cannot be had."""
+    if name != "torch" and device.type == "cpu":
+        try:
+            with enough_memory():
+                return NativeEngine(spec, model, optimizer, torch.get_num_threads())
+        except (CompilerError, NotCoveredError) as problem:
+            warn(f"WARNING: no native engine ({problem}): going on with the torch engine, many times slower.")
+    return TorchEngine(model, optimizer, spec.train.normalize, device)
