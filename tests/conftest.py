@@ -1,12 +1,14 @@
 """What tests share: the command line called in-process, and finished runs."""
 
 import os
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="tinymnist-tests-")  # the user's own cache is not for tests
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the networks here are too small for more, and tests may share the cores
 
 ROOT = Path(__file__).resolve().parent.parent

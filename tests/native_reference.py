@@ -44,7 +44,8 @@ class FixedDropout(nn.Module):
 def _mixed(h: NDArray[np.uint32]) -> NDArray[np.uint32]:
     h = (h ^ (h >> np.uint32(16))) * np.uint32(0x85EBCA6B)
     h = (h ^ (h >> np.uint32(13))) * np.uint32(0xC2B2AE35)
-    return h ^ (h >> np.uint32(16))
+    mixed: NDArray[np.uint32] = h ^ (h >> np.uint32(16))
+    return mixed
 
 
 def with_fixed_dropout(model: nn.Sequential, seed: int) -> nn.Sequential:

@@ -20,6 +20,10 @@ class Layout:
     row: int
     step: int
 
+    @property
+    def distances(self) -> tuple[int, int, int]:
+        return self.plane, self.row, self.step
+
     def at(self, c: str, y: str, x: str) -> str:
         return f"{self.offset} + {c} * {self.plane} + {y} * {self.row} + {x} * {self.step}"
 
@@ -29,14 +33,17 @@ def flat(shape: tuple[int, int, int]) -> Layout:
     return Layout(0, height * width, width, 1)
 
 
+NAME = "NAME"
+"""Stands for the function's name: whoever collects the functions gives equal ones the same."""
+
 SMALL_WINDOW = 9
 """Values of a window that are kept in registers."""
 
 _ARGUMENTS = "const struct network *net, const uint32_t block, const vf *restrict z, const vf *norm"
 
 
-def forward_function(name: str, node: Node, layout: Layout, *, training: bool, accumulate: bool) -> str:
-    """`KERNEL name(…, out)`: the chain from the root's block to `out` in `layout`."""
+def forward_function(node: Node, layout: Layout, *, training: bool, accumulate: bool) -> str:
+    """`NAME(…, out)`: the chain from the root's block to `out` in `layout`."""
     chain = _Chain(node, training)
     value = ["(void)net, (void)block, (void)norm;", *chain.constants()]
     target = f"out[{layout.at('c', 'y', 'x')}]"
@@ -53,21 +60,21 @@ def forward_function(name: str, node: Node, layout: Layout, *, training: bool, a
             body.append(f"m *= 1.0f / (float)({_divisor(node)});")
         body += ["vf v = m;", *chain.after("v")]
     body.append(f"{target} {'+=' if accumulate else '='} v;")
-    return _function(f"{name}({_ARGUMENTS}, vf *restrict out)", [*value, *_channels(node.shape, body)])
+    return _function(f"{NAME}({_ARGUMENTS}, vf *restrict out)", [*value, *_channels(node.shape, body)])
 
 
-def sums_function(name: str, node: Node) -> str:
-    """`KERNEL name(…, d, sums)`: by channel the sums of the norm's gradient, and of it times normalised z."""
+def sums_function(node: Node) -> str:
+    """`NAME(…, d, sums)`: by channel the sums of the norm's gradient, and of it times normalised z."""
     channels = node.root.shape[0]
-    before = ["const vf inverse = norm[%d + c], offset = norm[%d + c];" % (2 * channels, 3 * channels)]
+    before = [f"const vf inverse = norm[{2 * channels} + c], offset = norm[{3 * channels} + c];"]
     before.append("vf sum = {0}, product = {0};")
     sink = ["sum += g;", "product += g * (z0 * inverse + offset);"]
     after = ["sums[2 * c] = sum;", "sums[2 * c + 1] = product;"]
-    return _backward(f"{name}({_ARGUMENTS}, const vf *restrict d, vf *spare, vf *sums)", node, before, sink, after)
+    return _backward(f"{NAME}({_ARGUMENTS}, const vf *restrict d, vf *spare, vf *sums)", node, before, sink, after)
 
 
-def pull_function(name: str, node: Node, layout: Layout, *, accumulate: bool) -> str:
-    """`KERNEL name(…, back, d, gradients, out)`: the gradient at the root, and those of parameters in the chain."""
+def pull_function(node: Node, layout: Layout, *, accumulate: bool) -> str:
+    """`NAME(…, back, d, gradients, out)`: the gradient at the root, and those of parameters in the chain."""
     channels = node.root.shape[0]
     before: list[str] = []
     value = "g"
@@ -76,7 +83,7 @@ def pull_function(name: str, node: Node, layout: Layout, *, accumulate: bool) ->
         value = "A * g + B * z0 + D"
     sink = [f"out[{layout.at('c', 'i', 'j')}] {'+=' if accumulate else '='} {value};"]
     arguments = f"{_ARGUMENTS}, const vf *back, const vf *restrict d, vf *spare, float *gradients, vf *restrict out"
-    return _backward(f"{name}({arguments})", node, before, sink, [], parameters=True)
+    return _backward(f"{NAME}({arguments})", node, before, sink, [], parameters=True)
 
 
 class _Chain:
@@ -131,7 +138,9 @@ def _factor(layer: Dropout, element: str) -> str:
     return f"dropout_factor(net->seed, {layer.number}u, block, {which}, {threshold}u, {scale!r}f)"
 
 
-def _forth_and_back(layers: Sequence[Elementwise], start: str, prefix: str, element: str) -> tuple[list[str], list[str]]:
+def _forth_and_back(
+    layers: Sequence[Elementwise], start: str, prefix: str, element: str
+) -> tuple[list[str], list[str]]:
     """C that follows `layers` from `start`, keeping each input; and C that leads `g` back through them."""
     forth, back = [], []
     value = start

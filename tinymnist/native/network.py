@@ -1,4 +1,4 @@
-"""A model that trains and scores in C. The `nn.Sequential` stays the model: its tensors are read and written in place."""
+"""A model that trains and scores in C. The `nn.Sequential` stays the model: its tensors are used in place."""
 
 import ctypes
 import weakref
@@ -28,8 +28,8 @@ class Totals:
 class NativeNetwork:
     """A network of `spec` for batches of up to `batch_size` images, on `threads` threads.
 
-    Images are uint8 (n, H, W) or (n, C, H, W), of which a pixel p counts as `p * scale + shift`. Gradients are written to
-    the parameters' `grad`, running statistics to the model's buffers. The same bits come out whatever the threads.
+    Images are uint8 (n, H, W) or (n, C, H, W); a pixel p counts as `p * scale + shift`. Gradients are written to the
+    parameters' `grad`, running statistics to the model's buffers. The same bits come out whatever the threads.
 
     Raises `NotCoveredError`, `CompilerError`, and `MemoryError`.
     """
@@ -92,8 +92,8 @@ class NativeNetwork:
         return Totals(loss.value, correct.value), predictions
 
     def _batch(self, images: Tensor, labels: Tensor) -> tuple[object, ...]:
-        assert images.dtype == torch.uint8 and labels.dtype == torch.int64
-        assert images.is_contiguous() and labels.is_contiguous()
+        assert (images.dtype, labels.dtype) == (torch.uint8, torch.int64)
+        assert all(tensor.is_contiguous() for tensor in (images, labels))
         return _address(images), _address(labels), ctypes.c_int64(len(labels)), self._scale, self._shift
 
     def _declare(self) -> None:
@@ -109,14 +109,15 @@ class NativeNetwork:
         gradients = [parameter.grad for parameter in graph.parameters if parameter.grad is not None]
         buffers: list[list[Tensor]] = [[], [], []]
         for norm in graph.norms:
-            for kept, buffer in zip(buffers, (norm.running_mean, norm.running_var, norm.num_batches_tracked), strict=True):
+            for kept, buffer in zip(
+                buffers, (norm.running_mean, norm.running_var, norm.num_batches_tracked), strict=True
+            ):
                 assert buffer is not None
                 kept.append(buffer)
         return [graph.parameters, gradients, *buffers]
 
     def _open(self, batch_size: int, threads: int) -> ctypes.c_void_p:
-        for tensor in sum(self._tensors, []):
-            assert tensor.is_contiguous() and tensor.device.type == "cpu"
+        assert all(tensor.is_contiguous() and tensor.is_cpu for tensors in self._tensors for tensor in tensors)
         parameters, gradients, means, variances, counters = map(_pointers, self._tensors)
         handle = self._library.tm_open(
             ctypes.c_int(threads),

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from math import prod
 
-from tinymnist.native.chains import Layout, flat, forward_function, pull_function, sums_function
-from tinymnist.native.graph import Convolution, Dropout, Graph, Node, Pair, Root, Shape
+from tinymnist.native.chains import NAME, Layout, flat, forward_function, pull_function, sums_function
+from tinymnist.native.graph import Convolution, Graph, Node, Pair, Root, Shape
 from tinymnist.native.tiles import REGISTERS, conv_tile, weight_tile
 
 CHEAP_TAPS = 12
@@ -48,7 +48,8 @@ def c_source(graph: Graph, lanes: int) -> str:
     defines = "".join(f"#define {name} {value}\n" for name, value in constants.items())
     headers = "".join(_header(name) for name in HEADERS)
     places = "".join(f"#define OFFSET{index} {offset}\n" for index, offset in enumerate(offsets))
-    return defines + headers + places + "".join(functions.values()) + train_text + score_text + _header("network.h")
+    named = "".join(text.replace(NAME, name, 1) for text, name in functions.items())
+    return "".join([defines, headers, places, named, train_text, score_text, _header("network.h")])
 
 
 def _header(name: str) -> str:
@@ -72,7 +73,9 @@ class _Array:
 class _Program:
     """Writes the phases of one pass: training forward and backward, or scoring forward."""
 
-    def __init__(self, graph: Graph, lanes: int, functions: dict[str, str], *, training: bool, first_vector: int = 0) -> None:
+    def __init__(
+        self, graph: Graph, lanes: int, functions: dict[str, str], *, training: bool, first_vector: int = 0
+    ) -> None:
         self.graph = graph
         self.lanes = lanes
         self.limit = REGISTERS[lanes]
@@ -140,7 +143,11 @@ class _Program:
             if self.training:
                 calls.append("    barrier(net);")
             calls += [f"    {line}" for line in phase.closing]
-        opening = ["    struct network *net = worker->network;", "    vf *scratch = worker->scratch;", "    (void)scratch;"]
+        opening = [
+            "    struct network *net = worker->network;",
+            "    vf *scratch = worker->scratch;",
+            "    (void)scratch;",
+        ]
         opening += [f"    {line}" for line in (*self.opening, *self._running_norms())]
         text += [f"static void {kind}(struct worker *worker) {{", *opening, *calls, "}"]
         result = "\n".join(text) + "\n"
@@ -176,9 +183,9 @@ class _Program:
         self.phases[-1].closing += closing
         self.phases.append(_Phase())
 
-    def _function(self, name: str, text: str) -> str:
-        self.functions.setdefault(name, text)
-        return name
+    def _function(self, kind: str, text: str) -> str:
+        """The name of a function; the same for the same text."""
+        return self.functions.setdefault(text, f"{kind}{len(self.functions)}")
 
     # Memory
 
@@ -194,8 +201,7 @@ class _Program:
 
     def _staging(self, role: str, shape: Shape, layout: Layout, size: int) -> str:
         """A buffer whose border stays zero; one for all tensors of the same layout in the same role."""
-        c = shape[0]
-        return self._thread_array(f"{role}{c}_{shape[1]}_{shape[2]}_{layout.offset}_{layout.plane}_{layout.row}_{layout.step}", size)
+        return self._thread_array(f"{role}{shape}{layout}", size)
 
     def _gradient(self, node: Node) -> str:
         return self._array(f"gradient{node.index}", prod(node.shape))
@@ -345,13 +351,11 @@ class _Program:
     ) -> str:
         """The convolution with these constants."""
         high, wide = conv_tile(outputs, size[1], self.limit)
-        constants = (groups, inputs, outputs, *kernel, *stride)
-        name = f"conv_{'_'.join(map(str, (high, wide, plane, row, *constants, *size)))}"
+        before = _listed(high, wide, "x", plane, row, "w", groups, inputs, outputs, *kernel, *stride)
         return self._function(
-            name,
-            f"KERNEL {name}(const vf *x, const float *w, const float *bias, int add, vf *z, vf *sums) {{\n"
-            f"    conv({high}, {wide}, x, {plane}, {row}, w, {', '.join(map(str, constants))}, bias, add, z, {size[0]}, "
-            f"{size[1]}, sums);\n}}\n",
+            "conv",
+            f"KERNEL {NAME}(const vf *x, const float *w, const float *bias, int add, vf *z, vf *sums) {{\n"
+            f"    conv({before}, bias, add, z, {_listed(*size)}, sums);\n}}\n",
         )
 
     def _input(self, root: Root) -> tuple[str, int, int]:
@@ -367,17 +371,18 @@ class _Program:
             plane, row = (height + 2 * pad_h) * (width + 2 * pad_w), width + 2 * pad_w
         if self._taken_as_is(root):
             return self._root(node.root), plane, row
-        layout = Layout(pad_h * (width + 2 * pad_w) + pad_w, (height + 2 * pad_h) * (width + 2 * pad_w), width + 2 * pad_w, 1)
+        layout = Layout(
+            pad_h * (width + 2 * pad_w) + pad_w, (height + 2 * pad_h) * (width + 2 * pad_w), width + 2 * pad_w, 1
+        )
         place = self._staging("input", node.shape, layout, channels * (height + 2 * pad_h) * (width + 2 * pad_w))
         self._produce(node, place, layout)
         return place, plane, row
 
     def _produce(self, node: Node, target: str, layout: Layout, *, accumulate: bool = False) -> None:
-        dropping = self.training and any(isinstance(layer, Dropout) for layer in (*node.before, *node.after))
-        name = f"forward{node.index}{'_dropping' if dropping else ''}_{layout.offset}_{layout.plane}_{layout.row}{'_added' if accumulate else ''}"
-        self._function(name, forward_function(name, node, layout, training=self.training, accumulate=accumulate))
+        text = forward_function(node, layout, training=self.training, accumulate=accumulate)
         root = self._root(node.root)
-        self._line(f"{name}(net, block, {root}, {self._norm_or_null(node.root)}, {target});")
+        norm = self._norm_or_null(node.root)
+        self._line(f"{self._function('forward', text)}(net, block, {root}, {norm}, {target});")
 
     # Backward
 
@@ -403,13 +408,15 @@ class _Program:
         norm, channels = root.norm, root.shape[0]
         if norm is None:
             return
-        name = self._function(f"sums{node.index}", sums_function(f"sums{node.index}", node))
-        place = self._root(root)
+        name = self._function("sums", sums_function(node))
+        arguments = _listed(self._root(root), self._norm(root), self._gradient(node), self._spare())
         values = prod(root.shape[1:])
         self._line(f"vf totals{root.index}[{2 * channels}];")
-        self._line(f"{name}(net, block, {place}, {self._norm(root)}, {self._gradient(node)}, {self._spare()}, totals{root.index});")
+        self._line(f"{name}(net, block, {arguments}, totals{root.index});")
         if norm.groups:
-            targets = ", ".join("NULL" if index is None else f"gradients + OFFSET{index}" for index in (norm.weight, norm.bias))
+            targets = ", ".join(
+                "NULL" if index is None else f"gradients + OFFSET{index}" for index in (norm.weight, norm.bias)
+            )
             self._line(
                 f"group_norm_back(totals{root.index}, {channels}, {values}, {norm.groups}, "
                 f"{self._pointer(norm.weight)}, {targets}, mask, {self._norm(root)}, {self._back(root)});"
@@ -417,21 +424,19 @@ class _Program:
             return
         first = self.first_sum[root.index] + 2 * channels
         self._line(f"keep_sums(totals{root.index}, {2 * channels}, mask, block_sums + {first});")
-        targets = ", ".join("NULL" if index is None else f"net->gradients[{index}]" for index in (norm.weight, norm.bias))
+        targets = ", ".join(
+            "NULL" if index is None else f"net->gradients[{index}]" for index in (norm.weight, norm.bias)
+        )
         self._end_phase(
             f"batch_norm_back(worker, {first}, {channels}, {values}, {self._pointer(norm.weight)}, {targets}, "
             f"{self._norm(root)}, {self._back(root)});"
         )
 
     def _pull(self, node: Node, target: str, layout: Layout, accumulate: bool) -> None:
-        name = f"pull{node.index}_{layout.offset}_{layout.plane}_{layout.row}_{layout.step}{'_added' if accumulate else ''}"
-        self._function(name, pull_function(name, node, layout, accumulate=accumulate))
+        name = self._function("pull", pull_function(node, layout, accumulate=accumulate))
         root = node.root
-        place = self._root(root)
-        self._line(
-            f"{name}(net, block, {place}, {self._norm_or_null(root)}, {self._back(root)}, {self._gradient(node)}, "
-            f"{self._spare()}, gradients, {target});"
-        )
+        vectors = (self._root(root), self._norm_or_null(root), self._back(root), self._gradient(node), self._spare())
+        self._line(f"{name}(net, block, {_listed(*vectors)}, gradients, {target});")
 
     def _backward_convolution(self, root: Root, source: Convolution, node: Node) -> None:
         x, plane, row = self._input(root)
@@ -439,7 +444,10 @@ class _Program:
         outputs, (height, width) = root.shape[0], root.shape[1:]
         stride = source.stride
         if wanted:  # the gradient of the input is a convolution of d, spread by the stride and padded
-            spread_h, spread_w = source.node.shape[1] + source.kernel[0] - 1, source.node.shape[2] + source.kernel[1] - 1
+            spread_h, spread_w = (
+                source.node.shape[1] + source.kernel[0] - 1,
+                source.node.shape[2] + source.kernel[1] - 1,
+            )
             first = (source.kernel[0] - 1 - source.padding[0], source.kernel[1] - 1 - source.padding[1])
         else:
             spread_h, spread_w, first, stride = height, width, (0, 0), (1, 1)
@@ -454,20 +462,18 @@ class _Program:
         self._pull(node, d, layout, accumulate=False)
         at = f"{d} + {layout.offset}"
         tile = weight_tile(source.inputs, source.outputs, source.kernel, self.limit)
-        numbers = (tile.high, tile.deep, tile.tall, tile.wide, plane, row, layout.plane, layout.row, layout.step)
-        sizes = (source.groups, source.inputs, source.outputs, *source.kernel, *source.stride, height, width)
-        name = f"weights_{'_'.join(map(str, (*numbers, *sizes)))}"
-        self._function(
-            name,
-            f"KERNEL {name}(const vf *x, const vf *d, float *gradient, const vi mask) {{\n    weight_gradient("
-            f"{', '.join(map(str, numbers[:4]))}, x, {plane}, {row}, d, {', '.join(map(str, numbers[6:]))}, gradient, "
-            f"{', '.join(map(str, sizes))}, mask);\n}}\n",
+        before = _listed(tile.high, tile.deep, tile.tall, tile.wide, "x", plane, row, "d", *layout.distances)
+        sizes = _listed(source.groups, source.inputs, source.outputs, *source.kernel, *source.stride, height, width)
+        name = self._function(
+            "weights",
+            f"KERNEL {NAME}(const vf *x, const vf *d, float *gradient, const vi mask) {{\n"
+            f"    weight_gradient({before}, gradient, {sizes}, mask);\n}}\n",
         )
         self._line(f"{name}({x}, {at}, gradients + OFFSET{source.weight}, mask);")
         if source.bias is not None and (root.norm is None or root.norm.groups):
             self._line(
-                f"bias_gradient({at}, {layout.plane}, {layout.row}, {layout.step}, gradients + OFFSET{source.bias}, "
-                f"{outputs}, {height}, {width}, mask);"
+                f"bias_gradient({at}, {_listed(*layout.distances)}, gradients + OFFSET{source.bias}, "
+                f"{_listed(outputs, height, width)}, mask);"
             )
         if wanted:
             start = f"{d} + {beyond[0] * spread_w + beyond[1]}"
@@ -480,3 +486,7 @@ class _Program:
         )
         weights, add = self._packed(source, turned=True), int(self._adds(source.node))
         self._line(f"{name}({d}, {weights}, NULL, {add}, {self._gradient(source.node)}, NULL);")
+
+
+def _listed(*arguments: object) -> str:
+    return ", ".join(map(str, arguments))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 REGISTERS = {16: 24, 8: 12, 4: 24}
-"""Sums kept in registers by lanes of a vector: AVX-512 has 32 registers, AVX2 16, NEON 32; some are needed for operands."""
+"""Sums kept in registers, by the lanes of a vector. AVX-512 has 32 registers, AVX2 16, NEON 32; operands need some."""
 LATENCY = 8
 """Independent sums that keep two multiply-add units busy, at four cycles each."""
 

@@ -39,6 +39,7 @@ class Engine(ABC):
     def score(self, split: Split) -> Score:
         """Scores the model in evaluation mode."""
 
+    @abstractmethod
     def close(self) -> None:
         """Gives threads and memory back."""
 
@@ -77,6 +78,9 @@ class TorchEngine(Engine):
         if self._test_images is None:
             self._test_images = normalized(split.images, self._normalize, self._device)
         return score(self._model, self._test_images, split.labels)
+
+    def close(self) -> None:
+        self._test_images = None
 
 
 class NativeEngine(Engine):

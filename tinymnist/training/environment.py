@@ -30,7 +30,9 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def describe_environment(dataset: Dataset, seed: int, device: torch.device, engine: Engine, augmentation: str) -> Environment:
+def describe_environment(
+    dataset: Dataset, seed: int, device: torch.device, engine: Engine, augmentation: str
+) -> Environment:
     """How a run is made here."""
     return Environment(
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
