@@ -18,19 +18,31 @@ typedef uint32_t vu __attribute__((vector_size(4 * LANES)));
 #define UNROLL _Pragma("GCC unroll 64")
 #endif
 
+#if defined(__clang__)
+INLINE vf shuffled(vf a, vi from) {
+    vf b = a;
+    UNROLL for (int l = 0; l < LANES; l++) b[l] = a[from[l]];
+    return b;
+}
+#else
+INLINE vf shuffled(vf a, vi from) { return __builtin_shuffle(a, from); }
+#endif
+
 INLINE vf splat(float a) { return a - (vf){0}; }
 INLINE vf keep_where(vi mask, vf a) { return (vf)((vi)a & mask); }
 INLINE vf blend(vi mask, vf a, vf b) { return (vf)(((vi)a & mask) | ((vi)b & ~mask)); }
 INLINE vf maximum(vf a, vf b) { return blend(a > b, a, b); }
 INLINE vf minimum(vf a, vf b) { return blend(a < b, a, b); }
 
-/* Sum over the lanes, always in the same order. */
+/* Sum over the lanes, always in the same order: one half is added to the other until one number is left. */
 INLINE float lane_sum(vf a) {
-    float lane[LANES];
-    memcpy(lane, &a, sizeof lane);
-    UNROLL for (int half = LANES / 2; half > 0; half /= 2)
-        UNROLL for (int l = 0; l < half; l++) lane[l] += lane[l + half];
-    return lane[0];
+    vf b = a;
+    UNROLL for (int half = LANES / 2; half > 0; half /= 2) {
+        vi other = {0};
+        UNROLL for (int l = 0; l < LANES; l++) other[l] = l ^ half;
+        b += shuffled(b, other);
+    }
+    return b[0];
 }
 
 /* exp by 2^n e^r with |r| <= ln(2)/2 and the Taylor series to r^7: relative error below 1e-7. */
@@ -101,8 +113,9 @@ INLINE vu mixed(vu h) {
 }
 /* Dropout: `scale` or 0 in each lane. Which, depends only on the step's seed, the layer, the image and the element. */
 INLINE vf dropout_factor(uint32_t seed, uint32_t layer, uint32_t block, uint32_t element, uint32_t dropped, float scale) {
-    vu image;
-    UNROLL for (int l = 0; l < LANES; l++) image[l] = block * LANES + (uint32_t)l;
+    vu lane = {0};
+    UNROLL for (int l = 0; l < LANES; l++) lane[l] = (uint32_t)l;
+    const vu image = lane + block * LANES;
     const vu place = mixed(image * 0x9e3779b1u + seed) + (element * 0x85ebca77u ^ layer * 0xc2b2ae3du);
     return keep_where((vi)(mixed(place) >= dropped), splat(scale));
 }
