@@ -4,7 +4,7 @@ Distributions, signs and order are those of albumentations 2.0.8 (`Affine`, of w
 `create_affine_transformation_matrix`); the stream of random numbers is not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,18 +87,24 @@ class AffineAugmenter:
     next, as albumentations' is.
     """
 
+    name = "batched"
+
     def __init__(self, steps: Sequence[AugmentStep], height: int, width: int) -> None:
         self._steps = [step.options for step in steps if isinstance(step.options, Warp)]
         self._size = height, width
+        self.warp: Callable[[Tensor, Warps], Tensor] = warp
+        """Does the resampling; whoever has a faster one of the same bits puts it here."""
 
     def draw(self, n: int, seed: int) -> list[Warps]:
         """What each step does to each of n images. A step's draws do not depend on the steps before it."""
-        return [self._draw(options, n, np.random.default_rng([seed, index])) for index, options in enumerate(self._steps)]
+        return [
+            self._draw(options, n, np.random.default_rng([seed, index])) for index, options in enumerate(self._steps)
+        ]
 
     def __call__(self, images: Tensor, seed: int) -> Tensor:
         """Transforms images (N, H, W) uint8; gives the same shape and type on the same device."""
         for warps in self.draw(len(images), seed):
-            images = warp(images, warps)
+            images = self.warp(images, warps)
         return images
 
     def _draw(self, options: Warp, n: int, random: np.random.Generator) -> Warps:

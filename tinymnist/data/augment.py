@@ -23,6 +23,8 @@ class Augmenter:
     result is not an image of the same size and type.
     """
 
+    name = "albumentations"
+
     def __init__(self, steps: Sequence[AugmentStep], height: int, width: int) -> None:
         import albumentations
 

@@ -2,14 +2,15 @@
 
 OpenCV before 5 rounds source coordinates to 1/32 pixel. Found by experiment, 5.0.0 (opencv-python-headless 5.0.0.93)
 does not: for every interpolation, border mode and size tried, its pixels are those of exact coordinates and weights
-(it computes in float32), rounded to the nearest grey level; `nearest` takes a coordinate in the middle to the even
-pixel; `cubic` is Keys' kernel with a = -0.75; a fill that is not whole is rounded. Why: opencv/opencv pull request 25984,
-"add optimized warpAffine kernels".
+(it computes in float32), rounded to the nearest grey level. `nearest` takes a coordinate in the middle to the even
+pixel. `cubic` is Keys' kernel with a = -0.75; with reflect, reflect_101 and wrap, its coordinates end a whole image, 16
+pixels at least, beyond the image. A fill that is not whole is rounded. Why: opencv/opencv pull request 25984, "imgproc:
+add optimized warpAffine kernels for 8U/16U/32F + C1/C3/C4 inputs".
 
 Here a map's six numbers become integers in 2^-32 pixel, a source coordinate is their exact sum, rounded once to 1/2048
 pixel (`nearest`: to whole pixels), and weights are integers that add up to 2048. So every path - CPU, GPU, and the C of
 `native/csrc/warp.h` - gives the same pixels bit for bit, which differ from OpenCV's by one grey level at most
-(`nearest`: not at all, unless the coordinate lies within float32's error of the middle between two pixels).
+(`nearest`: not at all, unless a coordinate lies within float32's error of the middle between two pixels).
 """
 
 from dataclasses import dataclass
@@ -24,11 +25,11 @@ from torch.nn.functional import pad
 Interpolation = Literal["nearest", "linear", "cubic"]
 BorderMode = Literal["constant", "replicate", "reflect", "reflect_101", "wrap"]
 
-CHUNK = {"cpu": 2**15}
+CHUNK = {"cpu": 2**16}
 """Pixels at once: on the CPU few, so that what is between two operations stays in its cache."""
 
 _ONE = 2048  # a pixel, in the unit of coordinates and weights
-_FARTHEST = 2**19  # pixels; coordinates end there
+_FARTHEST = _ONE << 19  # coordinates end there
 _TAPS = {"nearest": (0, 0), "linear": (0, 1), "cubic": (-1, 2)}  # first and last, seen from the coordinate's floor
 
 
@@ -56,9 +57,11 @@ def warp(images: Tensor, warps: Warps) -> Tensor:
     """Images (n, height, width) uint8, those that are not applied unchanged; the result is on the same device."""
     result = images.clone()
     chosen = np.flatnonzero(warps.applied)
+    if not len(chosen):
+        return result
     index = torch.from_numpy(chosen).to(images.device)
     maps = torch.from_numpy(fixed_point(warps.inverse[chosen])).to(images.device)
-    size = max(1, CHUNK.get(images.device.type, 2**24) // max(1, images[0].numel()))
+    size = max(1, CHUNK.get(images.device.type, 2**24) // (images.shape[1] * images.shape[2]))
     for part, part_maps in zip(index.split(size), maps.split(size), strict=True):
         result[part] = _sample(images[part], part_maps, warps)
     return result
@@ -70,12 +73,12 @@ def _sample(images: Tensor, maps: Tensor, warps: Warps) -> Tensor:
     first, last = _TAPS[warps.interpolation]
     x, y = torch.arange(width, device=device), torch.arange(height, device=device)[:, None]
     column, row = (
-        _inside(_rounded(a * x + (b * y + c), warps.interpolation), size, warps)
+        _inside(_rounded(a * x, b * y + c, warps.interpolation), size, warps)
         for (a, b, c), size in zip(maps.permute(1, 2, 0)[..., None, None], (width, height), strict=True)
     )
     extended = _extended(images, warps)
     stride = extended.shape[2]
-    start = torch.arange(n, dtype=torch.int32, device=device)[:, None, None] * extended[0].numel()
+    start = torch.arange(n, dtype=torch.int32, device=device)[:, None, None] * (extended.shape[1] * stride)
     corner = ((row >> 11) * stride + (column >> 11) + (start + (last + 1) * (stride + 1))).flatten()
     flat = extended.flatten()
 
@@ -94,12 +97,12 @@ def _sample(images: Tensor, maps: Tensor, warps: Warps) -> Tensor:
     return (total >> 22).clamp_(0, 255).to(torch.uint8)
 
 
-def _rounded(position: Tensor, interpolation: Interpolation) -> Tensor:
-    """Coordinates from 2^-32 pixel (int64) to 1/2048 pixel (int32)."""
-    if interpolation == "nearest":
-        whole = (position + (((position >> 32) & 1) + (2**31 - 1))) >> 32  # a half goes to the even pixel
-        return whole.clamp_(-_FARTHEST, _FARTHEST).int() * _ONE
-    return (position.add_(2**20) >> 21).clamp_(-_FARTHEST * _ONE, _FARTHEST * _ONE).int()
+def _rounded(along: Tensor, across: Tensor, interpolation: Interpolation) -> Tensor:
+    """Sums of coordinates in 2^-32 pixel, in 1/2048 pixel."""
+    if interpolation != "nearest":
+        return (along + (across + 2**20)) >> 21
+    position = along + across
+    return ((position + ((position >> 32) & 1) + (2**31 - 1)) >> 32) * _ONE  # a half goes to the even pixel
 
 
 def _period(size: int, border_mode: BorderMode) -> int:
@@ -108,11 +111,13 @@ def _period(size: int, border_mode: BorderMode) -> int:
 
 
 def _inside(position: Tensor, size: int, warps: Warps) -> Tensor:
-    """The coordinates, moved to where they see the same pixels and all taps are on the extended image."""
+    """The coordinates as int32, moved to where they see the same pixels and all taps are on the extended image."""
     first, last = _TAPS[warps.interpolation]
     if period := _period(size, warps.border_mode):
-        return position.remainder_(period * _ONE)
-    return position.clamp_(-(last + 1) * _ONE, (size - first) * _ONE)
+        far = max(size, 16) * _ONE  # where cubic ends
+        low, high = (-far, 2 * far) if warps.interpolation == "cubic" else (-_FARTHEST, _FARTHEST)
+        return position.clamp_(low, high).int().remainder_(period * _ONE)
+    return position.clamp_(-(last + 1) * _ONE, (size - first) * _ONE).int()
 
 
 def _extended(images: Tensor, warps: Warps) -> Tensor:

@@ -5,10 +5,13 @@ import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tinymnist.data.warp import BorderMode, Interpolation, Warps
 from tinymnist.native.compiler import Compiler, find_compiler, load_library
 from tinymnist.native.graph import Graph, graph_of
 from tinymnist.native.source import c_source
@@ -91,6 +94,27 @@ class NativeNetwork:
             raise MemoryError
         return Totals(loss.value, correct.value), predictions
 
+    def warp(self, images: Tensor, warps: Warps) -> Tensor:
+        """Images (n, H, W) uint8, resampled as `tinymnist.data.warp.warp` does, bit for bit."""
+        n, height, width = images.shape
+        assert images.is_contiguous()
+        warped = torch.empty_like(images)
+        applied = np.ascontiguousarray(warps.applied, dtype=np.uint8)
+        inverse = np.ascontiguousarray(warps.inverse, dtype=np.float64)
+        assert (applied.shape, inverse.shape) == ((n,), (n, 2, 3))
+        self._library.tm_warp_batch(
+            self._handle,
+            _address(images),
+            _address(warped),
+            ctypes.c_int64(n),
+            *map(ctypes.c_int, (height, width)),
+            ctypes.c_void_p(applied.ctypes.data),
+            ctypes.c_void_p(inverse.ctypes.data),
+            *map(ctypes.c_int, (get_args(Interpolation).index(warps.interpolation),)),
+            *map(ctypes.c_int, (get_args(BorderMode).index(warps.border_mode), warps.fill)),
+        )
+        return warped
+
     def _batch(self, images: Tensor, labels: Tensor) -> tuple[object, ...]:
         assert (images.dtype, labels.dtype) == (torch.uint8, torch.int64)
         assert all(tensor.is_contiguous() for tensor in (images, labels))
@@ -100,7 +124,7 @@ class NativeNetwork:
         self._library.tm_open.restype = ctypes.c_void_p
         self._library.tm_close.argtypes = [ctypes.c_void_p]
         self._library.tm_close.restype = None
-        self._library.tm_step.restype = None
+        self._library.tm_step.restype = self._library.tm_warp_batch.restype = None
         self._library.tm_score.restype = ctypes.c_int
 
     @staticmethod

@@ -16,7 +16,7 @@ from tinymnist.native.tiles import REGISTERS, conv_tile, weight_tile
 CHEAP_TAPS = 12
 """A convolution of the images with at most so many multiply-adds an output is faster computed again than read again."""
 
-HEADERS = ("vectors.h", "layers.h", "runtime.h", "norms.h")
+HEADERS = ("vectors.h", "layers.h", "runtime.h", "norms.h", "warp.h")
 
 
 def c_source(graph: Graph, lanes: int) -> str:

@@ -10,6 +10,7 @@ import torch
 
 from tinymnist.check import enforce_budget
 from tinymnist.data import DATASETS, Dataset, load_dataset, usable_name
+from tinymnist.data.affine import AffineAugmenter, is_affine
 from tinymnist.data.augment import Augmenter
 from tinymnist.errors import DataError, SpecError, UsageError
 from tinymnist.files import read_bytes
@@ -63,7 +64,7 @@ def train(
     data = load_dataset(dataset, data_dir, observer.warned)
     _refuse_unfit_data(spec, data)
     parts = _Parts(spec, seed, spec.train.engine, chosen_device, observer)
-    augmentation = "albumentations" if augmenter else "none"
+    augmentation = "none" if augmenter is None else augmenter.name
     environment = describe_environment(data, seed, chosen_device, parts.engine, augmentation)
     run = create_run(Path(output), name, spec, environment)
     return _train(run, data, augmenter, parts, observer)
@@ -109,8 +110,12 @@ class _Parts:
         self.engine: Engine = choose_engine(engine, spec, self.model, self.optimizer, device, observer.warned)
 
 
-def _train(run: Run, data: Dataset, augmenter: Augmenter | None, parts: _Parts, observer: Observer) -> Run:
+def _train(
+    run: Run, data: Dataset, augmenter: Augmenter | AffineAugmenter | None, parts: _Parts, observer: Observer
+) -> Run:
     spec, device = run.spec, parts.device
+    if isinstance(augmenter, AffineAugmenter):
+        augmenter.warp = parts.engine.warp
     devices = [device] if device.type == "cuda" else []
     with locked(run), torch.random.fork_rng(devices), stop_on_signals() as stop, closing(parts.engine):
         trainer = Trainer(run, parts.model, parts.optimizer, parts.engine, data.to(device), augmenter, observer)
@@ -158,8 +163,12 @@ def _prepare(device: str, engine: str, threads: int | None) -> torch.device:
     return chosen
 
 
-def _augmenter(spec: Spec) -> Augmenter | None:
-    return Augmenter(spec.train.augment, spec.input.height, spec.input.width) if spec.train.augment else None
+def _augmenter(spec: Spec) -> Augmenter | AffineAugmenter | None:
+    steps = spec.train.augment
+    if not steps:
+        return None
+    kind = AffineAugmenter if is_affine(steps) else Augmenter
+    return kind(steps, spec.input.height, spec.input.width)
 
 
 def _refuse_seed(seed: int | None) -> None:

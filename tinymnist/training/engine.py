@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tinymnist.data import Split
+from tinymnist.data.warp import Warps, warp
 from tinymnist.native import CompilerError, NativeNetwork, NotCoveredError
 from tinymnist.spec import Spec
 from tinymnist.spec.recipe import Normalize
@@ -38,6 +39,10 @@ class Engine(ABC):
     @abstractmethod
     def score(self, split: Split) -> Score:
         """Scores the model in evaluation mode."""
+
+    @abstractmethod
+    def warp(self, images: Tensor, warps: Warps) -> Tensor:
+        """Images (n, H, W) uint8, resampled under affine maps; every engine gives the same bits."""
 
     @abstractmethod
     def close(self) -> None:
@@ -79,6 +84,9 @@ class TorchEngine(Engine):
             self._test_images = normalized(split.images, self._normalize, self._device)
         return score(self._model, self._test_images, split.labels)
 
+    def warp(self, images: Tensor, warps: Warps) -> Tensor:
+        return warp(images, warps)
+
     def close(self) -> None:
         self._test_images = None
 
@@ -118,6 +126,9 @@ class NativeEngine(Engine):
     def score(self, split: Split) -> Score:
         totals, predictions = self._network.score(split.images, split.labels)
         return Score(totals.loss / len(split), predictions, totals.correct)
+
+    def warp(self, images: Tensor, warps: Warps) -> Tensor:
+        return self._network.warp(images, warps)
 
     def close(self) -> None:
         self._network.close()

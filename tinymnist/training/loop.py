@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tinymnist.data import Dataset
+from tinymnist.data.affine import AffineAugmenter
 from tinymnist.data.augment import Augmenter
 from tinymnist.errors import DataError, DivergedError, Interrupted
 from tinymnist.signals import StopRequest
@@ -33,7 +34,7 @@ class Trainer:
     optimizer: torch.optim.Optimizer
     engine: Engine
     dataset: Dataset
-    augmenter: Augmenter | None
+    augmenter: Augmenter | AffineAugmenter | None
     observer: Observer
 
     def __post_init__(self) -> None:

@@ -69,6 +69,35 @@ EXPORT struct network *tm_open(int threads, int64_t batch, void **parameters, vo
     return NULL;
 }
 
+/* A batch of images (n, height, width) to be warped. */
+struct warping {
+    const uint8_t *from, *applied;
+    uint8_t *to;
+    const double *inverses;
+    int64_t n;
+    int height, width, interpolation, border, fill;
+};
+
+static void warp_some(struct worker *worker) {
+    const struct warping *w = worker->network->warping;
+    const int64_t size = (int64_t)w->height * w->width;
+    for (int64_t first; (first = take(worker->network, 0) * LANES) < w->n;)
+        for (int64_t k = first; k < first + LANES && k < w->n; k++)
+            if (w->applied[k])
+                tm_warp(w->from + k * size, w->to + k * size, w->height, w->width, w->inverses + 6 * k,
+                        w->interpolation, w->border, w->fill);
+            else
+                memcpy(w->to + k * size, w->from + k * size, (size_t)size);
+}
+
+/* Warps those images that are `applied`, each by the inverse map (2, 3) of its own, and copies the others. */
+EXPORT void tm_warp_batch(struct network *net, const uint8_t *from, uint8_t *to, int64_t n, int height, int width,
+                          const uint8_t *applied, const double *inverses, int interpolation, int border, int fill) {
+    const struct warping warping = {from, applied, to, inverses, n, height, width, interpolation, border, fill};
+    net->warping = &warping;
+    run(net, warp_some);
+}
+
 static void give(struct network *net, const uint8_t *images, const int64_t *labels, int64_t n, float scale, float shift) {
     net->images = images;
     net->labels = labels;

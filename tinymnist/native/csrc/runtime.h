@@ -27,6 +27,7 @@ struct network {
     double *losses;
     int64_t *corrects, *predictions;
     float *logits;
+    const struct warping *warping;
     /* By block: activations, the sums of batch norm, the gradient of every parameter. */
     vf *activations;
     double *sums;

@@ -37,9 +37,10 @@ TM_INLINE int tm_seen(int place, int size, int border) {
     return place < size ? place : 2 * size - (border == TM_REFLECT ? 1 : 2) - place;
 }
 
-/* A coordinate, at most the whole image's size beyond the image. */
+/* Where cubic's coordinates end: a whole image, 16 pixels at least, beyond the image. */
 TM_INLINE int tm_near(int position, int size) {
-    return position < -size * TM_ONE ? -size * TM_ONE : position > 2 * size * TM_ONE ? 2 * size * TM_ONE : position;
+    const int end = (size > 16 ? size : 16) * TM_ONE;
+    return position < -end ? -end : position > 2 * end ? 2 * end : position;
 }
 
 /* Weights of the taps at t / 2048 beyond the coordinate's floor. They add up to 2048. */
