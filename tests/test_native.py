@@ -141,6 +141,12 @@ def test_what_is_not_covered_says_so() -> None:
         graph_of(nn.Sequential(nn.Bilinear(1, 1, 1)), (1, 28, 28), 10)
 
 
+def test_a_large_network_is_left_to_torch() -> None:
+    spec = Spec.model_validate({"name": "wide", "blocks": [{"convs": [2500], "pool": "global_average"}]})
+    with pytest.raises(NotCoveredError, match="2,500 channels, and it is made for 2,000 at most"):
+        graph_of(build_model(spec), (1, 28, 28), 10)
+
+
 @pytest.mark.parametrize("arch", ["tiny3130", "separable-residual"])
 def test_sanitizers_find_nothing(arch: str, tmp_path: Path) -> None:
     spec = load_spec(ARCHS / f"{arch}.yaml")

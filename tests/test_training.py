@@ -49,10 +49,10 @@ def weights(run: Path) -> bytes:
     return (run / "weights.safetensors").read_bytes()
 
 
-@pytest.fixture(scope="module")
-def whole(quick: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """An uninterrupted training, with augmentation: what every resumed one must equal."""
-    spec = load_spec(quick, ["train.augment=[{ShiftScaleRotate: {rotate_limit: 12}}]"])
+@pytest.fixture(scope="module", params=["native", "torch"])
+def whole(quick: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Run:
+    """An uninterrupted training of each engine, with augmentation: what every resumed one must equal."""
+    spec = load_spec(quick, ["train.augment=[{ShiftScaleRotate: {rotate_limit: 12}}]", f"train.engine={request.param}"])
     return train(spec, seed=1, dataset="mnist-5k", output=tmp_path_factory.mktemp("runs"), name="whole")
 
 
@@ -100,12 +100,21 @@ def test_environment_records_how_it_was_made(small_run: Path) -> None:
         "schema_version": 1,
         "seed": 7,
         "dataset": "mnist-5k",
-        "engine": "torch",
-        "augmentation": "albumentations",
+        "engine": "native",
+        "augmentation": "batched",
     }
     assert environment["threads"] == torch.get_num_threads()
     assert environment["versions"]["torch"] == torch.__version__.partition("+")[0]
     assert list(environment["checksums"]) == ["mnist_5k.csv"]
+
+
+def test_an_image_at_a_time_resumes_to_the_same_bits(quick: Path, tmp_path: Path) -> None:
+    spec = load_spec(quick, ["train.augment=[{GaussNoise: {p: 0.5}}, {Affine: {rotate: [-9, 9]}}]"])
+    uncut = train(spec, seed=1, dataset="mnist-5k", output=tmp_path, name="uncut")
+    assert uncut.environment.augmentation == "albumentations"
+    with pytest.raises(Interrupted):
+        train(spec, seed=1, dataset="mnist-5k", output=tmp_path, name="cut", observer=StopAt(7))
+    assert weights(resume(tmp_path / "cut").path) == weights(uncut.path)
 
 
 def test_metrics_have_a_row_an_epoch(whole: Run) -> None:
@@ -192,8 +201,9 @@ def test_a_stopped_training_resumes_to_the_same_bits(
     assert resumed.result.model_dump(exclude=apart) == whole.result.model_dump(exclude=apart)
 
 
-def test_two_threads_resume_to_the_same_bits_too(quick: Path, tmp_path: Path) -> None:
-    spec, before = load_spec(quick), torch.get_num_threads()
+@pytest.mark.parametrize("engine", ["native", "torch"])
+def test_two_threads_resume_to_the_same_bits_too(quick: Path, tmp_path: Path, engine: str) -> None:
+    spec, before = load_spec(quick, [f"train.engine={engine}"]), torch.get_num_threads()
     uncut = train(spec, seed=1, dataset="mnist-5k", output=tmp_path, name="uncut", threads=2)
     with pytest.raises(Interrupted):
         train(spec, seed=1, dataset="mnist-5k", output=tmp_path, name="cut", threads=2, observer=StopAt(7))

@@ -7,6 +7,7 @@ but computed again from the root wherever it is needed, in one pass over memory.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import prod
 
 from torch import Tensor, nn
 
@@ -126,6 +127,11 @@ class Graph:
         return self.nodes[-1]
 
 
+MAX_LAYERS, MAX_CHANNELS, MAX_PARAMETERS, MAX_VALUES = 250, 2_000, 1_000_000, 4_000_000
+"""Beyond so many convolutions and linear layers, channels, parameters, or values kept of an image, compiling takes long
+and PyTorch is fast."""
+
+
 def graph_of(model: nn.Sequential, shape: Shape, classes: int) -> Graph:
     """The graph of a network that `build_model` made, for images of `shape`. Raises `NotCoveredError`."""
     return _Tracer(shape, classes, list(model.parameters())).trace(model)
@@ -157,7 +163,21 @@ class _Tracer:
     def trace(self, model: nn.Sequential) -> Graph:
         self.follow(model)
         self._close().uses += 1
+        self._refuse_large()
         return self.graph
+
+    def _refuse_large(self) -> None:
+        roots = self.graph.roots
+        for found, limit, what in (
+            (len(roots) - 1, MAX_LAYERS, "layers"),
+            (max(root.shape[0] for root in roots), MAX_CHANNELS, "channels"),
+            (sum(parameter.numel() for parameter in self.graph.parameters), MAX_PARAMETERS, "parameters"),
+            (sum(prod(root.shape) for root in roots), MAX_VALUES, "values kept of an image"),
+        ):
+            if found > limit:
+                raise NotCoveredError(f"{found:,} {what}, and it is made for {limit:,} at most")
+        if len(roots) == 1:
+            raise NotCoveredError("nothing to train")
 
     def follow(self, module: nn.Module) -> None:
         if isinstance(module, nn.Sequential):

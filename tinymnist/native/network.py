@@ -17,8 +17,6 @@ from tinymnist.native.graph import Graph, graph_of
 from tinymnist.native.source import c_source
 from tinymnist.spec import Spec
 
-__all__ = ["NativeNetwork", "Totals"]
-
 
 @dataclass(slots=True)
 class Totals:
@@ -53,8 +51,8 @@ class NativeNetwork:
         shape = (spec.input.channels, spec.input.height, spec.input.width)
         self._graph = graph_of(model, shape, spec.classes)
         self._library = load_library(c_source(self._graph, compiler.lanes), compiler, cache)
-        self._scale, self._shift, self._batch_size = ctypes.c_float(scale), ctypes.c_float(shift), batch_size
-        self._declare()
+        self._scale, self._shift, self._batch_size = scale, shift, batch_size
+        _declare(self._library)
         for parameter in self._graph.parameters:
             parameter.grad = torch.zeros_like(parameter)
         self._tensors = self._tensors_of(self._graph)
@@ -69,63 +67,45 @@ class NativeNetwork:
         """Forward and backward of one batch; `seed` decides the dropout. Returns the sums over its images."""
         assert 0 < len(images) == len(labels) <= self._batch_size
         loss, correct = ctypes.c_double(), ctypes.c_int64()
-        self._library.tm_step(
-            self._handle,
-            *self._batch(images, labels),
-            ctypes.c_uint32(seed),
-            _address(logits),
-            ctypes.byref(loss),
-            ctypes.byref(correct),
-        )
+        batch = self._batch(images, labels)
+        self._library.tm_step(self._handle, *batch, seed, _address(logits), ctypes.byref(loss), ctypes.byref(correct))
         return Totals(loss.value, correct.value)
 
     def score(self, images: Tensor, labels: Tensor, logits: Tensor | None = None) -> tuple[Totals, Tensor]:
         """Scores any number of images in inference. Returns the sums over them and the predictions (n,) int64."""
         loss, correct, predictions = ctypes.c_double(), ctypes.c_int64(), torch.empty(len(images), dtype=torch.int64)
-        failed = self._library.tm_score(
-            self._handle,
-            *self._batch(images, labels),
-            _address(predictions),
-            _address(logits),
-            ctypes.byref(loss),
-            ctypes.byref(correct),
-        )
-        if failed:
+        results = (_address(predictions), _address(logits), ctypes.byref(loss), ctypes.byref(correct))
+        if self._library.tm_score(self._handle, *self._batch(images, labels), *results):
             raise MemoryError
         return Totals(loss.value, correct.value), predictions
 
     def warp(self, images: Tensor, warps: Warps) -> Tensor:
         """Images (n, H, W) uint8, resampled as `tinymnist.data.warp.warp` does, bit for bit."""
         n, height, width = images.shape
-        assert images.is_contiguous()
-        warped = torch.empty_like(images)
         applied = np.ascontiguousarray(warps.applied, dtype=np.uint8)
         inverse = np.ascontiguousarray(warps.inverse, dtype=np.float64)
+        assert images.is_contiguous()
         assert (applied.shape, inverse.shape) == ((n,), (n, 2, 3))
+        warped = torch.empty_like(images)
+        kind = (get_args(Interpolation).index(warps.interpolation), get_args(BorderMode).index(warps.border_mode))
         self._library.tm_warp_batch(
             self._handle,
             _address(images),
             _address(warped),
-            ctypes.c_int64(n),
-            *map(ctypes.c_int, (height, width)),
-            ctypes.c_void_p(applied.ctypes.data),
-            ctypes.c_void_p(inverse.ctypes.data),
-            *map(ctypes.c_int, (get_args(Interpolation).index(warps.interpolation),)),
-            *map(ctypes.c_int, (get_args(BorderMode).index(warps.border_mode), warps.fill)),
+            n,
+            height,
+            width,
+            applied.ctypes.data,
+            inverse.ctypes.data,
+            *kind,
+            warps.fill,
         )
         return warped
 
     def _batch(self, images: Tensor, labels: Tensor) -> tuple[object, ...]:
         assert (images.dtype, labels.dtype) == (torch.uint8, torch.int64)
         assert all(tensor.is_contiguous() for tensor in (images, labels))
-        return _address(images), _address(labels), ctypes.c_int64(len(labels)), self._scale, self._shift
-
-    def _declare(self) -> None:
-        self._library.tm_open.restype = ctypes.c_void_p
-        self._library.tm_close.argtypes = [ctypes.c_void_p]
-        self._library.tm_close.restype = None
-        self._library.tm_step.restype = self._library.tm_warp_batch.restype = None
-        self._library.tm_score.restype = ctypes.c_int
+        return _address(images), _address(labels), len(labels), self._scale, self._shift
 
     @staticmethod
     def _tensors_of(graph: Graph) -> list[list[Tensor]]:
@@ -133,34 +113,39 @@ class NativeNetwork:
         gradients = [parameter.grad for parameter in graph.parameters if parameter.grad is not None]
         buffers: list[list[Tensor]] = [[], [], []]
         for norm in graph.norms:
-            for kept, buffer in zip(
-                buffers, (norm.running_mean, norm.running_var, norm.num_batches_tracked), strict=True
-            ):
+            three = (norm.running_mean, norm.running_var, norm.num_batches_tracked)
+            for kept, buffer in zip(buffers, three, strict=True):
                 assert buffer is not None
                 kept.append(buffer)
         return [graph.parameters, gradients, *buffers]
 
-    def _open(self, batch_size: int, threads: int) -> ctypes.c_void_p:
+    def _open(self, batch_size: int, threads: int) -> int:
         assert all(tensor.is_contiguous() and tensor.is_cpu for tensors in self._tensors for tensor in tensors)
-        parameters, gradients, means, variances, counters = map(_pointers, self._tensors)
-        handle = self._library.tm_open(
-            ctypes.c_int(threads),
-            ctypes.c_int64(batch_size),
-            parameters,
-            gradients,
-            ctypes.c_int(len(self._graph.norms)),
-            means,
-            variances,
-            counters,
-        )
+        parameters, gradients, *buffers = map(_addresses, self._tensors)
+        handle = self._library.tm_open(threads, batch_size, parameters, gradients, len(self._graph.norms), *buffers)
         if not handle:
             raise MemoryError
-        return ctypes.c_void_p(handle)
+        return int(handle)
 
 
-def _address(tensor: Tensor | None) -> ctypes.c_void_p:
-    return ctypes.c_void_p(None if tensor is None else tensor.data_ptr())
+def _declare(library: ctypes.CDLL) -> None:
+    """The signatures in `csrc/network.h`."""
+    pointer, long, integer, real = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int, ctypes.c_float
+    batch = (pointer, pointer, pointer, long, real, real)
+    library.tm_open.argtypes = (integer, long, pointer, pointer, integer, pointer, pointer, pointer)
+    library.tm_open.restype = pointer
+    library.tm_close.argtypes = [pointer]
+    library.tm_step.argtypes = (*batch, ctypes.c_uint32, pointer, pointer, pointer)
+    library.tm_score.argtypes = (*batch, pointer, pointer, pointer, pointer)
+    library.tm_score.restype = integer
+    images = (pointer, pointer, pointer, long, integer, integer)
+    library.tm_warp_batch.argtypes = (*images, pointer, pointer, integer, integer, integer)
+    library.tm_close.restype = library.tm_step.restype = library.tm_warp_batch.restype = None
 
 
-def _pointers(tensors: Sequence[Tensor]) -> ctypes.Array[ctypes.c_void_p]:
+def _address(tensor: Tensor | None) -> int | None:
+    return None if tensor is None else tensor.data_ptr()
+
+
+def _addresses(tensors: Sequence[Tensor]) -> ctypes.Array[ctypes.c_void_p]:
     return (ctypes.c_void_p * max(len(tensors), 1))(*(tensor.data_ptr() for tensor in tensors))

@@ -5,10 +5,12 @@ over the whole batch. Tensors that only one phase touches live in the thread's s
 of the other blocks.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from math import prod
 
+from tinymnist.native.arrays import Arrays
 from tinymnist.native.chains import NAME, Layout, flat, forward_function, pull_function, sums_function
 from tinymnist.native.graph import Convolution, Graph, Node, Pair, Root, Shape
 from tinymnist.native.tiles import REGISTERS, conv_tile, weight_tile
@@ -28,7 +30,7 @@ def c_source(graph: Graph, lanes: int) -> str:
     functions: dict[str, str] = {}
     train = _Program(graph, lanes, functions, training=True)
     train_text = train.text()
-    score = _Program(graph, lanes, functions, training=False, first_vector=train.scratch_vectors)
+    score = _Program(graph, lanes, functions, training=False, first_vector=train.arrays.scratch_vectors)
     score_text = score.text()
     channels, height, width = graph.shape
     constants = {
@@ -42,8 +44,8 @@ def c_source(graph: Graph, lanes: int) -> str:
         "PARAMETERS": max(parameters, 1),
         "SUMS": max(train.sums, 1),
         "PHASES": len(train.phases),
-        "BLOCK_VECTORS": max(train.block_vectors, 1),
-        "SCRATCH_VECTORS": max(score.scratch_vectors, 1),
+        "BLOCK_VECTORS": max(train.arrays.block_vectors, 1),
+        "SCRATCH_VECTORS": max(score.arrays.scratch_vectors, 1),
     }
     defines = "".join(f"#define {name} {value}\n" for name, value in constants.items())
     headers = "".join(_header(name) for name in HEADERS)
@@ -56,18 +58,30 @@ def _header(name: str) -> str:
     return (files("tinymnist.native") / "csrc" / name).read_text()
 
 
+_WORKER = ["struct network *net = worker->network;", "vf *scratch = worker->scratch;", "(void)net, (void)scratch;"]
+_BLOCK = [
+    "const uint32_t block = (uint32_t)at;",
+    "const vi mask = images_in(net, at);",
+    "(void)block, (void)mask;",
+]
+_TRAINED_BLOCK = [
+    "vf *kept = net->activations + at * BLOCK_VECTORS;",
+    "float *gradients = net->partial + at * PARAMETERS;",
+    "double *block_sums = net->sums + at * SUMS;",
+    "(void)kept, (void)gradients, (void)block_sums;",
+]
+
+
+def _c_function(signature: str, lines: Sequence[str]) -> str:
+    return "\n".join([f"static void {signature} {{", *(f"    {line}" for line in lines), "}"]) + "\n"
+
+
 @dataclass(slots=True)
 class _Phase:
     lines: list[str] = field(default_factory=list)
     """C for one block."""
     closing: list[str] = field(default_factory=list)
     """C for each thread after all blocks."""
-
-
-@dataclass(slots=True)
-class _Array:
-    vectors: int
-    phases: set[int] = field(default_factory=set)
 
 
 class _Program:
@@ -83,13 +97,12 @@ class _Program:
         self.training = training
         self.phases = [_Phase()]
         self.opening: list[str] = []
-        self.arrays: dict[str, _Array] = {}
+        self.arrays = Arrays(first_vector)  # training and scoring each find the borders of their buffers zero
         self.sums = 0
         self.first_sum: dict[int, int] = {}
+        self.packed: set[str] = set()
         self.made_again: set[tuple[int, int]] = set()
         self.contributed: set[int] = set()
-        self.block_vectors = 0
-        self.scratch_vectors = first_vector  # training and scoring each find the borders of their buffers zero
         self._write()
 
     def _write(self) -> None:
@@ -118,53 +131,18 @@ class _Program:
     # Text
 
     def text(self) -> str:
-        where = self._places()
         kind = "train" if self.training else "score"
-        text = []
-        calls = []
+        job = [*_WORKER, *self.opening, *self._running_norms()]
+        functions = []
         for number, phase in enumerate(self.phases):
-            text.append(f"static void {kind}_phase{number}(struct worker *worker, const int64_t at) {{")
-            text.append("    struct network *net = worker->network;")
-            text.append("    const uint32_t block = (uint32_t)at;")
-            if self.training:
-                text.append("    vf *kept = net->activations + at * BLOCK_VECTORS;")
-                text.append("    float *gradients = net->partial + at * PARAMETERS;")
-                text.append("    double *block_sums = net->sums + at * SUMS;")
-                text.append("    (void)kept, (void)gradients, (void)block_sums;")
-            text.append("    vf *scratch = worker->scratch;")
-            text.append("    const vi mask = images_in(net, at);")
-            text.append("    (void)mask, (void)block, (void)scratch;")
-            if number == 0 and self.training:
-                text.append("    memset(gradients, 0, PARAMETERS * sizeof *gradients);")
-            text += [f"    {line}" for line in phase.lines]
-            text.append("}")
-            calls.append(f"    for (int64_t b; (b = take(net, {number})) < net->blocks;)")
-            calls.append(f"        {kind}_phase{number}(worker, b);")
-            if self.training:
-                calls.append("    barrier(net);")
-            calls += [f"    {line}" for line in phase.closing]
-        opening = [
-            "    struct network *net = worker->network;",
-            "    vf *scratch = worker->scratch;",
-            "    (void)scratch;",
-        ]
-        opening += [f"    {line}" for line in (*self.opening, *self._running_norms())]
-        text += [f"static void {kind}(struct worker *worker) {{", *opening, *calls, "}"]
-        result = "\n".join(text) + "\n"
-        for name, place in where.items():
-            result = result.replace(f"@{name}@", place)
-        return result
-
-    def _places(self) -> dict[str, str]:
-        places = {}
-        for name, array in self.arrays.items():
-            if self.training and len(array.phases) > 1:
-                places[name] = f"(kept + {self.block_vectors})"
-                self.block_vectors += array.vectors
-            else:
-                places[name] = f"(scratch + {self.scratch_vectors})"
-                self.scratch_vectors += array.vectors
-        return places
+            name = f"{kind}_phase{number}"
+            head = [*_WORKER, *_BLOCK, *(_TRAINED_BLOCK if self.training else [])]
+            if self.training and number == 0:
+                head.append("memset(gradients, 0, PARAMETERS * sizeof *gradients);")
+            functions.append(_c_function(f"{name}(struct worker *worker, const int64_t at)", [*head, *phase.lines]))
+            job.append(f"for (int64_t b; (b = take(net, {number})) < net->blocks;) {name}(worker, b);")
+            job += [*(["barrier(net);"] if self.training else []), *phase.closing]
+        return self.arrays.placed("".join(functions) + _c_function(f"{kind}(struct worker *worker)", job))
 
     def _running_norms(self) -> list[str]:
         if self.training:
@@ -191,17 +169,11 @@ class _Program:
 
     def _array(self, name: str, vectors: int) -> str:
         """C of a block's array, which lives as long as the phases that touch it."""
-        self.arrays.setdefault(name, _Array(vectors)).phases.add(len(self.phases))
-        return f"@{name}@"
-
-    def _thread_array(self, name: str, vectors: int) -> str:
-        """C of an array that each thread has once."""
-        self.arrays.setdefault(name, _Array(vectors))
-        return f"@{name}@"
+        return self.arrays.block(name, vectors, len(self.phases))
 
     def _staging(self, role: str, shape: Shape, layout: Layout, size: int) -> str:
         """A buffer whose border stays zero; one for all tensors of the same layout in the same role."""
-        return self._thread_array(f"{role}{shape}{layout}", size)
+        return self.arrays.thread(f"{role}{shape}{layout}", size)
 
     def _gradient(self, node: Node) -> str:
         return self._array(f"gradient{node.index}", prod(node.shape))
@@ -210,17 +182,17 @@ class _Program:
         assert root.norm is not None
         if root.norm.groups:
             return self._array(f"norm{root.index}", 4 * root.shape[0])
-        return self._thread_array(f"norm{root.index}", 4 * root.shape[0])
+        return self.arrays.thread(f"norm{root.index}", 4 * root.shape[0])
 
     def _norm_or_null(self, root: Root) -> str:
         return "NULL" if root.norm is None else self._norm(root)
 
     def _back(self, root: Root) -> str:
-        return "NULL" if root.norm is None else self._thread_array(f"back{root.index}", 3 * root.shape[0])
+        return "NULL" if root.norm is None else self.arrays.thread(f"back{root.index}", 3 * root.shape[0])
 
     def _spare(self) -> str:
         """Two channels of any root, for chains whose windows do not fit registers."""
-        return self._thread_array("spare", 2 * max(prod(root.shape[1:]) for root in self.graph.roots))
+        return self.arrays.thread("spare", 2 * max(prod(root.shape[1:]) for root in self.graph.roots))
 
     @staticmethod
     def _pointer(parameter: int | None) -> str:
@@ -259,7 +231,7 @@ class _Program:
             return self._array("root0", channels * (height + 2 * pad[0]) * (width + 2 * pad[1]))
         if not self._is_cheap(root):
             return self._array(f"root{root.index}", prod(root.shape))
-        place = self._thread_array(f"root{root.index}", prod(root.shape))
+        place = self.arrays.thread(f"root{root.index}", prod(root.shape))
         if (root.index, len(self.phases)) not in self.made_again:
             self.made_again.add((root.index, len(self.phases)))
             self._convolve(root, place, "NULL")
@@ -313,7 +285,7 @@ class _Program:
     def _target(self, root: Root) -> str:
         if self._is_cheap(root):
             self.made_again.add((root.index, len(self.phases)))
-            return self._thread_array(f"root{root.index}", prod(root.shape))
+            return self.arrays.thread(f"root{root.index}", prod(root.shape))
         return self._array(f"root{root.index}", prod(root.shape))
 
     def _convolve(self, root: Root, target: str, sums: str) -> None:
@@ -331,12 +303,14 @@ class _Program:
         """C of the thread's copy of the weights, in the order that `conv` reads them."""
         name = f"weights{source.weight}{'turned' if turned else ''}"
         size = self.graph.parameters[source.weight].numel()
-        if name not in self.arrays:
+        place = self.arrays.thread(name, -(-size // self.lanes))
+        if name not in self.packed:
+            self.packed.add(name)
             sizes = (source.groups, source.inputs, source.outputs, *source.kernel, int(turned))
             self.opening.append(
-                f"pack_weights(net->parameters[{source.weight}], {', '.join(map(str, sizes))}, (float *)@{name}@);"
+                f"pack_weights(net->parameters[{source.weight}], {', '.join(map(str, sizes))}, (float *){place});"
             )
-        return f"(const float *){self._thread_array(name, -(-size // self.lanes))}"
+        return f"(const float *){place}"
 
     def _conv_function(
         self,

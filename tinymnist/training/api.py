@@ -1,12 +1,15 @@
 """Training from Python: what `tinymnist train` calls."""
 
 import hashlib
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from tinymnist.check import enforce_budget
 from tinymnist.data import DATASETS, Dataset, load_dataset, usable_name
@@ -63,11 +66,11 @@ def train(
     augmenter = _augmenter(spec)
     data = load_dataset(dataset, data_dir, observer.warned)
     _refuse_unfit_data(spec, data)
-    parts = _Parts(spec, seed, spec.train.engine, chosen_device, observer)
-    augmentation = "none" if augmenter is None else augmenter.name
-    environment = describe_environment(data, seed, chosen_device, parts.engine, augmentation)
-    run = create_run(Path(output), name, spec, environment)
-    return _train(run, data, augmenter, parts, observer)
+    with _parts(spec, seed, spec.train.engine, chosen_device, observer) as parts:
+        augmentation = "none" if augmenter is None else augmenter.name
+        environment = describe_environment(data, seed, chosen_device, parts.engine, augmentation)
+        run = create_run(Path(output), name, spec, environment)
+        return _train(run, data, augmenter, parts, observer)
 
 
 def resume(
@@ -94,20 +97,28 @@ def resume(
     data = load_dataset(before.dataset, data_dir, observer.warned)
     if data.checksums != before.checksums:
         raise DataError(f"{run.path}: was begun on other {data.name} files than those here: start a new run")
-    parts = _Parts(run.spec, before.seed, before.engine, chosen_device, observer)
-    return _train(run, data, augmenter, parts, observer)
+    with _parts(run.spec, before.seed, before.engine, chosen_device, observer) as parts:
+        return _train(run, data, augmenter, parts, observer)
 
 
+@dataclass(frozen=True)
 class _Parts:
     """A fresh model, and what trains it."""
 
-    def __init__(self, spec: Spec, seed: int, engine: str, device: torch.device, observer: Observer) -> None:
-        with torch.random.fork_rng([]):
-            torch.manual_seed(derived_seed(seed, "weights"))
-            self.model = build_model(spec).to(device)
-        self.device = device
-        self.optimizer = make_optimizer(spec.train.optimizer, self.model)
-        self.engine: Engine = choose_engine(engine, spec, self.model, self.optimizer, device, observer.warned)
+    model: nn.Sequential
+    optimizer: torch.optim.Optimizer
+    engine: Engine
+    device: torch.device
+
+
+@contextmanager
+def _parts(spec: Spec, seed: int, engine: str, device: torch.device, observer: Observer) -> Iterator[_Parts]:
+    with torch.random.fork_rng([]):
+        torch.manual_seed(derived_seed(seed, "weights"))
+        model = build_model(spec).to(device)
+    optimizer = make_optimizer(spec.train.optimizer, model)
+    with closing(choose_engine(engine, spec, model, optimizer, device, observer.warned)) as chosen:
+        yield _Parts(model, optimizer, chosen, device)
 
 
 def _train(
@@ -117,7 +128,7 @@ def _train(
     if isinstance(augmenter, AffineAugmenter):
         augmenter.warp = parts.engine.warp
     devices = [device] if device.type == "cuda" else []
-    with locked(run), torch.random.fork_rng(devices), stop_on_signals() as stop, closing(parts.engine):
+    with locked(run), torch.random.fork_rng(devices), stop_on_signals() as stop:
         trainer = Trainer(run, parts.model, parts.optimizer, parts.engine, data.to(device), augmenter, observer)
         trainer.resume()
         observer.started(
