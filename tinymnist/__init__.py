@@ -1,4 +1,4 @@
-"""Very small digit classifiers: declared in one YAML file, held to a parameter budget, trained in minutes.
+"""Very small digit classifiers: declared in one YAML file, held to a parameter budget, trained in seconds.
 
 Importing this package is cheap: each name below brings in what it needs when it is first used.
 """

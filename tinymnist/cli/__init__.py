@@ -9,7 +9,7 @@ from tinymnist.errors import TinyMnistError, UsageError
 
 app = typer.Typer(
     name="tinymnist",
-    help="Very small digit classifiers: declared in one YAML file, held to a budget, trained in minutes.",
+    help="Very small digit classifiers: declared in one YAML file, held to a budget, trained in seconds.",
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

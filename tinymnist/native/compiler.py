@@ -44,6 +44,8 @@ class Compiler:
 
 def find_compiler() -> Compiler:
     """The compiler that `CC` names, else `cc`. Raises `CompilerError`."""
+    if os.name != "posix":
+        raise CompilerError("it needs POSIX threads")
     words = shlex.split(os.environ.get("CC", "")) or ["cc"]
     if shutil.which(words[0]) is None:
         raise CompilerError(f"no C compiler: `{words[0]}` is not there")

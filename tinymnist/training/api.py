@@ -83,7 +83,8 @@ def resume(
 ) -> Run:
     """Goes on with an interrupted training; on the CPU it ends with the same bits as if it had never stopped.
 
-    A finished run is returned as it is. Device and threads default to the run's own. Raises as `train` does.
+    A finished run is returned as it is. Device and threads default to the run's own, and so does the engine, where it can
+    be had and is not asked to compute on a GPU. Raises as `train` does.
     """
     observer = observer or Observer()
     run = load_run(path)
@@ -92,12 +93,13 @@ def resume(
     before = run.environment
     if before.dataset not in DATASETS:
         raise DataError(f"{run.path}: damaged: environment.json names no known dataset: copy the run again")
-    chosen_device = _prepare(device or before.device, before.engine, threads or before.threads)
+    engine = before.engine if device in (None, "auto", "cpu") else "torch"
+    chosen_device = _prepare(device or before.device, engine, threads or before.threads)
     augmenter = _augmenter(run.spec)
     data = load_dataset(before.dataset, data_dir, observer.warned)
     if data.checksums != before.checksums:
         raise DataError(f"{run.path}: was begun on other {data.name} files than those here: start a new run")
-    with _parts(run.spec, before.seed, before.engine, chosen_device, observer) as parts:
+    with _parts(run.spec, before.seed, engine, chosen_device, observer) as parts:
         return _train(run, data, augmenter, parts, observer)
 
 
