@@ -83,8 +83,8 @@ def resume(
 ) -> Run:
     """Goes on with an interrupted training; on the CPU it ends with the same bits as if it had never stopped.
 
-    A finished run is returned as it is. Device and threads default to the run's own, and so does the engine, where it can
-    be had and is not asked to compute on a GPU. Raises as `train` does.
+    A finished run is returned as it is. Device and threads default to the run's own, and so does the engine, unless the
+    device is a GPU. Raises as `train` does.
     """
     observer = observer or Observer()
     run = load_run(path)
