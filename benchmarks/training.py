@@ -1,6 +1,6 @@
 """What training costs: the reference loop, the torch engine and the native engine in turns.
 
-    python benchmarks/training.py            # about six minutes on two cores
+    python benchmarks/training.py            # a quarter of an hour on two cores
     python benchmarks/training.py --quick    # one round
 
 Each contestant runs in a process of its own (memory settings and thread pools are a process's), on the same MNIST,
