@@ -8,7 +8,7 @@ EXPORT void tm_close(struct network *net) {
     net->stop = 1;
     pthread_cond_broadcast(&net->wake);
     pthread_mutex_unlock(&net->lock);
-    for (int k = 1; k < net->threads; k++) pthread_join(net->workers[k].thread, NULL);
+    for (int k = 1; k < net->running; k++) pthread_join(net->workers[k].thread, NULL);
     for (int k = 0; net->workers && k < net->threads; k++) free(net->workers[k].scratch);
     pthread_cond_destroy(&net->wake);
     pthread_mutex_destroy(&net->lock);
@@ -40,8 +40,9 @@ EXPORT struct network *tm_open(int threads, int64_t batch, void **parameters, vo
     if (!net) return NULL;
     pthread_mutex_init(&net->lock, NULL);
     pthread_cond_init(&net->wake, NULL);
-    net->capacity = (batch + LANES - 1) / LANES;
-    const size_t blocks = (size_t)net->capacity;
+    net->threads = threads;
+    net->running = 1;
+    const size_t blocks = (size_t)((batch + LANES - 1) / LANES);
     net->parameters = copy_of(parameters, TENSORS);
     net->gradients = copy_of(gradients, TENSORS);
     net->means = copy_of(means, (size_t)norms);
@@ -59,10 +60,9 @@ EXPORT struct network *tm_open(int threads, int64_t batch, void **parameters, vo
         net->workers[k] = (struct worker){.network = net, .number = k, .scratch = memory(SCRATCH_VECTORS * sizeof(vf))};
         whole = net->workers[k].scratch != NULL;
     }
-    net->threads = 1;
     for (int k = 1; whole && k < threads; k++) {
         whole = pthread_create(&net->workers[k].thread, NULL, serve, &net->workers[k]) == 0;
-        net->threads += whole;
+        net->running += whole;
     }
     if (whole) return net;
     tm_close(net);

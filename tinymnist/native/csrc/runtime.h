@@ -32,9 +32,8 @@ struct network {
     vf *activations;
     double *sums;
     float *partial;
-    int64_t capacity;
-    /* Threads. */
-    int threads;
+    /* Threads that there are to be, that of the caller included, and those that run already. */
+    int threads, running;
     struct worker *workers;
     void (*job)(struct worker *);
     _Atomic int64_t taken[PHASES];
