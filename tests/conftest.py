@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="tinymnist-tests-")  # the user's own cache is not for tests
+_CACHE = tempfile.TemporaryDirectory(prefix="tinymnist-tests-")
+os.environ["XDG_CACHE_HOME"] = _CACHE.name  # the user's own cache is not for tests
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the networks here are too small for more, and tests may share the cores
 
 ROOT = Path(__file__).resolve().parent.parent

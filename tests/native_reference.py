@@ -37,8 +37,7 @@ class FixedDropout(nn.Module):
             (elements * np.uint32(0x85EBCA77)) ^ layer
         )
         kept = torch.from_numpy(_mixed(place) >= np.uint32(min(round(self.p * 2**32), 2**32 - 1)))
-        scale = 0.0 if self.p == 1 else 1 / (1 - self.p)
-        return x * kept.reshape(x.shape) * scale
+        return x * kept.reshape(x.shape) / (1 - self.p)
 
 
 def _mixed(h: NDArray[np.uint32]) -> NDArray[np.uint32]:

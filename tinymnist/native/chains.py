@@ -132,8 +132,7 @@ def _argument(layer: Activation) -> str:
 
 
 def _factor(layer: Dropout, element: str) -> str:
-    scale = 0.0 if layer.p == 1 else 1 / (1 - layer.p)
-    threshold = min(round(layer.p * 2**32), 2**32 - 1)
+    scale, threshold = 1 / (1 - layer.p), min(round(layer.p * 2**32), 2**32 - 1)
     which = "(uint32_t)c" if layer.whole_channels else f"(uint32_t)({element})"
     return f"dropout_factor(net->seed, {layer.number}u, block, {which}, {threshold}u, {scale!r}f)"
 

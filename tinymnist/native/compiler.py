@@ -18,7 +18,7 @@ LIBRARIES = ("-lm", "-pthread")
 CPU_FLAGS = ("-march=native", "-mcpu=native")
 """Which of them a compiler takes depends on its family and its target."""
 
-PROBE_SECONDS = 20.0
+PROBE_SECONDS = 10.0
 COMPILE_SECONDS = 300.0
 
 
