@@ -63,6 +63,24 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run.path
 
 
+QUICK_NET = """
+name: quick
+blocks:
+  - convs: [{out_channels: 6, stride: 4}]
+    pool: max
+    dropout: 0.05
+train: {epochs: 2, batch_size: 400, augment: [], schedule: {name: one_cycle, max_lr: 0.1}}
+"""
+
+
+@pytest.fixture(scope="session")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network that learns in a second, with dropout, so that it draws random numbers in every step."""
+    path = tmp_path_factory.mktemp("archs") / "quick.yaml"
+    path.write_text(QUICK_NET, encoding="utf-8")
+    return path
+
+
 @pytest.fixture(scope="session")
 def mnist_dir() -> Path:
     """A folder with the real MNIST: `TINYMNIST_DATA`, or `../shared/data/mnist`."""

@@ -75,7 +75,7 @@ def differences(spec: Spec, n: int, *, threads: int = 2, seed: int = 7, cache: P
     scale, shift = Normalize().scale_and_shift
     network = NativeNetwork(spec, model, scale=scale, shift=shift, batch_size=n, threads=threads, cache=cache)
     logits = torch.empty(n, spec.classes)
-    totals = network.step(images, labels, seed, logits)
+    totals = network.step(images, labels, seed, logits=logits)
     pixels = images.double() * scale + shift
     outputs = reference.train()(pixels)
     loss = functional.cross_entropy(outputs, labels)

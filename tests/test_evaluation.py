@@ -9,12 +9,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import shift
+from torch import Tensor, nn
 
 from tests.conftest import ARCHS, Cli
+from tinymnist import build_model, evaluate, load_run, load_spec
 from tinymnist.data.idx import NotThereError
-from tinymnist.evaluation import wilson_interval
+from tinymnist.data.mnist_5k import read_mnist_5k
+from tinymnist.evaluation import shifted_probabilities
 from tinymnist.files import write_atomically
+from tinymnist.training.records import Declaration, write_record
 
 
 @pytest.fixture
@@ -50,10 +56,65 @@ def test_text_shows_accuracy_interval_and_matrix(cli: Cli, small_run: Path) -> N
     assert [line.split()[0] for line in lines[4:]] == [str(digit) for digit in range(10)]
 
 
-@pytest.mark.parametrize(("successes", "trials"), [(9940, 10_000), (0, 10), (10, 10), (1, 2), (994, 1000)])
-def test_wilson_interval_is_scipys(successes: int, trials: int) -> None:
-    expected = binomtest(successes, trials).proportion_ci(0.95, method="wilson")
-    assert wilson_interval(successes, trials) == pytest.approx((expected.low, expected.high), abs=1e-12)
+def mean_over_shifts(model: nn.Module, images: NDArray[np.uint8], pixels: int) -> Tensor:
+    """Mean probabilities, a view at a time, moved by SciPy."""
+    offsets = range(-pixels, pixels + 1)
+    views = [shift(images, (0, down, right), order=0, cval=0) for down in offsets for right in offsets]
+    with torch.inference_mode():
+        outputs = [model((torch.from_numpy(view)[:, None] / 255 - 0.1307) / 0.3081) for view in views]
+    return torch.stack([output.exp() / output.exp().sum(1, keepdim=True) for output in outputs]).mean(0)
+
+
+@pytest.mark.parametrize("pixels", [0, 1, 3])
+@pytest.mark.parametrize("activation", ["log_softmax", "none"])
+def test_shifts_average_the_probabilities_of_all_views(small_run: Path, activation: str, pixels: int) -> None:
+    run = load_run(small_run)
+    model = build_model(load_spec(small_run / "spec.yaml", [f"head.activation={activation}"])).eval()
+    model.load_state_dict(run.load_model().state_dict())
+    images = np.random.default_rng(0).integers(0, 256, (12, 28, 28), np.uint8)  # bright up to the edge
+    found = shifted_probabilities(model, torch.from_numpy(images), run.spec.train.normalize, pixels)
+    torch.testing.assert_close(found, mean_over_shifts(model, images, pixels))
+
+
+def test_shifts_are_told_apart_from_the_plain_figures(cli: Cli, small_run: Path) -> None:
+    plain = json.loads(cli("evaluate", small_run, "--json").out)
+    content = json.loads(cli("evaluate", small_run, "--shifts", 1, "--json").out)
+    _, _, images, labels = read_mnist_5k()[0]
+    right = mean_over_shifts(load_run(small_run).load_model(), images, 1).argmax(1) == torch.from_numpy(labels)
+    assert content.pop("shifts") == {"pixels": 1, "views": 9, "accuracy": 100 * int(right.sum()) / 1000, "n": 1000}
+    assert content == plain
+
+
+@pytest.mark.parametrize(
+    ("pixels", "start"),
+    [
+        (1, "with shifts of up to 1 pixel (mean of 9 views, 9 times the work): "),
+        (2, "with shifts of up to 2 pixels (mean of 25 views, 25 times the work): "),
+    ],
+)
+def test_text_shows_shifts_on_one_more_line(cli: Cli, small_run: Path, pixels: int, start: str) -> None:
+    plain, lines = (cli("evaluate", small_run, "--shifts", n).out.splitlines() for n in (0, pixels))
+    shifts = evaluate(small_run, shifts=pixels).shifts
+    assert shifts is not None
+    assert lines.pop(2) == f"{start}{shifts.accuracy:.2f} %, {1000 - shifts.correct} wrong"
+    assert lines == plain
+
+
+@pytest.mark.parametrize("pixels", [-1, 4])
+def test_shifts_beyond_the_background_are_refused(cli: Cli, small_run: Path, pixels: int) -> None:
+    outcome = cli("evaluate", small_run, "--shifts", pixels)
+    assert (outcome.code, outcome.err) == (2, f"tinymnist: --shifts {pixels}: expects a number from 0 to 3\n")
+
+
+def test_a_series_is_not_evaluated_as_a_whole(cli: Cli, run: Path) -> None:
+    declaration = Declaration(seeds=[7, 8], dataset="mnist-5k", validation=0, device="cpu", threads=None)
+    write_record(declaration, run / "series.json")
+    outcome = cli("evaluate", run)
+    assert (outcome.code, outcome.err) == (
+        2,
+        f"tinymnist: {run}: is a series of runs, with their accuracies in its result.json: "
+        f"evaluate one of them, such as {run}/seed-7\n",
+    )
 
 
 def test_a_run_trained_on_all_of_mnist_is_not_evaluated_on_a_part_of_it(cli: Cli, run: Path) -> None:

@@ -13,7 +13,7 @@ PACKAGE = Path(tinymnist.__file__).parent
 
 ROOMS = [
     ("errors", "text"),
-    ("files", "signals"),
+    ("files", "signals", "statistics"),
     ("spec",),
     ("check",),
     ("model",),
@@ -21,6 +21,7 @@ ROOMS = [
     ("native",),
     ("training",),
     ("evaluation",),
+    ("comparison",),
     ("console",),
     ("cli",),
 ]
@@ -57,7 +58,7 @@ def test_every_module_has_a_room() -> None:
     assert entries - {"__init__", "__main__"} == set(LEVEL)
 
 
-HEAVY = ("torch", "torchvision", "torchinfo", "albumentations", "cv2", "numpy", "mlxtend", "safetensors")
+HEAVY = ("torch", "torchvision", "torchinfo", "albumentations", "cv2", "numpy", "scipy", "mlxtend", "safetensors")
 
 
 @pytest.mark.parametrize(

@@ -20,29 +20,13 @@ from tinymnist.data.idx import NotThereError
 from tinymnist.errors import CheckFailed, DataError, DivergedError, Interrupted, RunError, SpecError, UsageError
 from tinymnist.spec import load_spec
 from tinymnist.training import Observer, Run, load_run, loop, resume, train
-from tinymnist.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from tinymnist.training.checkpoint import Progress, State, load_checkpoint, save_checkpoint
 from tinymnist.training.observer import EpochRow, Step
 from tinymnist.training.optimizer import apply, make_optimizer
 from tinymnist.training.run import locked
 from tinymnist.training.schedule import Hyper
 
 TINY = ARCHS / "tiny3130.yaml"
-QUICK_NET = """
-name: quick
-blocks:
-  - convs: [{out_channels: 6, stride: 4}]
-    pool: max
-    dropout: 0.05
-train: {epochs: 2, batch_size: 400, augment: [], schedule: {name: one_cycle, max_lr: 0.1}}
-"""
-
-
-@pytest.fixture(scope="module")
-def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A network that learns in a second, with dropout, so that it draws random numbers in every step."""
-    path = tmp_path_factory.mktemp("archs") / "quick.yaml"
-    path.write_text(QUICK_NET, encoding="utf-8")
-    return path
 
 
 def weights(run: Path) -> bytes:
@@ -122,9 +106,9 @@ def test_metrics_have_a_row_an_epoch(whole: Run) -> None:
         rows = list(csv.DictReader(stream))
     assert [row["epoch"] for row in rows] == ["1", "2"]
     assert list(rows[0]) == [
-        "epoch", "lr", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "seconds", "images_per_second",
+        "epoch", "lr", "train_loss", "train_accuracy", "eval_loss", "eval_accuracy", "seconds", "images_per_second",
     ]  # fmt: skip
-    assert float(rows[1]["test_accuracy"]) == whole.result.accuracy
+    assert float(rows[1]["eval_accuracy"]) == whole.result.accuracy
 
 
 def test_result_is_the_last_epoch(whole: Run) -> None:
@@ -295,7 +279,7 @@ def test_a_name_that_is_no_plain_name_is_refused(quick: Path, tmp_path: Path, na
 def test_two_trainings_in_one_run_are_refused(whole: Run, tmp_path: Path) -> None:
     with pytest.raises(Interrupted):
         train(whole.spec, seed=1, dataset="mnist-5k", output=tmp_path, name="cut", observer=StopAt(3))
-    with locked(load_run(tmp_path / "cut")), pytest.raises(RunError, match="another process is training here"):
+    with locked(tmp_path / "cut"), pytest.raises(RunError, match="another process is training here"):
         resume(tmp_path / "cut")
 
 
@@ -375,8 +359,8 @@ def test_a_checkpoint_holds_everything(tmp_path: Path) -> None:
     optimizer.step()
     row = EpochRow(1, 0.1, 1 / 3, 2 / 3, 0.1, 99.0, 1.5, 1000.0)
     progress = Progress(epoch=1, step=2, images=3, loss_sum=0.1 + 0.2, correct=4, seconds=0.7, rows=(row,))
-    save_checkpoint(tmp_path / "state.safetensors", progress, model, optimizer)
-    assert load_checkpoint(tmp_path / "state.safetensors", other, another) == progress
+    save_checkpoint(tmp_path / "state.safetensors", progress, State(model, optimizer))
+    assert load_checkpoint(tmp_path / "state.safetensors", State(other, another)) == progress
     assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), other.state_dict().values(), strict=True))
     buffers = [each.state_dict()["state"][0]["momentum_buffer"] for each in (optimizer, another)]
     assert torch.equal(*buffers)

@@ -61,7 +61,11 @@ class Interrupted(TinyMnistError):
 
     def __init__(self, message: str, signal_number: int) -> None:
         super().__init__(message)
+        self.signal_number = signal_number
         self.exit_code = 128 + signal_number
+
+    def __reduce__(self) -> tuple[type["Interrupted"], tuple[str, int]]:
+        return Interrupted, (str(self), self.signal_number)  # what a process of its own raises is pickled
 
 
 def combined_exit_code(codes: list[int]) -> int:

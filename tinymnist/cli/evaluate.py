@@ -18,14 +18,16 @@ def command(
     dataset: Dataset = None,
     data_dir: DataDir = None,
     device: Device = "auto",
+    shifts: Annotated[
+        int, typer.Option("--shifts", metavar="N", help="Average shifts of up to N pixels too, 0 to 3.")
+    ] = 0,
     as_json: Json = False,
 ) -> None:
     """Show accuracy with its 95 % interval, loss, accuracy by class and the confusion matrix."""
-    from tinymnist.evaluation import evaluate
-    from tinymnist.training import load_run
+    from tinymnist.evaluation import evaluate, open_single_run
 
-    run = load_run(run_path)
-    evaluation = evaluate(run, dataset=dataset, data_dir=data_dir, device=device, warn=say)
+    run = open_single_run(run_path)
+    evaluation = evaluate(run, dataset=dataset, data_dir=data_dir, device=device, shifts=shifts, warn=say)
     if as_json:
         show_json(_as_dict(run, evaluation))
     else:
@@ -34,7 +36,7 @@ def command(
 
 def _as_dict(run: "Run", evaluation: "Evaluation") -> dict[str, Any]:
     low, high = evaluation.interval
-    return {
+    content = {
         "run": str(run.path),
         "name": run.spec.name,
         "parameters": run.spec.plan.parameters,
@@ -46,6 +48,15 @@ def _as_dict(run: "Run", evaluation: "Evaluation") -> dict[str, Any]:
         "accuracy_by_class": evaluation.accuracy_by_class,
         "confusion": evaluation.confusion,
     }
+    if evaluation.shifts is not None:
+        shifts = evaluation.shifts
+        content["shifts"] = {
+            "pixels": shifts.pixels,
+            "views": shifts.views,
+            "accuracy": shifts.accuracy,
+            "n": shifts.n,
+        }
+    return content
 
 
 def _as_text(run: "Run", evaluation: "Evaluation") -> str:
@@ -55,6 +66,7 @@ def _as_text(run: "Run", evaluation: "Evaluation") -> str:
         f"{evaluation.dataset}",
         f"accuracy {evaluation.accuracy:.2f} % (95 % Wilson interval {low:.2f} to {high:.2f} %), "
         f"{evaluation.n - evaluation.correct:,} wrong, loss {evaluation.loss:.4f}",
+        *_shifts_as_text(evaluation),
         "",
         "true \\ predicted" + "".join(f"{column:6}" for column in range(len(evaluation.confusion))) + "  accuracy",
     ]
@@ -62,3 +74,13 @@ def _as_text(run: "Run", evaluation: "Evaluation") -> str:
         counts = "".join(f"{count:6}" if count else "     ." for count in row)
         lines.append(f"{label:16}{counts}{accuracy:8.2f} %")
     return "\n".join(lines)
+
+
+def _shifts_as_text(evaluation: "Evaluation") -> list[str]:
+    shifts = evaluation.shifts
+    if shifts is None:
+        return []
+    return [
+        f"with shifts of up to {shifts.pixels} pixel{'s' * (shifts.pixels > 1)} (mean of {shifts.views} views, "
+        f"{shifts.views} times the work): {shifts.accuracy:.2f} %, {shifts.n - shifts.correct:,} wrong"
+    ]

@@ -28,8 +28,16 @@ Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")
 Threads = Annotated[int | None, typer.Option("--threads", min=1, max=256, help="CPU threads; default: torch's choice.")]
 
 
-def load(arch: str, overrides: list[str] | None, flags: dict[str, tuple[str, object]] | None = None) -> "Spec":
-    """The spec that ARCH, `--set` and the named `flags` mean: `{"--epochs": ("train.epochs", 3)}`; None: not given."""
+def load(
+    arch: str,
+    overrides: list[str] | None,
+    flags: dict[str, tuple[str, object]] | None = None,
+    recipe: str | None = None,
+) -> "Spec":
+    """The spec that ARCH, `--recipe`, `--set` and the named `flags` mean: `{"--epochs": ("train.epochs", 3)}`.
+
+    None: not given.
+    """
     from tinymnist.spec import Override, load_document, parse_override
     from tinymnist.spec.packaged import find_spec_file
 
@@ -37,4 +45,4 @@ def load(arch: str, overrides: list[str] | None, flags: dict[str, tuple[str, obj
     for flag, (path, value) in (flags or {}).items():
         if value is not None:
             given.append(Override(tuple(path.split(".")), value, f"{flag} {value}"))
-    return load_document(find_spec_file(arch), given).spec
+    return load_document(find_spec_file(arch), given, recipe).spec

@@ -18,6 +18,7 @@ class Progress(Observer):
     def __init__(self) -> None:
         self._bar: Any = None
         self._epochs = 0
+        self._scored = "test"
 
     def __enter__(self) -> "Progress":
         return self
@@ -28,7 +29,8 @@ class Progress(Observer):
     def warned(self, text: str) -> None:
         say(text)
 
-    def started(self, run: Path, facts: str) -> None:
+    def started(self, run: Path, scored_on: str, facts: str) -> None:
+        self._scored = scored_on
         say(f"{run}: {facts}")
 
     def epoch_started(self, epoch: int, epochs: int, images: int) -> None:
@@ -52,7 +54,7 @@ class Progress(Observer):
         say(
             f"epoch {row.epoch:{width}}/{self._epochs}  "
             f"train loss {row.train_loss:.4f} accuracy {row.train_accuracy:5.2f} %  "
-            f"test loss {row.test_loss:.4f} accuracy {row.test_accuracy:5.2f} %  "
+            f"{self._scored} loss {row.eval_loss:.4f} accuracy {row.eval_accuracy:5.2f} %  "
             f"lr {row.lr:.5f}  {row.seconds:.1f} s  {row.images_per_second:,.0f} images/s"
         )
 

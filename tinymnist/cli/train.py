@@ -1,17 +1,21 @@
-"""`tinymnist train`: train an architecture, or go on with an interrupted training."""
+"""`tinymnist train`: train an architecture with one seed or many, or go on with an interrupted training."""
 
 import shlex
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tinymnist.cli.options import DataDir, Dataset, Json, Set, Threads, load
-from tinymnist.console import show
-from tinymnist.errors import UsageError
+from tinymnist.console import show, show_json
+from tinymnist.errors import CheckFailed, UsageError
 
 if TYPE_CHECKING:
-    from tinymnist.training import Run
+    from tinymnist.spec import Spec
+    from tinymnist.statistics import LastEpochsVerdict, Verdict
+    from tinymnist.training import Run, Series
 
 
 def command(
@@ -20,13 +24,32 @@ def command(
     ] = None,
     resume: Annotated[
         Path | None,
-        typer.Option("--resume", metavar="RUN", readable=False, help="Go on with this run instead."),
+        typer.Option("--resume", metavar="RUN", readable=False, help="Go on with this run or series instead."),
+    ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option("--recipe", metavar="NAME|FILE", help="Train by this recipe instead of the architecture's own."),
     ] = None,
     epochs: Annotated[int | None, typer.Option("--epochs", help="Passes over the training images.")] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", help="Images a step.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Decides everything random; default: drawn.")] = None,
+    seeds: Annotated[
+        str | None, typer.Option("--seeds", metavar="N|A-B|A,B,C", help="Train once with each of these seeds.")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Seeds trained at once [the cores].")] = None,
+    target: Annotated[
+        float | None, typer.Option("--target", metavar="PERCENT", help="Judge the accuracy: exit 0 on a pass, else 1.")
+    ] = None,
+    last_epochs: Annotated[
+        int | None,
+        typer.Option("--last-epochs", metavar="K", min=1, help="Judge each of the last K epochs, not the mean."),
+    ] = None,
     dataset: Dataset = None,
     data_dir: DataDir = None,
+    validation: Annotated[
+        int | None,
+        typer.Option("--validation", metavar="N", min=1, help="Hold out N training images and score those."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", metavar="DIR", readable=False, help="Parent of runs [runs].")
     ] = None,
@@ -36,53 +59,87 @@ def command(
     threads: Threads = None,
     overrides: Set = None,
     as_json: Json = False,
-) -> None:
+) -> int:
     """Train an architecture; the run directory holds all that comes of it."""
-    new_only = {
+    new_only: dict[str, Any] = {
         "--arch": arch,
+        "--recipe": recipe,
         "--epochs": epochs,
         "--batch-size": batch_size,
         "--seed": seed,
+        "--seeds": seeds,
         "--engine": engine,
         "--dataset": dataset,
+        "--validation": validation,
         "--output": output,
         "--name": name,
         "--set": overrides,
     }
-    if resume is not None:
-        _refuse_beside_resume(new_only)
-    elif arch is None:
-        raise UsageError("train: give an architecture with --arch, or a run to go on with by --resume")
+    if last_epochs is not None and target is None:
+        raise UsageError("--last-epochs: needs a --target that each of them is held to")
     flags: dict[str, tuple[str, object]] = {
         "--epochs": ("train.epochs", epochs),
         "--batch-size": ("train.batch_size", batch_size),
         "--engine": ("train.engine", engine),
     }
-    spec = None if arch is None else load(arch, overrides, flags)
+    options = {"data_dir": data_dir, "device": device, "threads": threads}
+    run: Run | Series
+    if resume is not None:
+        _refuse_beside_resume(new_only)
+        run = _resume(resume, jobs, options)
+    elif arch is None:
+        raise UsageError("train: give an architecture with --arch, or a run to go on with by --resume")
+    else:
+        chosen = {"dataset": dataset, "validation": validation, "output": output, "name": name, **options}
+        run = _train(load(arch, overrides, flags, recipe), seed, seeds, jobs, chosen)
+    verdict = None if target is None else _verdict(run, target, last_epochs)
+    if as_json:
+        show_json(_as_dict(run, verdict))
+    else:
+        show("\n".join([_as_text(run), *([verdict.text] if verdict else []), _next(run)]))
+    return 0 if verdict is None or verdict.outcome == "pass" else CheckFailed.exit_code
+
+
+def _train(
+    spec: "Spec", seed: int | None, seeds: str | None, jobs: int | None, options: Mapping[str, Any]
+) -> "Run | Series":
+    given = {name: value for name, value in options.items() if value is not None}
+    if seeds is None:
+        if jobs is not None:
+            raise UsageError("--jobs: is for several --seeds: use --threads for one training")
+
+        from tinymnist import training
+        from tinymnist.cli.progress import Progress
+
+        with Progress() as observer:
+            return training.train(spec, seed=seed, observer=observer, **given)
+    if seed is not None:
+        raise UsageError("--seed: is one of --seeds already: give one of the two")
 
     from tinymnist import training
-    from tinymnist.cli.progress import Progress
+    from tinymnist.cli.series import SeriesProgress
+    from tinymnist.training.seeds import parse_seeds
 
-    with Progress() as observer:
-        if resume is not None:
-            run = training.resume(resume, data_dir=data_dir, device=device, threads=threads, observer=observer)
-        else:
-            assert spec is not None
-            run = training.train(
-                spec,
-                seed=seed,
-                dataset="auto" if dataset is None else dataset,
-                data_dir=data_dir,
-                output="runs" if output is None else output,
-                name=name,
-                device="auto" if device is None else device,
-                threads=threads,
-                observer=observer,
-            )
-    if as_json:
-        show(run.result.model_dump_json(indent=2))
-    else:
-        show(_as_text(run))
+    with SeriesProgress() as progress:
+        return training.train_series(spec, parse_seeds(seeds), jobs=jobs, observer=progress, **given)
+
+
+def _resume(path: Path, jobs: int | None, options: Mapping[str, Any]) -> "Run | Series":
+    from tinymnist import training
+    from tinymnist.cli.progress import Progress
+    from tinymnist.cli.series import SeriesProgress
+
+    run = training.open_run(path)
+    if isinstance(run, training.Run):
+        if jobs is not None:
+            raise UsageError(f"--jobs: {path} is one training: leave it out")
+        with Progress() as observer:
+            return training.resume(path, observer=observer, **options)
+    for name in ("device", "threads"):
+        if options[name] is not None:
+            raise UsageError(f"--{name}: a series goes on as it was begun: leave it out")
+    with SeriesProgress() as progress:
+        return training.resume_series(run, jobs=jobs, data_dir=options["data_dir"], observer=progress)
 
 
 def _refuse_beside_resume(options: dict[str, Any]) -> None:
@@ -91,11 +148,44 @@ def _refuse_beside_resume(options: dict[str, Any]) -> None:
         raise UsageError(f"{given[0]}: a resumed run goes on as it was declared: leave it out, or start a new run")
 
 
-def _as_text(run: "Run") -> str:
+def _verdict(run: "Run | Series", target: float, last_epochs: int | None) -> "Verdict | LastEpochsVerdict":
+    from tinymnist.statistics import judge, judge_last_epochs
+    from tinymnist.training import Run
+
+    if last_epochs is not None:
+        runs = [run] if isinstance(run, Run) else run.runs
+        by_seed = [[row.eval_accuracy for row in one.read_metrics()] for one in runs]
+        return judge_last_epochs(by_seed, last_epochs, target)
+    return judge([run.result.accuracy] if isinstance(run, Run) else run.result.accuracies, target)
+
+
+def _as_dict(run: "Run | Series", verdict: "Verdict | LastEpochsVerdict | None") -> dict[str, Any]:
+    content: dict[str, Any] = run.result.model_dump()
+    if verdict is not None:
+        content["verdict"] = {key: value for key, value in asdict(verdict).items() if key != "summary"}
+    return content
+
+
+def _as_text(run: "Run | Series") -> str:
+    from tinymnist.training import Run
+
+    if not isinstance(run, Run):
+        from tinymnist.cli.series import series_text
+
+        return series_text(run)
     result = run.result
+    images = "test" if result.scored_on == "test" else "held-out training"
     return (
-        f"{result.name}: {result.accuracy:.2f} % on {result.dataset} ({result.n:,} test images, "
+        f"{result.name}: {result.accuracy:.2f} % on {result.dataset} ({result.n:,} {images} images, "
         f"{result.parameters:,} parameters, seed {result.seed}, {result.epochs} epochs, {result.seconds:.0f} s)\n"
-        f"run: {run.path}\n"
-        f"next: tinymnist evaluate {shlex.quote(str(run.path))}"
+        f"run: {run.path}"
+    )
+
+
+def _next(run: "Run | Series") -> str:
+    from tinymnist.training import Run
+
+    path = shlex.quote(str(run.path))
+    return (
+        f"next: tinymnist evaluate {path}" if isinstance(run, Run) else f"next: tinymnist compare {path} OTHER-SERIES"
     )

@@ -47,11 +47,38 @@ class Dataset:
     name: str
     train: Split
     test: Split
+    """The images to score on: the test set, or what `hold_out` takes from the training images."""
     checksums: dict[str, str]
     """SHA-256 of each file's decompressed bytes."""
 
+    def hold_out(self, count: int) -> "Dataset":
+        """The same with `count` training images for scoring: of each class its share, the last ones. The test set is not
+        in it any more.
+
+        Raises `UsageError` where nothing would be left on either side.
+        """
+        total = len(self.train)
+        if not 1 <= count < total:
+            raise UsageError(f"--validation {count}: expects 1 to {total - 1:,} of {self.name}'s training images")
+        held = torch.zeros(total, dtype=torch.bool)
+        for label, share in enumerate(_shares(torch.bincount(self.train.labels).tolist(), count)):
+            members = torch.nonzero(self.train.labels == label).flatten()
+            held[members[len(members) - share :]] = True
+        images, labels = self.train.images, self.train.labels
+        return replace(self, train=Split(images[~held], labels[~held]), test=Split(images[held], labels[held]))
+
     def to(self, device: torch.device) -> "Dataset":
         return replace(self, train=self.train.to(device), test=self.test.to(device))
+
+
+def _shares(sizes: list[int], count: int) -> list[int]:
+    """`count` divided in proportion to `sizes`: whole numbers, of which the largest remainders get what is left."""
+    total = sum(sizes)
+    shares = [size * count // total for size in sizes]
+    by_remainder = sorted(range(len(sizes)), key=lambda index: -(sizes[index] * count % total))
+    for index in by_remainder[: count - sum(shares)]:
+        shares[index] += 1
+    return shares
 
 
 def usable_name(name: str) -> str:

@@ -12,10 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from tinymnist.data.warp import BorderMode, Interpolation, Warps
+from tinymnist.model.loss import Lesson
 from tinymnist.native.compiler import Compiler, find_compiler, load_library
 from tinymnist.native.graph import Graph, graph_of
 from tinymnist.native.source import c_source
 from tinymnist.spec import Spec
+
+NO_EXTRAS = Lesson()
+"""Labels alone."""
 
 
 @dataclass(slots=True)
@@ -63,12 +67,24 @@ class NativeNetwork:
         """Ends the threads and gives the memory back."""
         self._closer()
 
-    def step(self, images: Tensor, labels: Tensor, seed: int, logits: Tensor | None = None) -> Totals:
-        """Forward and backward of one batch; `seed` decides the dropout. Returns the sums over its images."""
+    def step(
+        self,
+        images: Tensor,
+        labels: Tensor,
+        seed: int,
+        *,
+        lesson: Lesson = NO_EXTRAS,
+        teacher: Tensor | None = None,
+        logits: Tensor | None = None,
+    ) -> Totals:
+        """Forward and backward of one batch: the gradients of the lesson, of which `teacher` (n, classes) float32 holds
+        the teacher's probabilities; `seed` decides the dropout. Returns the sums over its images."""
         assert 0 < len(images) == len(labels) <= self._batch_size
         loss, correct = ctypes.c_double(), ctypes.c_int64()
-        batch = self._batch(images, labels)
-        self._library.tm_step(self._handle, *batch, seed, _address(logits), ctypes.byref(loss), ctypes.byref(correct))
+        weight = 0.0 if teacher is None else lesson.weight
+        taught = (lesson.smoothing, weight, lesson.temperature, _address(teacher))
+        results = (_address(logits), ctypes.byref(loss), ctypes.byref(correct))
+        self._library.tm_step(self._handle, *self._batch(images, labels), seed, *taught, *results)
         return Totals(loss.value, correct.value)
 
     def score(self, images: Tensor, labels: Tensor, logits: Tensor | None = None) -> tuple[Totals, Tensor]:
@@ -135,7 +151,7 @@ def _declare(library: ctypes.CDLL) -> None:
     library.tm_open.argtypes = (integer, long, pointer, pointer, integer, pointer, pointer, pointer)
     library.tm_open.restype = pointer
     library.tm_close.argtypes = [pointer]
-    library.tm_step.argtypes = (*batch, ctypes.c_uint32, pointer, pointer, pointer)
+    library.tm_step.argtypes = (*batch, ctypes.c_uint32, real, real, real, pointer, pointer, pointer, pointer)
     library.tm_score.argtypes = (*batch, pointer, pointer, pointer, pointer)
     library.tm_score.restype = integer
     images = (pointer, pointer, pointer, long, integer, integer)

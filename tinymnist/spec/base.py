@@ -18,6 +18,7 @@ SHORTHANDS = {
     "dropout": "p",
     "optimizer": "name",
     "schedule": "name",
+    "ema": "decay",
 }
 """For each key that may be given as a bare value, the key of the mapping that the value stands for."""
 

@@ -12,10 +12,10 @@ from tinymnist.errors import SpecError
 from tinymnist.spec.base import SHORTHANDS, expand
 from tinymnist.spec.messages import explain
 from tinymnist.spec.models import Spec
-from tinymnist.spec.packaged import find_spec_file
+from tinymnist.spec.packaged import find_recipe_file, find_spec_file, packaged_recipes
 from tinymnist.spec.path import Path, path_text
 from tinymnist.spec.strict_yaml import MAX_DEPTH, YamlProblem, parse, read_file
-from tinymnist.text import shown
+from tinymnist.text import did_you_mean, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,32 +53,33 @@ class Document:
         return _nearest(self.places, path)
 
 
-def load_spec(path: str | PathLike[str], overrides: Sequence[str] = ()) -> Spec:
+def load_spec(path: str | PathLike[str], overrides: Sequence[str] = (), recipe: str | None = None) -> Spec:
     """The validated spec in the YAML file `path`, or the packaged architecture of that name.
 
-    `overrides` are as on the command line: `["blocks[0].dropout=0.05", "train.epochs=3"]`.
+    `overrides` are as on the command line: `["blocks[0].dropout=0.05", "train.epochs=3"]`; `recipe` is a packaged one's
+    name, or a file.
     Raises `SpecError`, whose message names file, line, field, value and remedy.
     """
-    return load_document(find_spec_file(fspath(path)), [parse_override(text) for text in overrides]).spec
+    return load_document(find_spec_file(fspath(path)), [parse_override(text) for text in overrides], recipe).spec
 
 
-def load_document(file: str, overrides: Sequence[Override] = ()) -> Document:
-    """As `load_spec`, for those who must point at lines. Raises `SpecError`."""
-    return document_from_text(read_file(file), file, overrides)
+def load_document(file: str, overrides: Sequence[Override] = (), recipe: str | None = None) -> Document:
+    """As `load_spec`, for those who must point at lines. `recipe`, a name or a file, takes the place of the `train:`
+    section. Raises `SpecError`."""
+    return document_from_text(read_file(file), file, overrides, recipe)
 
 
-def document_from_text(text: str, file: str, overrides: Sequence[Override] = ()) -> Document:
+def document_from_text(text: str, file: str, overrides: Sequence[Override] = (), recipe: str | None = None) -> Document:
     """The spec in `text`; `file` is its name in errors. Raises `SpecError`."""
-    try:
-        tree = parse(text)
-    except YamlProblem as problem:
-        raise _error(Place(file, problem.line), problem.path, problem.message) from None
-    places = {path: Place(file, line) for path, line in tree.lines.items()}
-    data = tree.data
+    data, places = _parsed(text, file)
     if not isinstance(data, dict):
         raise SpecError(
             f"{file}:1: expects keys such as `name:` and `blocks:`, found {shown(data)}: see `tinymnist new`"
         )
+    if recipe is None and isinstance(data.get("train"), str):
+        recipe = _named_recipe(data["train"], places["train",])
+    if recipe is not None:
+        _take_recipe(recipe, data, places)
     for override in overrides:
         _apply(data, override, places)
     try:
@@ -86,6 +87,34 @@ def document_from_text(text: str, file: str, overrides: Sequence[Override] = ())
     except ValidationError as error:
         raise _first_problem(error, places) from None
     return Document(file, spec, places)
+
+
+def _parsed(text: str, file: str) -> tuple[Any, dict[Path, Place]]:
+    try:
+        tree = parse(text)
+    except YamlProblem as problem:
+        raise _error(Place(file, problem.line), problem.path, problem.message) from None
+    return tree.data, {path: Place(file, line) for path, line in tree.lines.items()}
+
+
+def _named_recipe(name: str, place: Place) -> str:
+    """A recipe that a spec names: a packaged one, since a file would be looked for beside whoever reads it."""
+    known = packaged_recipes()
+    if name not in known:
+        raise _error(place, ("train",), f"{shown(name)} is no recipe of tinymnist: {did_you_mean(name, known)}")
+    return name
+
+
+def _take_recipe(recipe: str, data: dict[str, Any], places: dict[Path, Place]) -> None:
+    """Puts the `train:` section of a recipe's file, which may be a whole spec, in the place of the one in `data`."""
+    file = find_recipe_file(recipe)
+    found, lines = _parsed(read_file(file), file)
+    if not isinstance(found, dict) or not isinstance(found.get("train"), dict):
+        raise SpecError(f"{file}:1: holds no `train:` section: a recipe has one, as an architecture may")
+    data["train"] = found["train"]
+    for path in [path for path in places if path[:1] == ("train",)]:
+        del places[path]
+    places.update({path: place for path, place in lines.items() if path[:1] == ("train",)})
 
 
 def parse_override(text: str) -> Override:

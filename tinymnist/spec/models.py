@@ -7,7 +7,7 @@ nothing downstream has to ask again.
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, Strict, field_validator, model_validator
+from pydantic import BeforeValidator, Field, Strict, field_validator, model_validator
 
 from tinymnist.spec.base import Count, CountPair, Model, SizePair, expand
 from tinymnist.spec.layers import Activation, Block, DropoutField, Head, LinearHead, Norm, Pool
@@ -72,6 +72,10 @@ class Checks(Model):
     linear: LinearCheck | None = Field(None, description="Sizes that a fully connected layer must have.")
 
 
+def _given(value: Any) -> Any:
+    return value  # the loader has put a recipe's content in the place of its name
+
+
 class Spec(Model):
     """A tinymnist architecture: a network, what it is held to, and how it is trained."""
 
@@ -85,7 +89,9 @@ class Spec(Model):
     blocks: Annotated[tuple[Block, ...], Strict(False), Field(min_length=1)] = Field(description="Blocks in order.")
     head: Head = Field(LinearHead(kind="linear"), description="From the last block to the classes.")
     checks: Checks = Field(Checks(), description="What the network is held to.")
-    train: Train = Field(Train(), description="How it is trained.")
+    train: Annotated[Train, BeforeValidator(_given, json_schema_input_type=Train | str)] = Field(
+        Train(), description="How it is trained: a recipe written out, or the name of one that comes with tinymnist."
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -23,6 +23,22 @@ def packaged_files() -> dict[str, Path]:
     return {path.stem: path for path in specs_in(packaged_folder())}
 
 
+def packaged_recipes() -> dict[str, Path]:
+    """The packaged recipes by name."""
+    return {path.stem: path for path in specs_in(_PACKAGE / "recipes")}
+
+
+def find_recipe_file(recipe: str) -> str:
+    """The file that a recipe's NAME or path means. Raises `SpecError`."""
+    packaged = packaged_recipes()
+    if recipe in packaged:
+        return _short(packaged[recipe])
+    if os.path.exists(recipe):
+        return recipe
+    name = shown(recipe)[1:-1]
+    raise SpecError(f"{name}: no such recipe, nor a file: {did_you_mean(recipe, packaged)}")
+
+
 def measured_results() -> dict[str, dict[str, Any]]:
     """Accuracies measured for packaged architectures, by name: `{"mean": …, "std": …, "n": …}`, percent of MNIST's
     test set after the last epoch, over n seeds."""

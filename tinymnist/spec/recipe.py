@@ -11,11 +11,25 @@ from pydantic import BeforeValidator, ConfigDict, Field, Strict, model_validator
 from tinymnist.spec.base import Model, Probability, expanding
 from tinymnist.text import shown
 
+
+def _listed(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
 MAX_RATE = 1e6
 """Beyond any use, and far within float32."""
 
 
-class Sgd(Model):
+class _Decaying(Model):
+    """What the optimizers share."""
+
+    decay_norms_and_biases: bool = Field(
+        True,
+        description="Whether weight decay reaches norms and biases too.",
+    )
+
+
+class Sgd(_Decaying):
     """Stochastic gradient descent with momentum, `torch.optim.SGD`."""
 
     name: Literal["sgd"] = Field(description="SGD with momentum.")
@@ -30,7 +44,7 @@ class Sgd(Model):
         return self
 
 
-class Adam(Model):
+class Adam(_Decaying):
     """Adam (Kingma and Ba 2015), or AdamW with decoupled weight decay (Loshchilov and Hutter 2019)."""
 
     name: Literal["adam", "adamw"] = Field(description="Adam, or AdamW.")
@@ -54,10 +68,11 @@ class OneCycle(Model):
     max_momentum: Probability = Field(0.95, description="Highest momentum, at the start and the end.")
 
 
-class Cosine(Model):
-    """Linear warm-up, then a half cosine down to `final_lr` (Loshchilov and Hutter 2017), a step a batch."""
+class Falling(Model):
+    """Linear warm-up, then down to `final_lr`, a step a batch, by half a cosine (Loshchilov and Hutter 2017)
+    or a line."""
 
-    name: Literal["cosine"] = Field(description="Half a cosine.")
+    name: Literal["cosine", "linear"] = Field(description="The shape of the way down.")
     lr: float = Field(gt=0, le=MAX_RATE, description="Highest learning rate.")
     warmup_epochs: float = Field(0.0, ge=0, le=100_000, description="Epochs in which the rate rises from 0.")
     final_lr: float = Field(0.0, ge=0, le=MAX_RATE, description="Learning rate at the end.")
@@ -71,7 +86,35 @@ class Constant(Model):
 
 
 Optimizer = Annotated[Sgd | Adam, Field(discriminator="name")]
-Schedule = Annotated[OneCycle | Cosine | Constant, Field(discriminator="name")]
+Schedule = Annotated[OneCycle | Falling | Constant, Field(discriminator="name")]
+
+
+class Ema(Model):
+    """An exponential moving average of the weights, which takes their place as the result; the statistics of batch norm
+    are measured anew for it on training images (Izmailov et al. 2018 do so for plain averages)."""
+
+    decay: float = Field(gt=0, lt=1, description="Share of the average that each step keeps.")
+    images: int = Field(
+        10_000, ge=2, le=60_000, description="Training images on which batch norm is measured anew, after each epoch."
+    )
+
+
+class Distill(Model):
+    """Distillation (Hinton, Vinyals and Dean 2015): beside the labels, the network learns the probabilities that
+    trained networks give to the same images.
+
+    Loss: (1 - weight) cross-entropy + weight T^2 KL(teacher, network), the latter of softmaxes at temperature T.
+    """
+
+    teacher: Annotated[
+        tuple[str, ...], Strict(False), BeforeValidator(_listed, json_schema_input_type=str | list[str])
+    ] = Field(min_length=1, max_length=64, description="A run, or several: their probabilities are averaged.")
+    temperature: float = Field(3.0, ge=0.1, le=100, description="T: logits are divided by it.")
+    weight: float = Field(0.9, gt=0, le=1, description="Share of the teacher in the loss.")
+    views: Literal["clean", "same"] = Field(
+        "clean",
+        description="What the teacher sees: the image before augmentation (asked once), or what the network sees.",
+    )
 
 
 class Normalize(Model):
@@ -179,15 +222,28 @@ class Train(Model):
     optimizer: Annotated[Optimizer, expanding("optimizer", Sgd | Adam | Literal["sgd"])] = Field(
         Sgd(name="sgd"), description="How weights follow their gradients."
     )
-    schedule: Annotated[Schedule, expanding("schedule", OneCycle | Cosine | Constant | Literal["one_cycle"])] = Field(
+    schedule: Annotated[Schedule, expanding("schedule", OneCycle | Falling | Constant | Literal["one_cycle"])] = Field(
         OneCycle(name="one_cycle"), description="Learning rate by step."
     )
     engine: Literal["auto", "torch", "native"] = Field(
         "auto",
         description="`native`: C compiled for the network, on the CPU; `auto`: native where it can be had, else torch.",
     )
+    label_smoothing: Probability = Field(
+        0.0, description="Share of each label that is spread evenly over all classes (Szegedy et al. 2016)."
+    )
+    distill: Distill | None = Field(None, description="Teachers to learn from, beside the labels.")
+    ema: Annotated[Ema | None, expanding("ema", Ema | float)] = Field(
+        None, description="Averages the weights over the steps; a number is the decay."
+    )
     normalize: Normalize = Field(Normalize(), description="Scaling of the pixels.")
     augment: Annotated[
         tuple[Annotated[AugmentStep, BeforeValidator(_bare_name, json_schema_input_type=AugmentStep | str)], ...],
         Strict(False),
     ] = Field(REFERENCE_AUGMENT, description="Transforms of each training image, in order; `[]` for none.")
+    augment_until: float = Field(
+        1.0, ge=0, le=1, description="Share of the epochs that are augmented; the rest see the images as they are."
+    )
+    chosen_on: str = Field(
+        "", max_length=200, description="Which data this recipe was chosen on, for people; results repeat it."
+    )

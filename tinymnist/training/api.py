@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import nn
@@ -30,6 +31,7 @@ from tinymnist.training.optimizer import make_optimizer
 from tinymnist.training.records import RESULT, Result, write_record
 from tinymnist.training.run import WEIGHTS, Run, create_run, load_run, locked, refuse_name
 from tinymnist.training.seeds import LARGEST_SEED, derived_seed, draw_seed
+from tinymnist.training.teacher import refuse_unfit_teachers, teacher_digests, teacher_runs, teaching
 
 MAX_THREADS = 256
 
@@ -40,6 +42,7 @@ def train(
     seed: int | None = None,
     dataset: str = "auto",
     data_dir: Path | None = None,
+    validation: int = 0,
     output: str | PathLike[str] = "runs",
     name: str | None = None,
     device: str = "auto",
@@ -49,7 +52,8 @@ def train(
     """Trains the network of `spec` by its recipe and returns the finished run in `output/name`.
 
     Without a seed, one is drawn and recorded; the same seed, threads and versions give the same bits on the CPU. The
-    test set is scored after every epoch and chooses nothing: the last epoch's weights are the result.
+    test set is scored after every epoch and chooses nothing: the last epoch's weights are the result. With
+    `validation`, so many training images, the last of each class, are held out and scored instead; the test set is not looked at.
 
     Raises `CheckFailed` for a network over its own budget, `UsageError`, `SpecError` and `RunError` for what cannot be
     trained as asked, `DataError` for data or files, `DivergedError`, and `Interrupted` after SIGINT or SIGTERM.
@@ -64,13 +68,18 @@ def train(
     refuse_name(Path(output), name)
     chosen_device = _prepare(device, spec.train.engine, threads)
     augmenter = _augmenter(spec)
+    teachers = teacher_runs(spec.train.distill)
     data = load_dataset(dataset, data_dir, observer.warned)
+    if validation:
+        data = data.hold_out(validation)
     _refuse_unfit_data(spec, data)
+    refuse_unfit_teachers(teachers, spec, data.name, validation)
     with _parts(spec, seed, spec.train.engine, chosen_device, observer) as parts:
         augmentation = "none" if augmenter is None else augmenter.name
-        environment = describe_environment(data, seed, chosen_device, parts.engine, augmentation)
+        digests = teacher_digests(teachers)
+        environment = describe_environment(data, validation, seed, chosen_device, parts.engine, augmentation, digests)
         run = create_run(Path(output), name, spec, environment)
-        return _train(run, data, augmenter, parts, observer)
+        return _train(run, data, augmenter, teachers, parts, observer)
 
 
 def resume(
@@ -99,8 +108,13 @@ def resume(
     data = load_dataset(before.dataset, data_dir, observer.warned)
     if data.checksums != before.checksums:
         raise DataError(f"{run.path}: was begun on other {data.name} files than those here: start a new run")
+    if before.validation:
+        data = data.hold_out(before.validation)
+    teachers = teacher_runs(run.spec.train.distill)
+    if teacher_digests(teachers) != before.teachers:
+        raise DataError(f"{run.path}: its teachers are not those it was begun with: start a new run")
     with _parts(run.spec, before.seed, engine, chosen_device, observer) as parts:
-        return _train(run, data, augmenter, parts, observer)
+        return _train(run, data, augmenter, teachers, parts, observer)
 
 
 @dataclass(frozen=True)
@@ -124,25 +138,46 @@ def _parts(spec: Spec, seed: int, engine: str, device: torch.device, observer: O
 
 
 def _train(
-    run: Run, data: Dataset, augmenter: Augmenter | AffineAugmenter | None, parts: _Parts, observer: Observer
+    run: Run,
+    data: Dataset,
+    augmenter: Augmenter | AffineAugmenter | None,
+    teachers: list[Run],
+    parts: _Parts,
+    observer: Observer,
 ) -> Run:
     spec, device = run.spec, parts.device
     if isinstance(augmenter, AffineAugmenter):
         augmenter.warp = parts.engine.warp
     devices = [device] if device.type == "cuda" else []
-    with locked(run), torch.random.fork_rng(devices), stop_on_signals() as stop:
-        trainer = Trainer(run, parts.model, parts.optimizer, parts.engine, data.to(device), augmenter, observer)
+    with (
+        locked(run.path),
+        torch.random.fork_rng(devices),
+        teaching(teachers, spec, parts.engine, device, observer.warned) as teacher,
+        stop_on_signals() as stop,
+    ):
+        trainer = Trainer(
+            run, parts.model, parts.optimizer, parts.engine, data.to(device), augmenter, teacher, observer
+        )
         trainer.resume()
+        held = run.environment.validation
         observer.started(
             run.path,
-            f"{spec.name}, {spec.plan.parameters:,} parameters, {data.name}, {spec.train.epochs} epochs, "
+            scored_on(run),
+            f"{spec.name}, {spec.plan.parameters:,} parameters, {data.name}{f' ({held:,} held out)' if held else ''}, "
+            f"{spec.train.epochs} epochs, "
             f"seed {run.environment.seed}, {device.type}, {parts.engine.threads} threads, "
             f"engine: {parts.engine.name}, augmentation: {run.environment.augmentation}",
         )
         rows = trainer.train(stop)
-        save_weights(parts.model, run.path / WEIGHTS)
+        with trainer.result_in_place():
+            save_weights(parts.model, run.path / WEIGHTS)
         write_record(_result(run, data, rows), run.path / RESULT)
     return run
+
+
+def scored_on(run: Run) -> Literal["test", "validation"]:
+    """Which images the run is scored on."""
+    return "validation" if run.environment.validation else "test"
 
 
 def _result(run: Run, data: Dataset, rows: tuple[EpochRow, ...]) -> Result:
@@ -154,9 +189,11 @@ def _result(run: Run, data: Dataset, rows: tuple[EpochRow, ...]) -> Result:
         dataset=data.name,
         seed=run.environment.seed,
         epochs=last.epoch,
-        accuracy=last.test_accuracy,
+        scored_on=scored_on(run),
+        chosen_on=run.spec.train.chosen_on,
+        accuracy=last.eval_accuracy,
         n=len(data.test),
-        loss=last.test_loss,
+        loss=last.eval_loss,
         train_accuracy=last.train_accuracy,
         train_loss=last.train_loss,
         seconds=sum(row.seconds for row in rows),

@@ -1,7 +1,8 @@
 """The resume state: one safetensors file, so that it is whole or not there.
 
-Its tensors are the model's (`model.block1.conv1.weight`) and the optimizer's (`optimizer.0.momentum_buffer`); its
-header carries the progress as JSON. Nothing random is in it: see `seeds`.
+Its tensors are the model's (`model.block1.conv1.weight`), the optimizer's (`optimizer.0.momentum_buffer`) and, where a
+recipe has one, the average's (`average.block1.conv1.weight`); its header carries the progress as JSON. Nothing random
+is in it: see `seeds`.
 """
 
 import hashlib
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from tinymnist.errors import DataError
 from tinymnist.files import write_atomically
 from tinymnist.model.weights import copy_tensors
+from tinymnist.training.averaging import Average
 from tinymnist.training.observer import EpochRow
 from tinymnist.training.optimizer import optimizer_tensors, restore_optimizer
 
@@ -40,18 +42,28 @@ class Progress:
     """Finished epochs."""
 
 
-def save_checkpoint(path: Path, progress: Progress, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+@dataclass(frozen=True)
+class State:
+    """What a checkpoint saves and restores, in place."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    average: Average | None = None
+
+
+def save_checkpoint(path: Path, progress: Progress, state: State) -> None:
     """Writes the state, whole or not at all. Raises `DataError`."""
-    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-    tensors |= {f"optimizer.{name}": tensor for name, tensor in optimizer_tensors(optimizer).items()}
+    tensors = {f"model.{name}": tensor for name, tensor in state.model.state_dict().items()}
+    tensors |= {f"optimizer.{name}": tensor for name, tensor in optimizer_tensors(state.optimizer).items()}
+    tensors |= {f"average.{name}": tensor for name, tensor in _averages(state).items()}
     content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(asdict(progress))
     path.parent.mkdir(exist_ok=True)
     write_atomically(path, save(content, {"format": FORMAT, "progress": text, "digest": _digest(text, content)}))
 
 
-def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
-    """Puts the state back into model and optimizer. Raises `DataError` where it is damaged or does not fit."""
+def load_checkpoint(path: Path, state: State) -> Progress:
+    """Puts the state back. Raises `DataError` where it is damaged or does not fit."""
     try:
         with safe_open(path, framework="pt") as stream:
             metadata = stream.metadata() or {}
@@ -61,12 +73,17 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimiz
         progress = TypeAdapter(Progress).validate_json(metadata["progress"])
         if progress.epoch != len(progress.rows):
             raise ValueError("its rows do not fit its epoch")
-        copy_tensors(model.state_dict(), _with_prefix("model.", tensors), str(path))
-        restore_optimizer(optimizer, _with_prefix("optimizer.", tensors))
+        copy_tensors(state.model.state_dict(), _with_prefix("model.", tensors), str(path))
+        restore_optimizer(state.optimizer, _with_prefix("optimizer.", tensors))
+        copy_tensors(_averages(state), _with_prefix("average.", tensors), str(path))
     except (OSError, SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
         gist = " ".join(str(error).split())[:120]
         raise DataError(f"{path}: damaged checkpoint ({gist}): delete it to begin this run anew") from None
     return progress
+
+
+def _averages(state: State) -> dict[str, Tensor]:
+    return {} if state.average is None else state.average.tensors
 
 
 def _digest(progress: str, tensors: dict[str, Tensor]) -> str:

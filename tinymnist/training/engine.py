@@ -10,23 +10,28 @@ from torch.nn import functional
 
 from tinymnist.data import Split
 from tinymnist.data.warp import Warps, warp
+from tinymnist.model.loss import lesson_loss, lesson_of
 from tinymnist.native import CompilerError, NativeNetwork, NotCoveredError
 from tinymnist.spec import Spec
-from tinymnist.spec.recipe import Normalize
+from tinymnist.spec.recipe import Train
 from tinymnist.training.memory import enough_memory
 from tinymnist.training.score import Score, normalized, score
 
 
 class Engine(ABC):
-    """Steps over batches of uint8 images (n, H, W) and labels (n,), and the sums over the images they saw."""
+    """Steps over batches of uint8 images (n, H, W) and labels (n,), and the sums over the images they saw.
+
+    Whatever a step teaches, the loss that is summed is the cross-entropy to the labels, so that recipes compare.
+    """
 
     name: Literal["torch", "native"]
     threads: int
     """CPU threads it computes on."""
 
     @abstractmethod
-    def step(self, images: Tensor, labels: Tensor, seed: int) -> None:
-        """Forward and backward, then one step of the optimizer. `seed` decides the dropout."""
+    def step(self, images: Tensor, labels: Tensor, seed: int, teacher: Tensor | None = None) -> None:
+        """Forward and backward, then one step of the optimizer. `seed` decides the dropout; `teacher` (n, classes)
+        are a teacher's probabilities."""
 
     @abstractmethod
     def begin(self, loss_sum: float, correct: int) -> None:
@@ -38,7 +43,11 @@ class Engine(ABC):
 
     @abstractmethod
     def score(self, split: Split) -> Score:
-        """Scores the model in evaluation mode."""
+        """Scores the model in evaluation mode; always on the same images."""
+
+    @abstractmethod
+    def pass_over(self, images: Tensor, labels: Tensor) -> None:
+        """Lets a batch go through the model in training mode and changes nothing but running statistics."""
 
     @abstractmethod
     def warp(self, images: Tensor, warps: Warps) -> Tensor:
@@ -54,21 +63,21 @@ class TorchEngine(Engine):
 
     name = "torch"
 
-    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, normalize: Normalize, device: torch.device):
-        self._model, self._optimizer, self._normalize, self._device = model, optimizer, normalize, device
+    def __init__(self, recipe: Train, model: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device) -> None:
+        self._model, self._optimizer, self._normalize, self._device = model, optimizer, recipe.normalize, device
+        self._lesson = lesson_of(recipe)
         self._test_images: Tensor | None = None
         self.threads = torch.get_num_threads()
         self.begin(0.0, 0)
 
-    def step(self, images: Tensor, labels: Tensor, seed: int) -> None:
+    def step(self, images: Tensor, labels: Tensor, seed: int, teacher: Tensor | None = None) -> None:
         torch.manual_seed(seed)
         self._model.train()
         outputs = self._model(normalized(images, self._normalize, self._device))
-        loss = functional.cross_entropy(outputs, labels)
         self._optimizer.zero_grad()
-        loss.backward()
+        lesson_loss(outputs, labels, teacher, self._lesson).backward()
         self._optimizer.step()
-        self._loss_sum += loss.detach() * len(labels)
+        self._loss_sum += functional.cross_entropy(outputs.detach(), labels) * len(labels)
         self._correct += (outputs.detach().argmax(1) == labels).sum()
 
     def begin(self, loss_sum: float, correct: int) -> None:
@@ -83,6 +92,12 @@ class TorchEngine(Engine):
         if self._test_images is None:
             self._test_images = normalized(split.images, self._normalize, self._device)
         return score(self._model, self._test_images, split.labels)
+
+    @torch.no_grad()
+    def pass_over(self, images: Tensor, labels: Tensor) -> None:
+        torch.manual_seed(0)
+        self._model.train()
+        self._model(normalized(images, self._normalize, self._device))
 
     def warp(self, images: Tensor, warps: Warps) -> Tensor:
         return warp(images, warps)
@@ -102,7 +117,7 @@ class NativeEngine(Engine):
     def __init__(self, spec: Spec, model: nn.Sequential, optimizer: torch.optim.Optimizer, threads: int) -> None:
         recipe = spec.train
         scale, shift = recipe.normalize.scale_and_shift
-        self._optimizer = optimizer
+        self._optimizer, self._lesson = optimizer, lesson_of(recipe)
         self.threads = threads
         self._network = NativeNetwork(
             spec, model, scale=scale, shift=shift, batch_size=recipe.batch_size, threads=threads
@@ -111,8 +126,8 @@ class NativeEngine(Engine):
         torch.set_num_threads(1)  # torch's threads would go on spinning after each small operation, on our cores
         self.begin(0.0, 0)
 
-    def step(self, images: Tensor, labels: Tensor, seed: int) -> None:
-        totals = self._network.step(images, labels, seed)
+    def step(self, images: Tensor, labels: Tensor, seed: int, teacher: Tensor | None = None) -> None:
+        totals = self._network.step(images, labels, seed, lesson=self._lesson, teacher=teacher)
         self._optimizer.step()
         self._loss_sum += totals.loss
         self._correct += totals.correct
@@ -126,6 +141,9 @@ class NativeEngine(Engine):
     def score(self, split: Split) -> Score:
         totals, predictions = self._network.score(split.images, split.labels)
         return Score(totals.loss / len(split), predictions, totals.correct)
+
+    def pass_over(self, images: Tensor, labels: Tensor) -> None:
+        self._network.step(images, labels, 0)
 
     def warp(self, images: Tensor, warps: Warps) -> Tensor:
         return self._network.warp(images, warps)
@@ -150,4 +168,4 @@ def choose_engine(
                 return NativeEngine(spec, model, optimizer, torch.get_num_threads())
         except (CompilerError, NotCoveredError) as problem:
             warn(f"WARNING: no native engine ({problem}): going on with the torch engine, many times slower.")
-    return TorchEngine(model, optimizer, spec.train.normalize, device)
+    return TorchEngine(spec.train, model, optimizer, device)

@@ -31,7 +31,13 @@ def choose_device(name: str) -> torch.device:
 
 
 def describe_environment(
-    dataset: Dataset, seed: int, device: torch.device, engine: Engine, augmentation: str
+    dataset: Dataset,
+    validation: int,
+    seed: int,
+    device: torch.device,
+    engine: Engine,
+    augmentation: str,
+    teachers: dict[str, str],
 ) -> Environment:
     """How a run is made here."""
     return Environment(
@@ -40,6 +46,8 @@ def describe_environment(
         seed=seed,
         dataset=dataset.name,
         checksums=dataset.checksums,
+        validation=validation,
+        teachers=teachers,
         device=device.type,
         device_name=torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor(),
         engine=engine.name,

@@ -4,6 +4,7 @@ import math
 import os
 import shlex
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 import torch
@@ -15,7 +16,8 @@ from tinymnist.data.augment import Augmenter
 from tinymnist.errors import DataError, DivergedError, Interrupted
 from tinymnist.signals import StopRequest
 from tinymnist.spec import Spec
-from tinymnist.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from tinymnist.training.averaging import Average
+from tinymnist.training.checkpoint import Progress, State, load_checkpoint, save_checkpoint
 from tinymnist.training.engine import Engine
 from tinymnist.training.memory import enough_memory
 from tinymnist.training.observer import EpochRow, Observer, Step
@@ -23,6 +25,7 @@ from tinymnist.training.optimizer import apply
 from tinymnist.training.run import Run
 from tinymnist.training.schedule import schedule
 from tinymnist.training.seeds import derived_seed
+from tinymnist.training.teacher import Teacher
 
 
 @dataclass
@@ -35,13 +38,17 @@ class Trainer:
     engine: Engine
     dataset: Dataset
     augmenter: Augmenter | AffineAugmenter | None
+    teacher: Teacher | None
     observer: Observer
 
     def __post_init__(self) -> None:
         recipe = self.spec.train
+        self.average = None if recipe.ema is None else Average(self.model, recipe, self.dataset.train)
+        self.state = State(self.model, self.optimizer, self.average)
         self.seed = self.run.environment.seed
         self.steps_per_epoch = math.ceil(len(self.dataset.train) / recipe.batch_size)
         self.hyper = schedule(recipe, self.steps_per_epoch)
+        self.augmented_epochs = round(recipe.augment_until * recipe.epochs)
         self.progress = Progress()
         self.began = 0.0
 
@@ -52,7 +59,7 @@ class Trainer:
     def resume(self) -> None:
         """Goes back to the run's checkpoint, if it has one."""
         if os.path.isfile(self.run.checkpoint):
-            self.progress = load_checkpoint(self.run.checkpoint, self.model, self.optimizer)
+            self.progress = load_checkpoint(self.run.checkpoint, self.state)
             if self.progress.epoch > self.spec.train.epochs or self.progress.step > self.steps_per_epoch:
                 raise DataError(f"{self.run.checkpoint}: does not belong to this run: it stands beyond its last step")
 
@@ -62,6 +69,8 @@ class Trainer:
         Raises `Interrupted` once `stop` is set, with a checkpoint written; `DivergedError` where the loss or a weight
         is no longer finite, with the last good checkpoint left as it is.
         """
+        if self.teacher is not None:
+            self.teacher.prepare(self.dataset.train)
         while self.progress.epoch < self.spec.train.epochs:
             self._epoch(stop)
             if self.progress.epoch < self.spec.train.epochs:
@@ -88,16 +97,21 @@ class Trainer:
         first = progress.step * recipe.batch_size
         chosen = order[first : first + recipe.batch_size]
         images, labels = self._batch(chosen)
-        hyper = self.hyper(progress.epoch * self.steps_per_epoch + progress.step)
+        teacher = None if self.teacher is None else self.teacher.probabilities(chosen, images)
+        number = progress.epoch * self.steps_per_epoch + progress.step
+        hyper = self.hyper(number)
         apply(hyper, self.optimizer)
+        seed = derived_seed(self.seed, "dropout", progress.epoch, progress.step)
         with enough_memory():
-            self.engine.step(images, labels, derived_seed(self.seed, "dropout", progress.epoch, progress.step))
+            self.engine.step(images, labels, seed, teacher)
+        if self.average is not None:
+            self.average.follow(number)
         self.progress = replace(progress, step=progress.step + 1, images=progress.images + len(chosen))
         self.observer.stepped(Step(self.progress.images, hyper.lr))
 
     def _batch(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
         images = self.dataset.train.images.index_select(0, chosen)  # several times faster than [chosen]
-        if self.augmenter is not None:
+        if self.augmenter is not None and self.progress.epoch < self.augmented_epochs:
             seed = derived_seed(self.seed, "augment", self.progress.epoch, self.progress.step)
             images = self.augmenter(images, seed)
         return images, self.dataset.train.labels[chosen]
@@ -114,17 +128,18 @@ class Trainer:
 
     def _finish_epoch(self) -> None:
         progress = self._take_totals()
-        tested = self.engine.score(self.dataset.test)
-        if not math.isfinite(tested.loss):
-            raise self._diverged(f"the loss on the test images is {tested.loss}")
+        with self.result_in_place():
+            scored = self.engine.score(self.dataset.test)
+        if not math.isfinite(scored.loss):
+            raise self._diverged(f"the loss on the images that are scored is {scored.loss}")
         last_step = (progress.epoch + 1) * self.steps_per_epoch - 1
         row = EpochRow(
             epoch=progress.epoch + 1,
             lr=self.hyper(last_step).lr,
             train_loss=progress.loss_sum / progress.images,
             train_accuracy=100.0 * progress.correct / progress.images,
-            test_loss=tested.loss,
-            test_accuracy=tested.accuracy,
+            eval_loss=scored.loss,
+            eval_accuracy=scored.accuracy,
             seconds=progress.seconds,
             images_per_second=progress.images / progress.seconds,
         )
@@ -132,6 +147,10 @@ class Trainer:
         self.run.write_metrics(self.progress.rows)
         self._save()
         self.observer.epoch_ended(row)
+
+    def result_in_place(self) -> AbstractContextManager[None]:
+        """Makes what the training gives the model's weights: the average, where the recipe has one."""
+        return nullcontext() if self.average is None else self.average.in_place(self.engine)
 
     def _stop_if(self, stop: StopRequest) -> None:
         if stop.signal_number is None:
@@ -147,7 +166,7 @@ class Trainer:
         )
 
     def _save(self) -> None:
-        save_checkpoint(self.run.checkpoint, self.progress, self.model, self.optimizer)
+        save_checkpoint(self.run.checkpoint, self.progress, self.state)
 
     def _refuse_broken_weights(self) -> None:
         for name, tensor in self.model.state_dict().items():

@@ -1,8 +1,15 @@
 """What a training tells whoever watches it."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tinymnist.spec import Spec
+
+if TYPE_CHECKING:
+    from tinymnist.training.records import Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,15 +24,15 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class EpochRow:
     """One row of `metrics.csv`. Losses are means per image, accuracies percent; training figures are those of the
-    augmented images as they were trained on."""
+    augmented images as they were trained on, and `eval_` those of the test images, or of `--validation`."""
 
     epoch: int
     lr: float
     """Learning rate of the last step."""
     train_loss: float
     train_accuracy: float
-    test_loss: float
-    test_accuracy: float
+    eval_loss: float
+    eval_accuracy: float
     seconds: float
     images_per_second: float
 
@@ -37,8 +44,8 @@ class Observer:
         """Something the user should know, in one line. By default a Python warning."""
         warnings.warn(text, stacklevel=2)
 
-    def started(self, run: Path, facts: str) -> None:
-        """A training begins, or goes on."""
+    def started(self, run: Path, scored_on: str, facts: str) -> None:
+        """A training begins, or goes on, and will score `test` or `validation` images after every epoch."""
 
     def epoch_started(self, epoch: int, epochs: int, images: int) -> None:
         """Epoch `epoch` of `epochs`, counted from 1, with so many images."""
@@ -48,3 +55,29 @@ class Observer:
 
     def epoch_ended(self, row: EpochRow) -> None:
         """An epoch is done and scored."""
+
+
+class SeriesObserver:
+    """Told of the events of a series; shows nothing but warnings, each once."""
+
+    def __init__(self) -> None:
+        self._warned: set[str] = set()
+
+    def warned(self, text: str) -> None:
+        """Something the user should know, in one line; seeds often have the same to say."""
+        if text not in self._warned:
+            self._warned.add(text)
+            self.warned_first(text)
+
+    def warned_first(self, text: str) -> None:
+        """A warning that was not given before. By default a Python warning."""
+        warnings.warn(text, stacklevel=3)
+
+    def started(self, path: Path, spec: Spec, seeds: Sequence[int], pending: int, jobs: int) -> None:
+        """A series begins, or goes on with `pending` of its seeds, `jobs` at a time."""
+
+    def epoch_ended(self, seed: int, row: EpochRow) -> None:
+        """An epoch of one seed is done and scored."""
+
+    def seed_ended(self, result: "Result") -> None:
+        """A seed is finished."""

@@ -13,9 +13,16 @@ def make_optimizer(options: Sgd | Adam, model: nn.Module) -> torch.optim.Optimiz
     """The optimizer over the model's parameters; `apply` sets its learning rate before each step."""
     parameters = list(model.parameters())
     fused = all(parameter.device.type in ("cpu", "cuda") for parameter in parameters)  # a quarter of the time
+    groups: list[dict[str, Any]] = [{"params": parameters}]
+    if not options.decay_norms_and_biases:
+        groups = [
+            {"params": [parameter for parameter in parameters if parameter.dim() > 1]},
+            {"params": [parameter for parameter in parameters if parameter.dim() <= 1], "weight_decay": 0.0},
+        ]
+        groups = [group for group in groups if group["params"]]
     if isinstance(options, Sgd):
         return torch.optim.SGD(
-            parameters,
+            groups,
             lr=0.0,
             momentum=options.momentum,
             weight_decay=options.weight_decay,
@@ -24,7 +31,7 @@ def make_optimizer(options: Sgd | Adam, model: nn.Module) -> torch.optim.Optimiz
         )
     kind = torch.optim.AdamW if options.name == "adamw" else torch.optim.Adam
     return kind(
-        parameters,
+        groups,
         lr=0.0,
         betas=(options.beta1, options.beta2),
         eps=options.eps,
@@ -44,7 +51,7 @@ def apply(hyper: Hyper, optimizer: torch.optim.Optimizer) -> None:
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The optimizer's state as tensors: `0.momentum_buffer` is that of the first parameter."""
+    """The optimizer's state as tensors: `0.momentum_buffer` is that of its first parameter."""
     return {
         f"{index}.{key}": value
         for index, entries in optimizer.state_dict()["state"].items()

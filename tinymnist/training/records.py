@@ -1,7 +1,7 @@
 """What the JSON files of a run hold, typed, so that a damaged one is found when it is opened."""
 
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -9,7 +9,7 @@ from tinymnist.errors import DataError
 from tinymnist.files import read_bytes, write_atomically
 from tinymnist.text import SCHEMA_VERSION
 
-ENVIRONMENT, RESULT = "environment.json", "result.json"
+ENVIRONMENT, RESULT, SERIES = "environment.json", "result.json", "series.json"
 
 
 class Record(BaseModel):
@@ -28,6 +28,10 @@ class Environment(Record):
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)]
     dataset: str
     checksums: dict[str, str]
+    validation: Annotated[int, Field(ge=0)] = 0
+    """Images held out of the training images, and scored instead of the test set."""
+    teachers: dict[str, str] = {}
+    """SHA-256 of the weights of each teacher, by run."""
     device: str
     device_name: str
     engine: str
@@ -47,16 +51,71 @@ class Result(Record):
     dataset: str
     seed: int
     epochs: int
+    scored_on: Literal["test", "validation"] = "test"
+    chosen_on: str = ""
+    """Which data the recipe was chosen on, as it says itself."""
     accuracy: float
-    """On the test set, after the last epoch."""
+    """After the last epoch."""
     n: int
-    """Test images."""
+    """Images scored."""
     loss: float
     train_accuracy: float
     train_loss: float
     seconds: float
     weights_sha256: str
     """Of `weights.safetensors`."""
+
+
+class Declaration(Record):
+    """What a series is: `series.json`. Each seed is trained with the same spec beside it, data and settings."""
+
+    seeds: Annotated[list[int], Field(min_length=1)]
+    dataset: str
+    validation: int
+    device: str
+    threads: int | None
+    """Of each training; None: torch's choice."""
+
+
+class Interval(BaseModel):
+    """A 95 % interval of a mean, percent."""
+
+    model_config = ConfigDict(frozen=True)
+
+    low: float
+    high: float
+    level: int = 95
+    method: str = "t"
+
+
+class SeriesResult(Record):
+    """What came of one spec trained with many seeds: `result.json` of a series.
+
+    Accuracies are percent, those of the last epoch; `std`, with n - 1, and `interval` are None where n is 1.
+    """
+
+    run: str
+    name: str
+    parameters: int
+    dataset: str
+    scored_on: Literal["test", "validation"]
+    chosen_on: str
+    images: int
+    """Images that each seed was scored on."""
+    epochs: int
+    seeds: list[int]
+    accuracies: list[float]
+    """By seed, as `losses`."""
+    losses: list[float]
+    mean: float
+    std: float | None
+    interval: Interval | None
+    n: int
+    """Seeds."""
+    minimum: float
+    maximum: float
+    seconds: float
+    """Summed over the seeds."""
 
 
 R = TypeVar("R", bound=Record)

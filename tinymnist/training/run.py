@@ -23,7 +23,17 @@ from tinymnist.spec import Spec, load_spec
 from tinymnist.spec.dump import dump_spec
 from tinymnist.text import shown
 from tinymnist.training.observer import EpochRow
-from tinymnist.training.records import ENVIRONMENT, RESULT, Environment, Result, read_record, write_record
+from tinymnist.training.records import (
+    ENVIRONMENT,
+    RESULT,
+    SERIES,
+    Declaration,
+    Environment,
+    Record,
+    Result,
+    read_record,
+    write_record,
+)
 
 SPEC, METRICS, WEIGHTS, CHECKPOINT = "spec.yaml", "metrics.csv", "weights.safetensors", "checkpoint/state.safetensors"
 
@@ -61,6 +71,15 @@ class Run:
         load_weights(model, path)
         return model.eval()
 
+    def read_metrics(self) -> list[EpochRow]:
+        """The rows of `metrics.csv`. Raises `DataError` where it is missing or damaged."""
+        path = self.path / METRICS
+        try:
+            rows = list(csv.DictReader(read_bytes(path).decode().splitlines()))
+            return [EpochRow(epoch=int(row.pop("epoch")), **{key: float(row[key]) for key in row}) for row in rows]
+        except (ValueError, TypeError, KeyError) as error:
+            raise DataError(f"{path}: damaged ({error}): copy the run again") from None
+
     def write_metrics(self, rows: Sequence[EpochRow]) -> None:
         text = io.StringIO()
         writer = csv.DictWriter(text, [field.name for field in fields(EpochRow)], lineterminator="\n")
@@ -87,6 +106,11 @@ def create_run(output: Path, name: str, spec: Spec, environment: Environment) ->
 
     Raises as `refuse_name` does, and `DataError` where it cannot be written.
     """
+    return Run(create_folder(output, name, dump_spec(spec), environment, ENVIRONMENT), spec, environment)
+
+
+def create_folder(output: Path, name: str, spec: str, record: Record, record_name: str) -> Path:
+    """The folder `output/name` with `spec.yaml` and a record. Raises as `create_run` does."""
     refuse_name(output, name)
     path = output / name
     try:
@@ -95,8 +119,8 @@ def create_run(output: Path, name: str, spec: Spec, environment: Environment) ->
     except OSError as error:
         raise DataError(f"{output}: cannot be written: {error.strerror or error}: choose another --output") from None
     try:
-        write_atomically(staging / SPEC, dump_spec(spec))
-        write_record(environment, staging / ENVIRONMENT)
+        write_atomically(staging / SPEC, spec)
+        write_record(record, staging / record_name)
         os.chmod(staging, 0o755)
         os.rename(staging, path)  # fails where another process has made the same name meanwhile
         sync_folder(output)
@@ -104,7 +128,7 @@ def create_run(output: Path, name: str, spec: Spec, environment: Environment) ->
         raise _taken(path) from None
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    return Run(path, spec, environment)
+    return path
 
 
 def load_run(path: str | os.PathLike[str]) -> Run:
@@ -115,25 +139,47 @@ def load_run(path: str | os.PathLike[str]) -> Run:
     folder = Path(path)
     if not os.path.isdir(folder):
         raise RunError(f"{shown(str(path))[1:-1]}: no such run directory: `tinymnist train` makes one under runs/")
+    if os.path.lexists(folder / SERIES):
+        seeds = read_record(Declaration, folder / SERIES).seeds
+        raise RunError(
+            f"{folder}: is a series of {len(seeds)} seeds: name one of them, as in {folder / seed_name(seeds[0])}"
+        )
+    return Run(folder, load_run_spec(folder), read_record(Environment, folder / ENVIRONMENT))
+
+
+def load_run_spec(folder: Path) -> Spec:
+    """The spec in a run's or a series' directory. Raises `RunError` where there is none, `DataError` for damage."""
     if not os.path.lexists(folder / SPEC):
         raise RunError(f"{folder}: is not a run directory: it holds no {SPEC}")
     try:
-        spec = load_spec(folder / SPEC)
+        return load_spec(folder / SPEC)
     except SpecError as error:
         raise DataError(f"damaged run: {error}") from None
-    return Run(folder, spec, read_record(Environment, folder / ENVIRONMENT))
+
+
+def seed_name(seed: int) -> str:
+    """Name of a seed's run in the directory of its series."""
+    return f"seed-{seed}"
+
+
+def load_runs(path: str | os.PathLike[str]) -> list[Run]:
+    """The run in a directory, or those of all seeds of a series. Raises as `load_run` does."""
+    folder = Path(path)
+    if not os.path.lexists(folder / SERIES):
+        return [load_run(folder)]
+    return [load_run(folder / seed_name(seed)) for seed in read_record(Declaration, folder / SERIES).seeds]
 
 
 @contextmanager
-def locked(run: Run) -> Iterator[None]:
-    """Holds the run for this process; the lock goes with the process, however it ends. Raises `RunError`."""
-    lock = FileLock(run.path / ".lock", timeout=0)
+def locked(path: Path) -> Iterator[None]:
+    """Holds a run or series for this process; the lock goes with the process, however it ends. Raises `RunError`."""
+    lock = FileLock(path / ".lock", timeout=0)
     try:
         lock.acquire()
     except Timeout:
-        raise RunError(f"{run.path}: another process is training here: wait for it, or stop it first") from None
+        raise RunError(f"{path}: another process is training here: wait for it, or stop it first") from None
     except OSError as error:
-        raise DataError(f"{run.path}: cannot be written: {error.strerror or error}") from None
+        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from None
     try:
         yield
     finally:

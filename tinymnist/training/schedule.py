@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tinymnist.spec.recipe import Adam, Cosine, OneCycle, Train
+from tinymnist.spec.recipe import Adam, Falling, OneCycle, Train
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,8 @@ def schedule(recipe: Train, steps_per_epoch: int) -> Callable[[int], Hyper]:
     plan = recipe.schedule
     if isinstance(plan, OneCycle):
         return lambda step: _one_cycle(plan, step, steps, momentum)
-    if isinstance(plan, Cosine):
-        return lambda step: Hyper(_cosine(plan, step, steps, steps_per_epoch), momentum)
+    if isinstance(plan, Falling):
+        return lambda step: Hyper(_falling(plan, step, steps, steps_per_epoch), momentum)
     return lambda step: Hyper(plan.lr, momentum)
 
 
@@ -48,11 +48,12 @@ def _one_cycle(plan: OneCycle, step: int, steps: int, momentum: float) -> Hyper:
     return Hyper(anneal(*lrs, share), anneal(*momenta, share) if cycles else momentum)
 
 
-def _cosine(plan: Cosine, step: int, steps: int, steps_per_epoch: int) -> float:
+def _falling(plan: Falling, step: int, steps: int, steps_per_epoch: int) -> float:
     warmup = plan.warmup_epochs * steps_per_epoch
     if step < warmup:
         return plan.lr * (step + 1) / (warmup + 1)
-    return _cos(plan.lr, plan.final_lr, (step - warmup) / max(1.0, steps - 1 - warmup))
+    anneal = _cos if plan.name == "cosine" else _linear
+    return anneal(plan.lr, plan.final_lr, (step - warmup) / max(1.0, steps - 1 - warmup))
 
 
 def _cos(start: float, end: float, share: float) -> float:

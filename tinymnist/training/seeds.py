@@ -5,14 +5,39 @@ and its number. So a resumed training goes on bit by bit as if it had never stop
 """
 
 import hashlib
+import re
 import secrets
 
+from tinymnist.errors import UsageError
+from tinymnist.text import shown
+
 LARGEST_SEED = 2**31 - 1
+MAX_SEEDS = 10_000
+"""Of a series."""
 
 
 def draw_seed() -> int:
     """A seed for a run that was given none."""
     return secrets.randbelow(LARGEST_SEED + 1)
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """`5` means 0 to 4, `0-7` means 0 to 7, `3,5,9` those three; parts may be mixed, as in `0-3,9`.
+
+    Raises `UsageError`.
+    """
+    if re.fullmatch(r"[0-9]{1,5}", text) and int(text):
+        return tuple(range(int(text)))
+    seeds: list[int] = []
+    for part in text.split(","):
+        found = re.fullmatch(r" *([0-9]{1,10})(?:-([0-9]{1,10}))? *", part)
+        first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
+        if not first <= last < first + MAX_SEEDS:
+            raise UsageError(
+                f"--seeds {shown(text)[1:-1]}: expects a number of seeds (5), a range (0-7) or a list (3,5,9)"
+            )
+        seeds += range(first, last + 1)
+    return tuple(seeds)
 
 
 def derived_seed(seed: int, purpose: str, *numbers: int) -> int:

@@ -1,0 +1,134 @@
+"""`tinymnist compare`: whether one of two runs, or of two series of runs, is better."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tinymnist.cli.options import DataDir, Dataset, Device, Json
+from tinymnist.console import say, show, show_json
+
+if TYPE_CHECKING:
+    from tinymnist.comparison import RunComparison, SeriesComparison
+
+
+def command(
+    run_a: Annotated[Path, typer.Argument(metavar="RUN", readable=False, help="A run, or a series of runs.")],
+    run_b: Annotated[Path, typer.Argument(metavar="RUN", readable=False, help="Another of its kind.")],
+    dataset: Dataset = None,
+    data_dir: DataDir = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Show the difference of two runs on the same test images, or of two series over their seeds, and what it means."""
+    from tinymnist.comparison import RunComparison, compare
+
+    found = compare(run_a, run_b, dataset=dataset, data_dir=data_dir, device=device, warn=say)
+    if isinstance(found, RunComparison):
+        content, text = _runs_as_dict(found), _runs_as_text(found)
+    else:
+        content, text = _series_as_dict(found), _series_as_text(found)
+    if as_json:
+        show_json({**content, "better": found.better, "conclusion": found.conclusion})
+    else:
+        show(text)
+
+
+def _runs_as_dict(found: "RunComparison") -> dict[str, Any]:
+    sides = {
+        side: {
+            "run": str(run.path),
+            "name": run.spec.name,
+            "parameters": run.spec.plan.parameters,
+            "accuracy": accuracy,
+            "n": found.n,
+        }
+        for side, run, accuracy in zip(("a", "b"), (found.a, found.b), found.accuracies, strict=True)
+    }
+    return {
+        "kind": "runs",
+        "dataset": found.dataset,
+        **sides,
+        "both_right": found.both,
+        "only_a_right": found.only_a,
+        "only_b_right": found.only_b,
+        "difference": found.difference,
+        "interval": _interval(found.interval, "agresti-min"),
+        "test": "mcnemar-exact",
+        "p": found.p,
+    }
+
+
+def _runs_as_text(found: "RunComparison") -> str:
+    from tinymnist.comparison import p_text
+
+    low, high = found.interval
+    sides = [
+        f"{side}  {accuracy:.2f} %  {run.spec.name}, {run.spec.plan.parameters:,} parameters, {run.path}"
+        for side, run, accuracy in zip("AB", (found.a, found.b), found.accuracies, strict=True)
+    ]
+    return "\n".join(
+        [
+            f"on the {found.n:,} test images of {found.dataset}",
+            *sides,
+            f"only A reads {found.only_a:,} right, only B {found.only_b:,} (McNemar's exact test: {p_text(found.p)})",
+            f"difference A - B: {found.difference:+.2f} points (95 % Agresti-Min interval {low:+.2f} to {high:+.2f})",
+            found.conclusion,
+            "(this holds for these two networks; recipes or architectures are compared as series of several seeds)",
+        ]
+    )
+
+
+def _series_as_dict(found: "SeriesComparison") -> dict[str, Any]:
+    sides = {
+        side: {
+            "run": str(series.path),
+            "name": result.name,
+            "parameters": result.parameters,
+            "mean": summary.mean,
+            "std": summary.std,
+            "n": summary.n,
+        }
+        for side, series, result, summary in zip(
+            ("a", "b"), (found.a, found.b), found.results, found.summaries, strict=True
+        )
+    }
+    result = found.results[0]
+    return {
+        "kind": "series",
+        "dataset": result.dataset,
+        "scored_on": result.scored_on,
+        "images": result.images,
+        **sides,
+        "difference": found.welch.difference,
+        "interval": None if found.welch.interval is None else _interval(found.welch.interval, "welch"),
+        "test": "welch",
+        "t": found.welch.t,
+        "degrees_of_freedom": found.welch.degrees_of_freedom,
+        "p": found.welch.p,
+    }
+
+
+def _series_as_text(found: "SeriesComparison") -> str:
+    from tinymnist.comparison import p_text, scored_on
+
+    lines = [f"on {scored_on(found.results[0])}"]
+    for side, series, result, summary in zip("AB", (found.a, found.b), found.results, found.summaries, strict=True):
+        lines.append(
+            f"{side}  {summary.mean:.2f} ± {summary.std:.2f} % (n {summary.n})  {result.name}, "
+            f"{result.parameters:,} parameters, {series.path}"
+        )
+    welch = found.welch
+    line = f"difference A - B: {welch.difference:+.2f} points"
+    if welch.interval is not None and welch.p is not None:
+        low, high = welch.interval
+        line += (
+            f" (95 % interval {low:+.2f} to {high:+.2f}; Welch's t {welch.t:.2f} with "
+            f"{welch.degrees_of_freedom:.1f} degrees of freedom, {p_text(welch.p)})"
+        )
+    return "\n".join([*lines, line, found.conclusion])
+
+
+def _interval(interval: tuple[float, float], method: str) -> dict[str, Any]:
+    low, high = interval
+    return {"low": low, "high": high, "level": 95, "method": method}

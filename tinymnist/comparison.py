@@ -1,0 +1,204 @@
+"""Comparing two runs, or two series of runs: whether one is better, or the difference may be chance."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Literal
+
+from tinymnist.data import load_dataset, usable_name
+from tinymnist.errors import UsageError
+from tinymnist.evaluation import score_on_test
+from tinymnist.statistics import (
+    SIGNIFICANT,
+    Difference,
+    Interval,
+    Summary,
+    mcnemar,
+    paired_interval,
+    summarize,
+    welch,
+)
+from tinymnist.training import Run
+from tinymnist.training.environment import choose_device
+from tinymnist.training.records import SeriesResult
+from tinymnist.training.series import Series, open_run
+
+Better = Literal["A", "B"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunComparison:
+    """Two networks, A and B, on the same test images; of their accuracies nothing follows for other seeds.
+
+    The test and the interval are different methods, and may disagree about a difference at the edge: the test decides.
+    """
+
+    a: Run
+    b: Run
+    dataset: str
+    n: int
+    """Test images."""
+    both: int
+    """Images that both read right."""
+    only_a: int
+    """Images that only A reads right."""
+    only_b: int
+
+    @property
+    def accuracies(self) -> tuple[float, float]:
+        """Of A and B, percent."""
+        return 100.0 * (self.both + self.only_a) / self.n, 100.0 * (self.both + self.only_b) / self.n
+
+    @property
+    def difference(self) -> float:
+        """A - B, in points."""
+        return 100.0 * (self.only_a - self.only_b) / self.n
+
+    @property
+    def interval(self) -> Interval:
+        """95 % interval of the difference, in points, by Agresti and Min."""
+        low, high = paired_interval(self.only_a, self.only_b, self.n)
+        return 100.0 * low, 100.0 * high
+
+    @property
+    def p(self) -> float:
+        """Two-sided, by McNemar's exact test."""
+        return mcnemar(self.only_a, self.only_b)
+
+    @property
+    def better(self) -> Better | None:
+        """None where no difference is shown."""
+        return _better(self.p, self.difference)
+
+    @property
+    def conclusion(self) -> str:
+        """In words, one line."""
+        if self.only_a + self.only_b == 0:
+            return "no difference shown: both read the same images right"
+        found = "no difference shown" if self.better is None else f"{self.better} is better"
+        return f"{found}: two equally good networks would differ this much or more with {p_text(self.p, 'probability')}"
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesComparison:
+    """Two series, A and B, by the accuracies that their seeds were scored with on the same images."""
+
+    a: Series
+    b: Series
+    results: tuple[SeriesResult, SeriesResult]
+    """Of A and B."""
+    summaries: tuple[Summary, Summary]
+    """Of their accuracies."""
+    welch: Difference
+    """A - B, in points."""
+
+    @property
+    def better(self) -> Better | None:
+        """None where no difference is shown."""
+        return _better(self.welch.p, self.welch.difference)
+
+    @property
+    def conclusion(self) -> str:
+        """In words, one line."""
+        if self.welch.interval is None:
+            return "cannot be told: neither varies from seed to seed: train more seeds"
+        low, high = self.welch.interval
+        if self.better == "A":
+            return f"A is better: by {low:.2f} to {high:.2f} points"
+        if self.better == "B":
+            return f"B is better: by {-high:.2f} to {-low:.2f} points"
+        return f"no difference shown: A may be up to {-low:.2f} points worse or {high:.2f} points better"
+
+
+def compare(
+    a: Run | Series | str | PathLike[str],
+    b: Run | Series | str | PathLike[str],
+    *,
+    dataset: str | None = None,
+    data_dir: Path | None = None,
+    device: str = "auto",
+    warn: Callable[[str], None] | None = None,
+) -> RunComparison | SeriesComparison:
+    """Compares two finished runs on the test set of `dataset`, by default the one that both were trained beside, or two
+    finished series by the accuracies in their results. `warn` is told where `auto` falls back to mnist-5k.
+
+    Raises `RunError` where one is not finished, `UsageError` for two that cannot be compared, `DataError` for data or
+    damage.
+    """
+    first = a if isinstance(a, Run | Series) else open_run(a)
+    second = b if isinstance(b, Run | Series) else open_run(b)
+    if isinstance(first, Run) and isinstance(second, Run):
+        return _compare_runs(first, second, dataset, data_dir, device, warn)
+    if isinstance(first, Series) and isinstance(second, Series):
+        return _compare_series(first, second, dataset)
+    one, many = (first, second) if isinstance(first, Run) else (second, first)
+    assert isinstance(many, Series)
+    raise UsageError(
+        f"{one.path} is one run, {many.path} a series of runs: compare two series, or the run with one of that series, "
+        f"such as {many.seed_path(many.seeds[0])}"
+    )
+
+
+def _compare_runs(
+    a: Run, b: Run, dataset: str | None, data_dir: Path | None, device: str, warn: Callable[[str], None] | None
+) -> RunComparison:
+    chosen_device = choose_device(device)
+    trained_on = a.environment.dataset, b.environment.dataset
+    if dataset is None and trained_on[0] != trained_on[1]:
+        raise UsageError(
+            f"{a.path} was trained beside {trained_on[0]}, {b.path} beside {trained_on[1]}: "
+            "choose the test set for both with --dataset"
+        )
+    name = usable_name(trained_on[0] if dataset is None else dataset)
+    models = [run.load_model().to(chosen_device) for run in (a, b)]
+    data = load_dataset(name, data_dir, warn)
+    predictions = [
+        score_on_test(run, model, data, chosen_device).predictions for run, model in zip((a, b), models, strict=True)
+    ]
+    right_a, right_b = (predicted == data.test.labels for predicted in predictions)
+    return RunComparison(
+        a,
+        b,
+        dataset=data.name,
+        n=len(data.test),
+        both=int((right_a & right_b).sum()),
+        only_a=int((right_a & ~right_b).sum()),
+        only_b=int((right_b & ~right_a).sum()),
+    )
+
+
+def _compare_series(a: Series, b: Series, dataset: str | None) -> SeriesComparison:
+    first, second = a.result, b.result
+    if scored_on(first) != scored_on(second):
+        raise UsageError(
+            f"{a.path} was scored on {scored_on(first)}, {b.path} on {scored_on(second)}: "
+            "compare series that were scored on the same images"
+        )
+    if dataset not in (None, first.dataset):
+        raise UsageError(
+            f"--dataset {dataset}: series are compared by the accuracies in their results, on {first.dataset}: "
+            "leave it out"
+        )
+    for series, result in ((a, first), (b, second)):
+        if len(result.accuracies) < 2:
+            raise UsageError(f"{series.path}: one seed says nothing about the spread: compare series of two at least")
+    summaries = summarize(first.accuracies), summarize(second.accuracies)
+    return SeriesComparison(a, b, (first, second), summaries, welch(first.accuracies, second.accuracies))
+
+
+def scored_on(result: SeriesResult) -> str:
+    """In words: `the 10,000 test images of mnist`."""
+    images = "test" if result.scored_on == "test" else "held-out training"
+    return f"the {result.images:,} {images} images of {result.dataset}"
+
+
+def p_text(p: float, name: str = "p") -> str:
+    """`p 0.013`, `p < 0.0001`."""
+    return f"{name} < 0.0001" if p < 0.0001 else f"{name} {p:.3g}"
+
+
+def _better(p: float | None, difference: float) -> Better | None:
+    if p is None or p >= SIGNIFICANT:
+        return None
+    return "A" if difference > 0 else "B"

@@ -1,0 +1,203 @@
+"""A series: one spec trained with many seeds, in one directory that can be gone on with as a whole."""
+
+import csv
+import io
+import os
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from os import PathLike
+from pathlib import Path
+
+from tinymnist.check import enforce_budget
+from tinymnist.data import usable_name
+from tinymnist.errors import Interrupted, RunError, UsageError
+from tinymnist.files import read_bytes, write_atomically
+from tinymnist.signals import stop_on_signals
+from tinymnist.spec import Spec
+from tinymnist.spec.dump import dump_spec
+from tinymnist.statistics import summarize
+from tinymnist.training.observer import SeriesObserver
+from tinymnist.training.pool import Task, train_at_once, train_in_turn
+from tinymnist.training.records import (
+    RESULT,
+    SERIES,
+    Declaration,
+    Interval,
+    SeriesResult,
+    read_record,
+    write_record,
+)
+from tinymnist.training.run import (
+    METRICS,
+    Run,
+    create_folder,
+    load_run,
+    load_run_spec,
+    load_runs,
+    locked,
+    refuse_name,
+    seed_name,
+)
+from tinymnist.training.seeds import LARGEST_SEED, MAX_SEEDS
+
+
+@dataclass(frozen=True)
+class Series:
+    """The directory of a series, opened."""
+
+    path: Path
+    spec: Spec
+    declaration: Declaration
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return tuple(self.declaration.seeds)
+
+    @property
+    def finished(self) -> bool:
+        return os.path.isfile(self.path / RESULT)
+
+    @property
+    def result(self) -> SeriesResult:
+        """What came of it. Raises `RunError` where seeds are not finished, `DataError` for damage."""
+        if not self.finished:
+            resume = f"tinymnist train --resume {shlex.quote(str(self.path))}"
+            raise RunError(f"{self.path}: not finished: go on with `{resume}`")
+        return read_record(SeriesResult, self.path / RESULT)
+
+    def seed_path(self, seed: int) -> Path:
+        return self.path / seed_name(seed)
+
+    @property
+    def runs(self) -> list[Run]:
+        """The run of each seed. Raises `RunError` where one is missing, `DataError` for damage."""
+        return load_runs(self.path)
+
+
+def train_series(
+    spec: Spec,
+    seeds: Sequence[int],
+    *,
+    jobs: int | None = None,
+    dataset: str = "auto",
+    data_dir: Path | None = None,
+    validation: int = 0,
+    output: str | PathLike[str] = "runs",
+    name: str | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    observer: SeriesObserver | None = None,
+) -> Series:
+    """Trains `spec` once with each seed and returns the finished series in `output/name`; each seed is a run there.
+
+    `jobs` seeds are trained at once, each in a process of its own; by default as many as there are cores on a CPU, each
+    on one thread, and one on a GPU. Otherwise as `training.train`, whose errors it raises; a seed that fails ends the
+    series, and what others have finished is kept.
+    """
+    enforce_budget(spec)
+    usable_name(dataset)
+    _refuse_seeds(seeds)
+    jobs = _jobs(jobs, len(seeds), device)
+    if name is None:
+        name = f"{spec.name}-{datetime.now():%Y%m%d-%H%M%S}-{len(seeds)}seeds"
+    refuse_name(Path(output), name)
+    declaration = Declaration(
+        seeds=list(seeds),
+        dataset=dataset,
+        validation=validation,
+        device=device,
+        threads=threads or (None if jobs == 1 else 1),
+    )
+    path = create_folder(Path(output), name, dump_spec(spec), declaration, SERIES)
+    return _train(Series(path, spec, declaration), jobs, data_dir, observer or SeriesObserver())
+
+
+def resume_series(
+    series: Series, *, jobs: int | None = None, data_dir: Path | None = None, observer: SeriesObserver | None = None
+) -> Series:
+    """Goes on with the seeds that are not finished. Raises as `train_series` does."""
+    if series.finished:
+        return series
+    jobs = _jobs(jobs, len(series.seeds), series.declaration.device)
+    return _train(series, jobs, data_dir, observer or SeriesObserver())
+
+
+def open_run(path: str | PathLike[str]) -> Run | Series:
+    """Opens the directory of a run or of a series. Raises as `load_run` does."""
+    folder = Path(path)
+    if not os.path.lexists(folder / SERIES):
+        return load_run(folder)
+    return Series(folder, load_run_spec(folder), read_record(Declaration, folder / SERIES))
+
+
+def _train(series: Series, jobs: int, data_dir: Path | None, observer: SeriesObserver) -> Series:
+    with locked(series.path), stop_on_signals() as stop:
+        pending = [seed for seed in series.seeds if not (series.seed_path(seed) / RESULT).is_file()]
+        tasks = [Task(series.path, series.spec, series.declaration, seed, data_dir) for seed in pending]
+        observer.started(series.path, series.spec, series.seeds, len(tasks), jobs)
+        try:
+            if jobs == 1:
+                train_in_turn(tasks, observer, stop)
+            else:
+                train_at_once(tasks, jobs, observer, stop)
+        except Interrupted as problem:
+            remedy = f"go on with `tinymnist train --resume {shlex.quote(str(series.path))}`"
+            raise Interrupted(f"stopped: {remedy}", problem.signal_number) from None
+        write_atomically(series.path / METRICS, _metrics(series))
+        write_record(_result(series), series.path / RESULT)
+    return series
+
+
+def _result(series: Series) -> SeriesResult:
+    results = [run.result for run in series.runs]
+    first, accuracies = results[0], [result.accuracy for result in results]
+    summary = summarize(accuracies)
+    interval = summary.interval
+    return SeriesResult(
+        run=str(series.path),
+        name=series.spec.name,
+        parameters=first.parameters,
+        dataset=first.dataset,
+        scored_on=first.scored_on,
+        chosen_on=first.chosen_on,
+        images=first.n,
+        epochs=first.epochs,
+        seeds=list(series.seeds),
+        accuracies=accuracies,
+        losses=[result.loss for result in results],
+        mean=summary.mean,
+        std=summary.std,
+        interval=None if interval is None else Interval(low=interval[0], high=interval[1]),
+        n=summary.n,
+        minimum=summary.minimum,
+        maximum=summary.maximum,
+        seconds=sum(result.seconds for result in results),
+    )
+
+
+def _metrics(series: Series) -> str:
+    """The rows of all seeds' metrics, the seed in front."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for number, seed in enumerate(series.seeds):
+        rows = list(csv.reader(read_bytes(series.seed_path(seed) / METRICS).decode().splitlines()))
+        if number == 0:
+            writer.writerow(["seed", *rows[0]])
+        writer.writerows([seed, *row] for row in rows[1:])
+    return text.getvalue()
+
+
+def _refuse_seeds(seeds: Sequence[int]) -> None:
+    if not 1 <= len(seeds) <= MAX_SEEDS or len(set(seeds)) < len(seeds):
+        raise UsageError(f"--seeds: expects 1 to {MAX_SEEDS:,} seeds, each once")
+    if not all(0 <= seed <= LARGEST_SEED for seed in seeds):
+        raise UsageError(f"--seeds: each is a number from 0 to {LARGEST_SEED}")
+
+
+def _jobs(jobs: int | None, seeds: int, device: str) -> int:
+    if jobs is not None and jobs < 1:
+        raise UsageError(f"--jobs {jobs}: expects a number of 1 or more")
+    cores = 1 if device in ("cuda", "mps") else os.cpu_count() or 1
+    return min(jobs or cores, seeds)

@@ -1,0 +1,133 @@
+"""Teachers: finished runs whose probabilities a network learns."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from tinymnist.data import Split
+from tinymnist.errors import DataError, UsageError
+from tinymnist.native import CompilerError, NativeNetwork, NotCoveredError
+from tinymnist.spec import Spec
+from tinymnist.spec.recipe import Distill
+from tinymnist.text import shape_text
+from tinymnist.training.engine import Engine
+from tinymnist.training.records import Environment
+from tinymnist.training.run import Run, load_runs
+from tinymnist.training.score import BATCH_SIZE, normalized
+
+Logits = Callable[[Tensor], Tensor]
+"""From uint8 images (n, H, W) to logits (n, classes)."""
+
+
+class Teacher:
+    """The mean of the probabilities, at one temperature, that several networks give."""
+
+    def __init__(self, networks: Sequence[Logits], options: Distill) -> None:
+        self._networks = networks
+        self._temperature = options.temperature
+        self._views = options.views
+        self._clean: Tensor | None = None
+
+    def prepare(self, train: Split) -> None:
+        """Asks about all training images at once, where the teacher is to see them as they are."""
+        if self._views == "clean":
+            parts = train.images.split(BATCH_SIZE)
+            self._clean = torch.cat([self._probabilities(part.contiguous()) for part in parts])
+
+    def probabilities(self, chosen: Tensor, images: Tensor) -> Tensor:
+        """(n, classes) float32 for the training images numbered `chosen`, which the network sees as `images`."""
+        return self._probabilities(images) if self._clean is None else self._clean[chosen]
+
+    def _probabilities(self, images: Tensor) -> Tensor:
+        each = [torch.softmax(logits(images) / self._temperature, 1) for logits in self._networks]
+        return torch.stack(each).mean(0)
+
+
+def teacher_runs(distill: Distill | None) -> list[Run]:
+    """The runs that a recipe names; a series stands for those of all its seeds. Raises `RunError` and `DataError`."""
+    return [] if distill is None else [run for path in distill.teacher for run in load_runs(path)]
+
+
+def teacher_digests(runs: Sequence[Run]) -> dict[str, str]:
+    """The SHA-256 of each run's weights. Raises `RunError` where one is not finished."""
+    return {str(run.path): run.result.weights_sha256 for run in runs}
+
+
+def refuse_unfit_teachers(runs: Sequence[Run], spec: Spec, dataset: str, validation: int) -> None:
+    """Raises `UsageError` for a teacher of other images or classes, or that has seen what is to be scored."""
+    for run in runs:
+        theirs = run.spec.input
+        if (theirs, run.spec.classes) != (spec.input, spec.classes):
+            shape = shape_text((theirs.channels, theirs.height, theirs.width))
+            raise UsageError(
+                f"{run.path}: cannot teach {spec.name}: it takes {shape} images of {run.spec.classes} classes"
+            )
+        of = run.environment
+        if of.dataset != dataset or of.validation < validation:
+            raise UsageError(
+                f"{run.path}: cannot teach {spec.name}: it was trained on {_trained_on(of)}, so it may know images "
+                f"that are scored here: train it on the same data with the same --validation"
+            )
+
+
+def _trained_on(environment: Environment) -> str:
+    held = environment.validation
+    return f"{environment.dataset}, " + (f"of which {held:,} images were held out" if held else "all of it")
+
+
+@contextmanager
+def teaching(
+    runs: Sequence[Run], spec: Spec, engine: Engine, device: torch.device, warn: Callable[[str], None]
+) -> Iterator[Teacher | None]:
+    """The teacher that `runs` make, computed as `engine` computes; None where there are none."""
+    if spec.train.distill is None:
+        yield None
+        return
+    opened: list[NativeNetwork] = []
+    networks: list[Logits] = []
+    for run in runs:
+        if engine.name == "native":
+            try:
+                network = _native(run, engine.threads)
+            except (CompilerError, NotCoveredError) as problem:
+                warn(f"WARNING: no native engine for the teacher {run.path} ({problem}): it answers through PyTorch.")
+            else:
+                opened.append(network)
+                networks.append(_native_logits(network, spec.classes))
+                continue
+        networks.append(_torch_logits(run, device))
+    try:
+        yield Teacher(networks, spec.train.distill)
+    finally:
+        for network in opened:
+            network.close()
+
+
+def _native(run: Run, threads: int) -> NativeNetwork:
+    scale, shift = run.spec.train.normalize.scale_and_shift
+    try:  # a batch of one, since only steps need room for theirs
+        return NativeNetwork(run.spec, run.load_model(), scale=scale, shift=shift, batch_size=1, threads=threads)
+    except MemoryError:
+        raise DataError(f"{run.path}: not enough memory for this teacher: choose a smaller one") from None
+
+
+def _native_logits(network: NativeNetwork, classes: int) -> Logits:
+    def logits(images: Tensor) -> Tensor:
+        found = torch.empty(len(images), classes)
+        network.score(images, torch.zeros(len(images), dtype=torch.int64), found)
+        return found
+
+    return logits
+
+
+def _torch_logits(run: Run, device: torch.device) -> Logits:
+    model = run.load_model().to(device)
+
+    @torch.no_grad()
+    def logits(images: Tensor) -> Tensor:
+        found: Tensor = model(normalized(images, run.spec.train.normalize, device))
+        return found
+
+    return logits
