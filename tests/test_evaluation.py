@@ -112,8 +112,8 @@ def test_a_series_is_not_evaluated_as_a_whole(cli: Cli, run: Path) -> None:
     outcome = cli("evaluate", run)
     assert (outcome.code, outcome.err) == (
         2,
-        f"tinymnist: {run}: is a series of runs, with their accuracies in its result.json: "
-        f"evaluate one of them, such as {run}/seed-7\n",
+        f"tinymnist: {run}: is a series of 2 seeds: "
+        f"name one of them, as in {run}/seed-7\n",
     )
 
 

@@ -13,10 +13,9 @@ from tinymnist.data import Dataset, load_dataset, usable_name
 from tinymnist.errors import UsageError
 from tinymnist.spec.recipe import Normalize
 from tinymnist.statistics import wilson_interval
-from tinymnist.training import Run
+from tinymnist.training import Run, load_run
 from tinymnist.training.environment import choose_device
 from tinymnist.training.score import BATCH_SIZE, Score, normalized, score
-from tinymnist.training.series import Series, open_run
 
 MAX_SHIFTS = 3
 """Pixels; MNIST's digits are centred, and keep 4 pixels of background on each side."""
@@ -88,7 +87,7 @@ def evaluate(
     `DataError` for data or damage.
     """
     if not isinstance(run, Run):
-        run = open_single_run(run)
+        run = load_run(run)
     if not 0 <= shifts <= MAX_SHIFTS:
         raise UsageError(f"--shifts {shifts}: expects a number from 0 to {MAX_SHIFTS}")
     chosen_device = choose_device(device)
@@ -104,17 +103,6 @@ def evaluate(
         confusion=_confusion(scored.predictions, data.test.labels, run.spec.classes),
         shifts=_with_shifts(run, model, data, chosen_device, shifts) if shifts else None,
     )
-
-
-def open_single_run(path: str | PathLike[str]) -> Run:
-    """Opens a run directory. Raises as `load_run` does, and `UsageError` for the directory of a series."""
-    run = open_run(path)
-    if isinstance(run, Series):
-        raise UsageError(
-            f"{run.path}: is a series of runs, with their accuracies in its result.json: evaluate one of them, such as "
-            f"{run.seed_path(run.seeds[0])}"
-        )
-    return run
 
 
 def score_on_test(run: Run, model: nn.Module, data: Dataset, device: torch.device) -> Score:

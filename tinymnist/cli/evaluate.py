@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def command(
-    run_path: Annotated[Path, typer.Argument(metavar="RUN", readable=False, help="A run directory.")],
+    run_path: Annotated[
+        Path, typer.Argument(metavar="RUN", readable=False, help="A run, or the name of a network in `list`.")
+    ],
     dataset: Dataset = None,
     data_dir: DataDir = None,
     device: Device = "auto",
@@ -24,9 +26,10 @@ def command(
     as_json: Json = False,
 ) -> None:
     """Show accuracy with its 95 % interval, loss, accuracy by class and the confusion matrix."""
-    from tinymnist.evaluation import evaluate, open_single_run
+    from tinymnist.evaluation import evaluate
+    from tinymnist.training import load_run
 
-    run = open_single_run(run_path)
+    run = load_run(run_path)
     evaluation = evaluate(run, dataset=dataset, data_dir=data_dir, device=device, shifts=shifts, warn=say)
     if as_json:
         show_json(_as_dict(run, evaluation))

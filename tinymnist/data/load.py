@@ -52,8 +52,9 @@ class Dataset:
     """SHA-256 of each file's decompressed bytes."""
 
     def hold_out(self, count: int) -> "Dataset":
-        """The same with `count` training images for scoring: of each class its share, the last ones. The test set is not
-        in it any more.
+        """The same with `count` training images for scoring: of each class its share, the last ones.
+
+        The test set is not in it any more.
 
         Raises `UsageError` where nothing would be left on either side.
         """

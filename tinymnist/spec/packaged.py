@@ -23,6 +23,11 @@ def packaged_files() -> dict[str, Path]:
     return {path.stem: path for path in specs_in(packaged_folder())}
 
 
+def packaged_networks() -> dict[str, Path]:
+    """The trained networks that come with tinymnist, by name: one file each, beside the architectures."""
+    return {path.stem: path for path in sorted(packaged_folder().glob("*.safetensors"))}
+
+
 def packaged_recipes() -> dict[str, Path]:
     """The packaged recipes by name."""
     return {path.stem: path for path in specs_in(_PACKAGE / "recipes")}

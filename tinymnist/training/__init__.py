@@ -2,7 +2,8 @@
 
 from tinymnist.training.api import resume, train
 from tinymnist.training.observer import Observer, SeriesObserver
-from tinymnist.training.run import Run, load_run
+from tinymnist.training.opening import load_run
+from tinymnist.training.run import Run
 from tinymnist.training.series import Series, open_run, resume_series, train_series
 
 __all__ = [

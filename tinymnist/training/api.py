@@ -27,9 +27,10 @@ from tinymnist.training.environment import choose_device, describe_environment
 from tinymnist.training.loop import Trainer
 from tinymnist.training.memory import keep_memory
 from tinymnist.training.observer import EpochRow, Observer
+from tinymnist.training.opening import load_run
 from tinymnist.training.optimizer import make_optimizer
 from tinymnist.training.records import RESULT, Result, write_record
-from tinymnist.training.run import WEIGHTS, Run, create_run, load_run, locked, refuse_name
+from tinymnist.training.run import WEIGHTS, Run, create_run, locked, refuse_name
 from tinymnist.training.seeds import LARGEST_SEED, derived_seed, draw_seed
 from tinymnist.training.teacher import refuse_unfit_teachers, teacher_digests, teacher_runs, teaching
 
@@ -53,7 +54,8 @@ def train(
 
     Without a seed, one is drawn and recorded; the same seed, threads and versions give the same bits on the CPU. The
     test set is scored after every epoch and chooses nothing: the last epoch's weights are the result. With
-    `validation`, so many training images, the last of each class, are held out and scored instead; the test set is not looked at.
+    `validation`, so many training images, the last ones of each class, are held out and scored instead; the test set is
+    not looked at.
 
     Raises `CheckFailed` for a network over its own budget, `UsageError`, `SpecError` and `RunError` for what cannot be
     trained as asked, `DataError` for data or files, `DivergedError`, and `Interrupted` after SIGINT or SIGTERM.

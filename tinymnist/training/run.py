@@ -131,14 +131,13 @@ def create_folder(output: Path, name: str, spec: str, record: Record, record_nam
     return path
 
 
-def load_run(path: str | os.PathLike[str]) -> Run:
+def open_folder(folder: Path) -> Run:
     """Opens a run directory, also one copied from another machine.
 
     Raises `RunError` where there is none, `DataError` where it is damaged.
     """
-    folder = Path(path)
     if not os.path.isdir(folder):
-        raise RunError(f"{shown(str(path))[1:-1]}: no such run directory: `tinymnist train` makes one under runs/")
+        raise RunError(f"{shown(str(folder))[1:-1]}: no such run directory: `tinymnist train` makes one under runs/")
     if os.path.lexists(folder / SERIES):
         seeds = read_record(Declaration, folder / SERIES).seeds
         raise RunError(
@@ -160,14 +159,6 @@ def load_run_spec(folder: Path) -> Spec:
 def seed_name(seed: int) -> str:
     """Name of a seed's run in the directory of its series."""
     return f"seed-{seed}"
-
-
-def load_runs(path: str | os.PathLike[str]) -> list[Run]:
-    """The run in a directory, or those of all seeds of a series. Raises as `load_run` does."""
-    folder = Path(path)
-    if not os.path.lexists(folder / SERIES):
-        return [load_run(folder)]
-    return [load_run(folder / seed_name(seed)) for seed in read_record(Declaration, folder / SERIES).seeds]
 
 
 @contextmanager

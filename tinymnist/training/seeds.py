@@ -26,13 +26,13 @@ def parse_seeds(text: str) -> tuple[int, ...]:
 
     Raises `UsageError`.
     """
-    if re.fullmatch(r"[0-9]{1,5}", text) and int(text):
+    if re.fullmatch(r"[1-9][0-9]{0,4}", text):
         return tuple(range(int(text)))
     seeds: list[int] = []
     for part in text.split(","):
         found = re.fullmatch(r" *([0-9]{1,10})(?:-([0-9]{1,10}))? *", part)
         first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
-        if not first <= last < first + MAX_SEEDS:
+        if text == "0" or not first <= last < first + MAX_SEEDS:
             raise UsageError(
                 f"--seeds {shown(text)[1:-1]}: expects a number of seeds (5), a range (0-7) or a list (3,5,9)"
             )

@@ -19,6 +19,7 @@ from tinymnist.spec import Spec
 from tinymnist.spec.dump import dump_spec
 from tinymnist.statistics import summarize
 from tinymnist.training.observer import SeriesObserver
+from tinymnist.training.opening import load_run, load_runs
 from tinymnist.training.pool import Task, train_at_once, train_in_turn
 from tinymnist.training.records import (
     RESULT,
@@ -33,9 +34,7 @@ from tinymnist.training.run import (
     METRICS,
     Run,
     create_folder,
-    load_run,
     load_run_spec,
-    load_runs,
     locked,
     refuse_name,
     seed_name,
@@ -125,10 +124,10 @@ def resume_series(
 
 
 def open_run(path: str | PathLike[str]) -> Run | Series:
-    """Opens the directory of a run or of a series. Raises as `load_run` does."""
+    """Opens a run, as `load_run` does, or the directory of a series. Raises as `load_run` does."""
     folder = Path(path)
     if not os.path.lexists(folder / SERIES):
-        return load_run(folder)
+        return load_run(path)
     return Series(folder, load_run_spec(folder), read_record(Declaration, folder / SERIES))
 
 

@@ -13,8 +13,9 @@ from tinymnist.spec import Spec
 from tinymnist.spec.recipe import Distill
 from tinymnist.text import shape_text
 from tinymnist.training.engine import Engine
+from tinymnist.training.opening import load_runs
 from tinymnist.training.records import Environment
-from tinymnist.training.run import Run, load_runs
+from tinymnist.training.run import Run
 from tinymnist.training.score import BATCH_SIZE, normalized
 
 Logits = Callable[[Tensor], Tensor]

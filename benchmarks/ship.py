@@ -1,0 +1,60 @@
+"""Puts the results of a series where the project keeps them, and the network of its median seed among those it ships.
+
+python benchmarks/ship.py runs/NAME              # docs/results/NAME: spec, result, metrics of every epoch and seed
+python benchmarks/ship.py runs/NAME --network    # and archs/ARCH.safetensors, and ARCH's line in archs/results.json
+"""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+from tinymnist.files import write_atomically
+from tinymnist.training import Series, open_run
+from tinymnist.training.packed import pack_run
+
+ROOT = Path(__file__).resolve().parent.parent
+HOW = "tinymnist train --arch NAME --seeds 10: last epoch, on the 10,000 test images of MNIST"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("series", type=Path)
+    parser.add_argument("--network", action="store_true", help="ship the network of the median seed, not the best")
+    options = parser.parse_args()
+    series = open_run(options.series)
+    if not isinstance(series, Series):
+        parser.error(f"{options.series}: is one run: give a series")
+    result = series.result
+    target = ROOT / "docs" / "results" / series.path.name
+    target.mkdir(parents=True, exist_ok=True)
+    for name in ("spec.yaml", "metrics.csv", "result.json"):
+        shutil.copyfile(series.path / name, target / name)
+    print(f"{target.relative_to(ROOT)}: {result.mean:.3f} %, n {result.n}")
+    if options.network:
+        _ship_network(series)
+
+
+def _ship_network(series: Series) -> None:
+    result = series.result
+    by_accuracy = sorted(zip(result.accuracies, result.losses, result.seeds, strict=True))
+    _, _, median = by_accuracy[(result.n - 1) // 2]
+    run = next(run for run in series.runs if run.environment.seed == median)
+    pack_run(run, ROOT / "archs" / f"{series.spec.name}.safetensors")
+    print(f"archs/{series.spec.name}.safetensors: seed {median}, {run.result.accuracy:.2f} %")
+    path = ROOT / "archs" / "results.json"
+    results = json.loads(path.read_text(encoding="utf-8"))
+    results["how"] = HOW
+    results["accuracy"][series.spec.name] = {
+        "mean": round(result.mean, 4),
+        "std": None if result.std is None else round(result.std, 4),
+        "n": result.n,
+        "seeds": result.accuracies,
+    }
+    accuracies = [f'    "{name}": {json.dumps(row)}' for name, row in results.pop("accuracy").items()]
+    head = json.dumps(results, indent=2).removesuffix("\n}")
+    write_atomically(path, head + ',\n  "accuracy": {\n' + ",\n".join(accuracies) + "\n  }\n}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,244 @@
+"""Many seeds as one series: the same runs as one by one, figures over them, verdicts, and going on after any stop."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.conftest import Cli
+from tinymnist import load_run, load_spec, train
+from tinymnist.errors import Interrupted, RunError, UsageError
+from tinymnist.training import Series, SeriesObserver, open_run, resume_series, train_series
+from tinymnist.training.observer import EpochRow
+from tinymnist.training.records import Result
+from tinymnist.training.seeds import parse_seeds
+
+
+def weights(run: Path) -> bytes:
+    return (run / "weights.safetensors").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def series(quick: Path, tmp_path_factory: pytest.TempPathFactory) -> Series:
+    output = tmp_path_factory.mktemp("runs")
+    return train_series(load_spec(quick), [3, 5, 9], jobs=2, dataset="mnist-5k", output=output, name="three")
+
+
+def test_each_seed_is_the_run_that_it_is_alone(series: Series, quick: Path, tmp_path: Path) -> None:
+    alone = train(load_spec(quick), seed=5, dataset="mnist-5k", output=tmp_path, name="alone")
+    assert weights(series.path / "seed-5") == weights(alone.path)
+
+
+def test_one_job_gives_the_same_bits_as_several(series: Series, quick: Path, tmp_path: Path) -> None:
+    one = train_series(load_spec(quick), [3, 9], jobs=1, dataset="mnist-5k", output=tmp_path, name="one")
+    assert [weights(run.path) for run in one.runs] == [weights(series.path / f"seed-{seed}") for seed in (3, 9)]
+
+
+def test_the_result_is_over_the_last_epochs_of_all_seeds(series: Series) -> None:
+    accuracies = [load_run(series.path / f"seed-{seed}").result.accuracy for seed in (3, 5, 9)]
+    result = series.result
+    interval = scipy.stats.t.interval(0.95, 2, loc=scipy.stats.tmean(accuracies), scale=scipy.stats.sem(accuracies))
+    assert (result.seeds, result.accuracies, result.n, result.images) == ([3, 5, 9], accuracies, 3, 1000)
+    assert (result.minimum, result.maximum) == (min(accuracies), max(accuracies))
+    assert result.mean == pytest.approx(scipy.stats.tmean(accuracies))
+    assert result.std == pytest.approx(scipy.stats.tstd(accuracies))
+    assert result.interval is not None
+    assert (result.interval.low, result.interval.high) == pytest.approx(interval)
+
+
+def test_metrics_have_the_rows_of_every_seed(series: Series) -> None:
+    with (series.path / "metrics.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [(row["seed"], row["epoch"]) for row in rows] == [(s, e) for s in "359" for e in "12"]
+    assert [float(row["eval_accuracy"]) for row in rows[1::2]] == series.result.accuracies
+
+
+def test_a_finished_series_is_left_as_it_is(series: Series) -> None:
+    before = {path: path.stat().st_mtime_ns for path in series.path.rglob("*")}
+    assert resume_series(series).result == series.result
+    assert {path: path.stat().st_mtime_ns for path in series.path.rglob("*")} == before
+
+
+class StopAfter(SeriesObserver):
+    """Sends this process a signal after so many epochs, and remembers which seeds were trained."""
+
+    def __init__(self, epochs: int | None = None) -> None:
+        super().__init__()
+        self.left = epochs
+        self.ended: list[int] = []
+
+    def epoch_ended(self, seed: int, row: EpochRow) -> None:
+        if self.left is not None:
+            self.left -= 1
+            if self.left == 0:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    def seed_ended(self, result: Result) -> None:
+        self.ended.append(result.seed)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_stopped_series_goes_on_where_it_stood(jobs: int, series: Series, quick: Path, tmp_path: Path) -> None:
+    first = StopAfter(3)
+    with pytest.raises(Interrupted, match=r"stopped: go on with `tinymnist train --resume .*cut`") as stopped:
+        train_series(
+            load_spec(quick), [3, 5, 9], jobs=jobs, dataset="mnist-5k", output=tmp_path, name="cut", observer=first
+        )
+    assert stopped.value.exit_code == 143
+    cut = open_run(tmp_path / "cut")
+    assert isinstance(cut, Series)
+    with pytest.raises(RunError, match="not finished"):
+        _ = cut.result
+    second = StopAfter()
+    finished = resume_series(cut, jobs=jobs, observer=second)
+    assert [weights(run.path) for run in finished.runs] == [weights(run.path) for run in series.runs]
+    assert sorted([*first.ended, *second.ended]) == [3, 5, 9]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills by signal")
+def test_workers_end_when_their_parent_is_killed(series: Series, quick: Path, tmp_path: Path) -> None:
+    options = ["--dataset", "mnist-5k", "--seeds", "2", "--epochs", "2000", "--jobs", "2", "--name", "killed"]
+    command = [sys.executable, "-m", "tinymnist", "train", "--arch", str(quick), "--output", str(tmp_path), *options]
+    parent = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    seeds = [tmp_path / "killed" / f"seed-{seed}" for seed in (0, 1)]
+    _until(lambda: all((seed / "metrics.csv").exists() for seed in seeds))
+    parent.kill()
+    parent.wait()
+    _until(lambda: all(_is_free(seed) for seed in seeds))
+    assert all((seed / "checkpoint" / "state.safetensors").exists() for seed in seeds)
+
+
+def _is_free(run: Path) -> bool:
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(run / ".lock", timeout=0):
+            return True
+    except Timeout:
+        return False
+
+
+def _until(condition: object, seconds: float = 60.0) -> None:
+    assert callable(condition)
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+def test_an_error_of_one_seed_ends_the_series(quick: Path, cli: Cli, tmp_path: Path) -> None:
+    wild = "train.schedule={name: constant, lr: 1000000}"
+    outcome = cli("train", "--arch", quick, "--set", wild, "--seeds", 2, "--dataset", "mnist-5k", "--output", tmp_path,
+                  "--name", "wild")  # fmt: skip
+    assert outcome.code == 4
+    assert outcome.err.splitlines()[-1].startswith(f"tinymnist: {tmp_path / 'wild'}")
+
+
+# The command line
+
+
+def arguments(quick: Path, tmp_path: Path) -> list[object]:
+    return ["train", "--arch", quick, "--dataset", "mnist-5k", "--output", tmp_path, "--name", "s", "--seeds", "0-1"]
+
+
+def test_a_row_a_seed_and_the_figures_below(quick: Path, cli: Cli, tmp_path: Path) -> None:
+    outcome = cli(*arguments(quick, tmp_path), "--jobs", 1)
+    lines = outcome.out.splitlines()
+    assert lines[0] == "quick, 622 parameters, 2 epochs, on the 1,000 test images of mnist-5k"
+    assert lines[1] == "seed        accuracy     loss"
+    assert [line.split()[0] for line in lines[2:4]] == ["0", "1"]
+    assert lines[4].startswith("mean ")
+    assert "(n 2), 95 % interval of the mean " in lines[4]
+    assert lines[5:] == [f"run: {tmp_path / 's'}", f"next: tinymnist compare {tmp_path / 's'} OTHER-SERIES"]
+    assert [line.split(":")[0] for line in outcome.err.splitlines()[1:]] == ["seed 0", "seed 1"]
+
+
+@pytest.mark.parametrize(
+    ("target", "outcome", "code"), [("99.4", "pass", 0), ("99.6", "fail", 1), ("99.51", "inconclusive", 1)]
+)
+def test_a_target_gives_a_verdict_and_an_exit_code(
+    target: str, outcome: str, code: int, series: Series, cli: Cli, tmp_path: Path
+) -> None:
+    known = shutil.copytree(series.path, tmp_path / "known")
+    content = json.loads((known / "result.json").read_text())
+    (known / "result.json").write_text(json.dumps({**content, "accuracies": [99.49, 99.50, 99.52]}))
+    found = cli("train", "--resume", known, "--target", target, "--json")
+    assert (json.loads(found.out)["verdict"]["outcome"], found.code) == (outcome, code)
+
+
+@pytest.mark.parametrize(("target", "code"), [("-1", 0), ("100", 1)])
+def test_the_last_epochs_are_judged_by_what_happened(target: str, code: int, series: Series, cli: Cli) -> None:
+    found = cli("train", "--resume", series.path, "--target", target, "--last-epochs", 2, "--json")
+    lowest = min(row.eval_accuracy for run in series.runs for row in run.read_metrics())
+    verdict = json.loads(found.out)["verdict"]
+    assert (verdict["lowest"], verdict["passed"], found.code) == (lowest, 0 if code else 3, code)
+
+
+def test_one_seed_cannot_tell(small_run: Path, cli: Cli) -> None:
+    outcome = cli("train", "--resume", small_run, "--target", "1")
+    assert outcome.code == 1
+    assert "inconclusive" in outcome.out
+    assert "one seed says nothing about the spread" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("extra", "error"),
+    [
+        (["--seed", 1], "--seed: is one of --seeds already"),
+        (["--jobs", 0], "Invalid value for '--jobs'"),
+        (["--last-epochs", 1], "--last-epochs: needs a --target"),
+    ],
+)
+def test_wrong_options_are_one_line(quick: Path, cli: Cli, tmp_path: Path, extra: list[object], error: str) -> None:
+    outcome = cli(*arguments(quick, tmp_path), *extra)
+    assert outcome.code == 2
+    assert outcome.err.startswith(f"tinymnist: {error}")
+    assert outcome.err.count("\n") == 1
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_series_is_no_run(series: Series) -> None:
+    with pytest.raises(RunError, match=r"is a series of 3 seeds: name one of them, as in .*seed-3"):
+        load_run(series.path)
+
+
+def test_a_name_that_is_taken_is_refused(series: Series, quick: Path) -> None:
+    with pytest.raises(RunError, match="is there already"):
+        train_series(load_spec(quick), [1], dataset="mnist-5k", output=series.path.parent, name=series.path.name)
+
+
+# Seeds
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"),
+    [("3", (0, 1, 2)), ("0-7", tuple(range(8))), ("3,5,9", (3, 5, 9)), ("0-2,7", (0, 1, 2, 7)), ("4-4", (4,))],
+)
+def test_seeds_are_a_number_a_range_or_a_list(text: str, seeds: tuple[int, ...]) -> None:
+    assert parse_seeds(text) == seeds
+
+
+@given(st.lists(st.integers(0, 2**31 - 1), min_size=2, max_size=20))
+def test_a_list_of_seeds_is_read_as_written(seeds: list[int]) -> None:
+    assert parse_seeds(",".join(map(str, seeds))) == tuple(seeds)
+
+
+@pytest.mark.parametrize("text", ["0", "", "x", "7-3", "1,,2", "-3", "1.5", "0-99999999"])
+def test_what_is_no_list_of_seeds_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="expects a number of seeds"):
+        parse_seeds(text)
+
+
+def test_the_same_seed_twice_is_refused(quick: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="each once"):
+        train_series(load_spec(quick), [1, 1], dataset="mnist-5k", output=tmp_path)

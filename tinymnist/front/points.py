@@ -1,0 +1,85 @@
+"""Points of parameters and accuracy, and which of them are on the front. No files, no drawing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinymnist.front.published import DATASET, IMAGES, PUBLISHED, Published
+from tinymnist.statistics import Interval, Summary, summarize
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One network, trained with one or more seeds and scored on the test set after the last epoch."""
+
+    name: str
+    source: Path
+    """The `result.json` that it comes from."""
+    parameters: int
+    summary: Summary
+    """Of the accuracies, percent."""
+
+    @property
+    def error(self) -> float:
+        """Mean test error, percent."""
+        return 100.0 - self.summary.mean
+
+    @property
+    def error_interval(self) -> Interval | None:
+        """95 % interval of the mean error, percent; None where n is 1."""
+        interval = self.summary.interval
+        return None if interval is None else (100.0 - interval[1], 100.0 - interval[0])
+
+    @property
+    def error_range(self) -> Interval:
+        """Error of the best and of the worst seed, percent."""
+        return 100.0 - self.summary.maximum, 100.0 - self.summary.minimum
+
+    @property
+    def figures(self) -> str:
+        """`99.40 ± 0.05 % (n 5)`: mean, standard deviation of one seed, seeds."""
+        spread = "" if self.summary.std is None else f" ± {self.summary.std:.2f}"
+        return f"{self.summary.mean:.2f}{spread} % (n {self.summary.n})"
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """Points scored on the same test images, by parameters, and which of them nothing beats."""
+
+    dataset: str
+    images: int
+    points: tuple[Point, ...]
+    on_front: tuple[bool, ...]
+    """Of each point: no other has as few parameters and as high a mean, and is better in one of the two."""
+
+    @property
+    def best(self) -> list[Point]:
+        """The points on the front: parameters and means both rise, but where two are equal in both."""
+        return [point for point, on_front in zip(self.points, self.on_front, strict=True) if on_front]
+
+    @property
+    def published(self) -> tuple[Published, ...]:
+        """What others report on the same test set."""
+        return PUBLISHED if (self.dataset, self.images) == (DATASET, IMAGES) else ()
+
+    @property
+    def scored_on(self) -> str:
+        """`the 10,000 test images of mnist`."""
+        return f"the {self.images:,} test images of {self.dataset}"
+
+
+def front(points: Sequence[Point], dataset: str, images: int) -> Front:
+    """The front of `points`, all scored on the same `images` test images of `dataset`."""
+    ordered = tuple(sorted(points, key=lambda point: (point.parameters, -point.summary.mean, point.name)))
+    on_front, best, best_at = [], -1.0, 0
+    for point in ordered:
+        mean, equal = point.summary.mean, point.summary.mean == best and point.parameters == best_at
+        on_front.append(mean > best or equal)
+        if mean > best:
+            best, best_at = mean, point.parameters
+    return Front(dataset, images, ordered, tuple(on_front))
+
+
+def point(name: str, source: Path, parameters: int, accuracies: Sequence[float]) -> Point:
+    """The point of a series; `accuracies` are percent, one a seed. Raises `UsageError` where there are none."""
+    return Point(name, source, parameters, summarize(accuracies))

@@ -1,0 +1,136 @@
+"""Finding and reading the results of series."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+from tinymnist.errors import DataError, RunError, UsageError
+from tinymnist.files import read_bytes
+from tinymnist.front.points import Front, front, point
+from tinymnist.training.records import RESULT, SERIES, SeriesResult, read_record
+
+DEFAULT = Path("docs", "results")
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A result of a series, and the file that it is in."""
+
+    path: Path
+    result: SeriesResult
+
+    @property
+    def scored_on(self) -> str:
+        images = "test" if self.result.scored_on == "test" else "held-out training"
+        return f"the {self.result.images:,} {images} images of {self.result.dataset}"
+
+    def name(self, unique: bool) -> str:
+        """The network's, told apart by that of the series where several networks are called so."""
+        name, series = self.result.name, self.path.resolve().parent.name
+        if unique:
+            return name
+        return series if name in series else f"{name} ({series})"
+
+
+def read_front(paths: Sequence[str | PathLike[str]] = (), *, warn: Callable[[str], None] | None = None) -> Front:
+    """The front of the series that `paths` lead to: `result.json` files, directories of series, or folders that hold
+    such files at any depth; none: `docs/results`. `warn` is told of results in folders that are left out.
+
+    Raises `UsageError` for results that make no front, `RunError` for series without a result, `DataError` for damage.
+    """
+    found = [_read(path) for path in find_results(paths, warn=warn)]
+    first = found[0]
+    for each in found:
+        if each.result.scored_on != "test":
+            raise UsageError(
+                f"{each.path}: was scored on {each.scored_on}: a front is made of test results: train the final "
+                "recipe without --validation"
+            )
+        if each.scored_on != first.scored_on:
+            raise UsageError(
+                f"{first.path} was scored on {first.scored_on}, {each.path} on {each.scored_on}: "
+                "name the results of one data set"
+            )
+    times = Counter(each.result.name for each in found)
+    points = [
+        point(each.name(times[each.result.name] == 1), each.path, each.result.parameters, each.result.accuracies)
+        for each in found
+    ]
+    return front(points, first.result.dataset, first.result.images)
+
+
+def find_results(paths: Sequence[str | PathLike[str]] = (), *, warn: Callable[[str], None] | None = None) -> list[Path]:
+    """The result files of series that `paths` lead to, each once, in the order given and then by name; as `read_front`
+    takes them. Raises as it does; one file at least is found."""
+    found: dict[Path, Path] = {}
+    for given in [Path(path) for path in paths] or [_default()]:
+        for file in _results_at(given, warn):
+            found.setdefault(file.resolve(), file)
+    return list(found.values())
+
+
+def _default() -> Path:
+    if not DEFAULT.is_dir():
+        raise UsageError(
+            f"no folder {DEFAULT} here: name results of series: result.json files, directories of series, or folders "
+            "that hold them"
+        )
+    return DEFAULT
+
+
+def _results_at(path: Path, warn: Callable[[str], None] | None) -> list[Path]:
+    if not os.path.lexists(path):
+        raise UsageError(f"{path}: no such file or folder")
+    if path.is_file() or (path / RESULT).is_file():
+        file = path if path.is_file() else path / RESULT
+        if not _is_of_series(file):
+            raise UsageError(f"{file}: is the result of one run, which says little: train several with --seeds")
+        return [file]
+    if (path / SERIES).is_file():
+        raise RunError(f"{path}: holds no {RESULT} yet: the series is not finished")
+    series, single = _results_under(path)
+    if not series:
+        raise UsageError(f"{path}: holds no {RESULT} of a series: train one with --seeds")
+    if single and warn is not None:
+        warn(f"{path}: left out {len(single)} single run{'s' * (len(single) > 1)}, such as {single[0].parent}")
+    return series
+
+
+def _results_under(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The result files below `folder`, sorted: those of series, and those of runs that belong to none."""
+    series, single = [], []
+    for where, folders, files in os.walk(folder):
+        folders.sort()
+        if SERIES in files or RESULT in files:
+            folders.clear()  # what is below are the runs of its seeds
+        if RESULT in files:
+            file = Path(where, RESULT)
+            (series if _is_of_series(file) else single).append(file)
+    return series, single
+
+
+def _is_of_series(file: Path) -> bool:
+    """Raises `DataError` where the file is no JSON object."""
+    try:
+        content = json.loads(read_bytes(file))
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        raise DataError(f"{file}: is no JSON object: copy the result again")
+    return "accuracy" not in content
+
+
+def _read(file: Path) -> _Found:
+    result = read_record(SeriesResult, file)
+    for key, fine in (
+        ("accuracies", bool(result.accuracies) and all(0 <= accuracy <= 100 for accuracy in result.accuracies)),
+        ("parameters", result.parameters > 0),
+        ("images", result.images > 0),
+    ):
+        if not fine:
+            raise DataError(f"{file}: damaged ({key}): copy the run again")
+    return _Found(file, result)
