@@ -112,8 +112,7 @@ def test_a_series_is_not_evaluated_as_a_whole(cli: Cli, run: Path) -> None:
     outcome = cli("evaluate", run)
     assert (outcome.code, outcome.err) == (
         2,
-        f"tinymnist: {run}: is a series of 2 seeds: "
-        f"name one of them, as in {run}/seed-7\n",
+        f"tinymnist: {run}: is a series of 2 seeds: name one of them, as in {run}/seed-7\n",
     )
 
 

@@ -21,7 +21,7 @@ ROOMS = [
     ("native",),
     ("training",),
     ("evaluation",),
-    ("comparison",),
+    ("comparison", "front"),
     ("console",),
     ("cli",),
 ]

@@ -9,34 +9,43 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from tinymnist.comparison import compare
     from tinymnist.errors import TinyMnistError
     from tinymnist.evaluation import Evaluation, evaluate
     from tinymnist.model import build_model
     from tinymnist.spec import Spec, load_spec
-    from tinymnist.training import Run, load_run, train
+    from tinymnist.training import Run, Series, load_run, open_run, train, train_series
 
 _HOMES = {
     "Evaluation": "tinymnist.evaluation",
     "Run": "tinymnist.training",
+    "Series": "tinymnist.training",
     "Spec": "tinymnist.spec",
     "TinyMnistError": "tinymnist.errors",
     "build_model": "tinymnist.model",
+    "compare": "tinymnist.comparison",
     "evaluate": "tinymnist.evaluation",
     "load_run": "tinymnist.training",
     "load_spec": "tinymnist.spec",
+    "open_run": "tinymnist.training",
     "train": "tinymnist.training",
+    "train_series": "tinymnist.training",
 }
 
 __all__ = [
     "Evaluation",
     "Run",
+    "Series",
     "Spec",
     "TinyMnistError",
     "build_model",
+    "compare",
     "evaluate",
     "load_run",
     "load_spec",
+    "open_run",
     "train",
+    "train_series",
 ]
 
 

@@ -29,7 +29,8 @@ MARKERS: dict[Kind, str] = {"mean": "s", "one run": "D", "chosen": "^"}
 MANY = 14
 """With more points than this, only those on the front are labelled."""
 COUNTS, ERRORS = (1, 2, 3, 5, 7), (1, 1.5, 2, 3, 4, 5, 6, 8)
-"""Leading digits of the ticks."""
+"""Leading digits of the ticks; fewer where that makes more than `TICKS`."""
+TICKS = 10
 SETTINGS: dict[str, Any] = {
     "figure.dpi": DOTS,
     "font.size": 8.5,
@@ -72,7 +73,7 @@ def draw(front: Front) -> "Figure":
         from matplotlib.figure import Figure
 
         figure = Figure((WIDTH, HEIGHT), facecolor="white")
-        axes = figure.add_axes((0.07, 0.175, 0.86, 0.77))
+        axes = figure.add_axes((0.07, 0.175, 0.85, 0.77))
         _scale(axes, front)
         _draw_front(axes, front)
         for point, on_front in zip(front.points, front.on_front, strict=True):
@@ -114,10 +115,10 @@ def _scale(axes: "Axes", front: Front) -> None:
     bars = [_bar(point, front) for point in front.points]
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.set_xlim(min(counts) / 1.4, max(counts) * 1.3)
-    axes.set_ylim(
-        max(min(errors) / 1.5, min(*errors, *(low for low, _ in bars)) / 1.1),  # with two seeds a bar may be endless
-        min(max(errors) * 1.5, max(*errors, *(high for _, high in bars)) * 1.1),
+    axes.set_xlim(min(counts) / 1.45, max(counts) * 1.4)
+    axes.set_ylim(  # a bar may go beyond: with two seeds it is nearly endless
+        max(min(errors) / 1.5, min(min(errors) / 1.25, *(low / 1.1 for low, _ in bars))),
+        min(max(errors) * 1.5, max(max(errors) * 1.25, *(high * 1.1 for _, high in bars))),
     )
     right = axes.twinx()
     right.set_yscale("log")
@@ -142,8 +143,12 @@ def _scale(axes: "Axes", front: Front) -> None:
 
 
 def _round_numbers(low: float, high: float, digits: Sequence[float]) -> list[float]:
-    found = [float(f"{digit}e{power}") for power in range(-4, 12) for digit in digits]
-    return [value for value in found if low <= value <= high]
+    for leading in (digits, (1, 2, 5), (1,)):
+        values = [float(f"{digit}e{power}") for power in range(-4, 12) for digit in leading]
+        inside = [value for value in values if low <= value <= high]
+        if len(inside) <= TICKS:
+            break
+    return inside
 
 
 def _draw_front(axes: "Axes", front: Front) -> None:
@@ -254,7 +259,9 @@ def _draw_legend(axes: "Axes", front: Front) -> None:
     bars.set_markeredgewidth(2.6)
     kinds = {each.kind for each in front.published}
     published = [
-        entry(MARKERS[kind], f"published: {text}", THEIRS, "white", 4.6) for kind, text in KINDS.items() if kind in kinds
+        entry(MARKERS[kind], f"published: {text}", THEIRS, "white", 4.6)
+        for kind, text in KINDS.items()
+        if kind in kinds
     ]
     axes.legend(
         handles=[*entries, bars, *published], loc="upper left", bbox_to_anchor=(-0.02, -0.09), ncols=2, frameon=False,

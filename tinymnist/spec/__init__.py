@@ -1,6 +1,6 @@
 """The spec language: models, the strict loader, shapes and counts. No torch in here."""
 
-from tinymnist.spec.load import Document, Override, Place, load_document, load_spec, parse_override
+from tinymnist.spec.load import Document, Override, Place, load_document, load_recipe, load_spec, parse_override
 from tinymnist.spec.models import Checks, Feature, LinearCheck, Spec
 from tinymnist.spec.plan import Layer, Plan
 
@@ -15,6 +15,7 @@ __all__ = [
     "Plan",
     "Spec",
     "load_document",
+    "load_recipe",
     "load_spec",
     "parse_override",
 ]

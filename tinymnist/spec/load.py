@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from os import PathLike, fspath
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from tinymnist.errors import SpecError
 from tinymnist.spec.base import SHORTHANDS, expand
@@ -14,6 +14,7 @@ from tinymnist.spec.messages import explain
 from tinymnist.spec.models import Spec
 from tinymnist.spec.packaged import find_recipe_file, find_spec_file, packaged_recipes
 from tinymnist.spec.path import Path, path_text
+from tinymnist.spec.recipe import Train
 from tinymnist.spec.strict_yaml import MAX_DEPTH, YamlProblem, parse, read_file
 from tinymnist.text import did_you_mean, shown
 
@@ -105,8 +106,11 @@ def _named_recipe(name: str, place: Place) -> str:
     return name
 
 
-def _take_recipe(recipe: str, data: dict[str, Any], places: dict[Path, Place]) -> None:
-    """Puts the `train:` section of a recipe's file, which may be a whole spec, in the place of the one in `data`."""
+def _take_recipe(recipe: str, data: dict[str, Any], places: dict[Path, Place]) -> str:
+    """Puts the `train:` section of a recipe's file, which may be a whole spec, in the place of the one in `data`.
+
+    Returns the file's description.
+    """
     file = find_recipe_file(recipe)
     found, lines = _parsed(read_file(file), file)
     if not isinstance(found, dict) or not isinstance(found.get("train"), dict):
@@ -115,6 +119,19 @@ def _take_recipe(recipe: str, data: dict[str, Any], places: dict[Path, Place]) -
     for path in [path for path in places if path[:1] == ("train",)]:
         del places[path]
     places.update({path: place for path, place in lines.items() if path[:1] == ("train",)})
+    description = found.get("description", "")
+    return description if isinstance(description, str) else ""
+
+
+def load_recipe(recipe: str) -> tuple[Train, str]:
+    """A recipe, by name or file, and its description. Raises `SpecError`."""
+    data: dict[str, Any] = {}
+    places: dict[Path, Place] = {}
+    description = _take_recipe(recipe, data, places)
+    try:
+        return Train.model_validate(data["train"]), description
+    except ValidationError as error:
+        raise _first_problem(error, places, Train, ("train",)) from None
 
 
 def parse_override(text: str) -> Override:
@@ -207,9 +224,13 @@ def _nearest(places: dict[Path, Place], path: Path) -> Place:
     return places[path]
 
 
-def _first_problem(error: ValidationError, places: dict[Path, Place]) -> SpecError:
+def _first_problem(
+    error: ValidationError, places: dict[Path, Place], root: type[BaseModel] = Spec, within: Path = ()
+) -> SpecError:
+    """The first mistake in a `root` that stands at the path `within`."""
     problem = next(problem for problem in error.errors() if problem["type"] != "default_factory_not_called")
-    path, message = explain(problem, Spec)
+    path, message = explain(problem, root)
+    path = (*within, *path)
     return _error(_nearest(places, path), path, message)
 
 
