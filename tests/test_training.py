@@ -22,7 +22,7 @@ from tinymnist.spec import load_spec
 from tinymnist.training import Observer, Run, load_run, loop, resume, train
 from tinymnist.training.checkpoint import Progress, State, load_checkpoint, save_checkpoint
 from tinymnist.training.observer import EpochRow, Step
-from tinymnist.training.optimizer import apply, make_optimizer
+from tinymnist.training.optimizer import apply, make_optimizer, optimizer_tensors
 from tinymnist.training.run import locked
 from tinymnist.training.schedule import Hyper
 
@@ -206,7 +206,9 @@ def test_a_training_can_be_stopped_again_and_again(whole: Run, tmp_path: Path) -
     assert weights(resume(tmp_path / "cut").path) == weights(whole.path)
 
 
-@pytest.mark.parametrize("optimizer", ["{name: adamw}", "{name: sgd, nesterov: true}", "{name: sgd, momentum: 0}"])
+@pytest.mark.parametrize(
+    "optimizer", ["{name: adamw}", "{name: muon}", "{name: sgd, nesterov: true}", "{name: sgd, momentum: 0}"]
+)
 def test_every_optimizer_resumes_to_the_same_bits(quick: Path, tmp_path: Path, optimizer: str) -> None:
     spec = load_spec(quick, [f"train.optimizer={optimizer}", "train.schedule={name: cosine, lr: 0.01}"])
     uncut = train(spec, seed=1, dataset="mnist-5k", output=tmp_path, name="uncut")
@@ -362,7 +364,7 @@ def test_a_checkpoint_holds_everything(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "state.safetensors", progress, State(model, optimizer))
     assert load_checkpoint(tmp_path / "state.safetensors", State(other, another)) == progress
     assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), other.state_dict().values(), strict=True))
-    buffers = [each.state_dict()["state"][0]["momentum_buffer"] for each in (optimizer, another)]
+    buffers = [optimizer_tensors(each)["0.momentum_buffer"] for each in (optimizer, another)]
     assert torch.equal(*buffers)
 
 

@@ -97,8 +97,7 @@ def _as_text(front: "Front") -> str:
             f"{interval:14}  {mark}"
         )
     if front.published:
-        lines += ["", "published", "parameters  accuracy %    how, who and where"]
+        lines += ["", "published", "parameters  accuracy        how, who and where"]
     for each in front.published:
-        accuracy = f"{each.accuracy:.2f}" + ("" if each.std is None else f" ± {each.std:.2f}")
-        lines.append(f"{each.parameters:>10,}  {accuracy:12}  {each.how}: {each.who}, {each.source}")
+        lines.append(f"{each.parameters:>10,}  {each.figures:14}  {each.how}: {each.who}, {each.source}")
     return "\n".join(lines)

@@ -38,6 +38,12 @@ class Published:
         """Test error, percent."""
         return 100.0 - self.accuracy
 
+    @property
+    def figures(self) -> str:
+        """`98.76 ± 0.10 %`."""
+        spread = "" if self.std is None else f" ± {self.std:.2f}"
+        return f"{self.accuracy:.2f}{spread} %"
+
 
 PUBLISHED = (
     Published(

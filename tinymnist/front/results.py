@@ -102,7 +102,8 @@ def _results_at(path: Path, warn: Callable[[str], None] | None) -> list[Path]:
 
 def _results_under(folder: Path) -> tuple[list[Path], list[Path]]:
     """The result files below `folder`, sorted: those of series, and those of runs that belong to none."""
-    series, single = [], []
+    series: list[Path] = []
+    single: list[Path] = []
     for where, folders, files in os.walk(folder):
         folders.sort()
         if SERIES in files or RESULT in files:

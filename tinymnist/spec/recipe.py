@@ -54,6 +54,18 @@ class Adam(_Decaying):
     weight_decay: float = Field(0.01, ge=0, le=MAX_RATE, description="Weight decay.")
 
 
+class Muon(_Decaying):
+    """Muon (Jordan et al. 2024) for the weights of convolutions, each filter a row; Nesterov SGD for all else.
+
+    The step of a matrix is made orthogonal, so that a rate of 0.02 to 0.1 is large.
+    """
+
+    name: Literal["muon"] = Field(description="Muon, `torch.optim.Muon`.")
+    momentum: Probability = Field(0.95, description="Share of the last step kept, in both; one_cycle moves it.")
+    weight_decay: float = Field(0.0, ge=0, le=MAX_RATE, description="Weight decay; Muon's is decoupled.")
+    others: float = Field(1.0, gt=0, le=MAX_RATE, description="Learning rate of all else, as a multiple of Muon's.")
+
+
 class OneCycle(Model):
     """One cycle of learning rate and momentum (Smith 2018), as torch's `OneCycleLR`, a step a batch."""
 
@@ -85,7 +97,7 @@ class Constant(Model):
     lr: float = Field(gt=0, le=MAX_RATE, description="Learning rate.")
 
 
-Optimizer = Annotated[Sgd | Adam, Field(discriminator="name")]
+Optimizer = Annotated[Sgd | Adam | Muon, Field(discriminator="name")]
 Schedule = Annotated[OneCycle | Falling | Constant, Field(discriminator="name")]
 
 
@@ -219,7 +231,7 @@ class Train(Model):
     batch_size: int = Field(
         512, ge=1, le=60_000, description="Images a step; the last step of an epoch takes the rest."
     )
-    optimizer: Annotated[Optimizer, expanding("optimizer", Sgd | Adam | Literal["sgd"])] = Field(
+    optimizer: Annotated[Optimizer, expanding("optimizer", Sgd | Adam | Muon | Literal["sgd", "muon"])] = Field(
         Sgd(name="sgd"), description="How weights follow their gradients."
     )
     schedule: Annotated[Schedule, expanding("schedule", OneCycle | Falling | Constant | Literal["one_cycle"])] = Field(

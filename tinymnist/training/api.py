@@ -28,7 +28,7 @@ from tinymnist.training.loop import Trainer
 from tinymnist.training.memory import keep_memory
 from tinymnist.training.observer import EpochRow, Observer
 from tinymnist.training.opening import load_run
-from tinymnist.training.optimizer import make_optimizer
+from tinymnist.training.optimizer import Optimizer, make_optimizer
 from tinymnist.training.records import RESULT, Result, write_record
 from tinymnist.training.run import WEIGHTS, Run, create_run, locked, refuse_name
 from tinymnist.training.seeds import LARGEST_SEED, derived_seed, draw_seed
@@ -124,7 +124,7 @@ class _Parts:
     """A fresh model, and what trains it."""
 
     model: nn.Sequential
-    optimizer: torch.optim.Optimizer
+    optimizer: Optimizer
     engine: Engine
     device: torch.device
 

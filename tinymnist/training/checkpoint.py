@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-import torch
 from pydantic import Field, TypeAdapter
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -22,7 +21,7 @@ from tinymnist.files import write_atomically
 from tinymnist.model.weights import copy_tensors
 from tinymnist.training.averaging import Average
 from tinymnist.training.observer import EpochRow
-from tinymnist.training.optimizer import optimizer_tensors, restore_optimizer
+from tinymnist.training.optimizer import Optimizer, optimizer_tensors, restore_optimizer
 
 FORMAT = "tinymnist-checkpoint-1"
 
@@ -47,7 +46,7 @@ class State:
     """What a checkpoint saves and restores, in place."""
 
     model: nn.Module
-    optimizer: torch.optim.Optimizer
+    optimizer: Optimizer
     average: Average | None = None
 
 

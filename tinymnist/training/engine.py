@@ -15,6 +15,7 @@ from tinymnist.native import CompilerError, NativeNetwork, NotCoveredError
 from tinymnist.spec import Spec
 from tinymnist.spec.recipe import Train
 from tinymnist.training.memory import enough_memory
+from tinymnist.training.optimizer import Optimizer
 from tinymnist.training.score import Score, normalized, score
 
 
@@ -63,7 +64,7 @@ class TorchEngine(Engine):
 
     name = "torch"
 
-    def __init__(self, recipe: Train, model: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device) -> None:
+    def __init__(self, recipe: Train, model: nn.Module, optimizer: Optimizer, device: torch.device) -> None:
         self._model, self._optimizer, self._normalize, self._device = model, optimizer, recipe.normalize, device
         self._lesson = lesson_of(recipe)
         self._test_images: Tensor | None = None
@@ -114,7 +115,7 @@ class NativeEngine(Engine):
 
     name = "native"
 
-    def __init__(self, spec: Spec, model: nn.Sequential, optimizer: torch.optim.Optimizer, threads: int) -> None:
+    def __init__(self, spec: Spec, model: nn.Sequential, optimizer: Optimizer, threads: int) -> None:
         recipe = spec.train
         scale, shift = recipe.normalize.scale_and_shift
         self._optimizer, self._lesson = optimizer, lesson_of(recipe)
@@ -157,7 +158,7 @@ def choose_engine(
     name: str,
     spec: Spec,
     model: nn.Sequential,
-    optimizer: torch.optim.Optimizer,
+    optimizer: Optimizer,
     device: torch.device,
     warn: Callable[[str], None],
 ) -> Engine:

@@ -21,7 +21,7 @@ from tinymnist.training.checkpoint import Progress, State, load_checkpoint, save
 from tinymnist.training.engine import Engine
 from tinymnist.training.memory import enough_memory
 from tinymnist.training.observer import EpochRow, Observer, Step
-from tinymnist.training.optimizer import apply
+from tinymnist.training.optimizer import Optimizer, apply
 from tinymnist.training.run import Run
 from tinymnist.training.schedule import schedule
 from tinymnist.training.seeds import derived_seed
@@ -34,7 +34,7 @@ class Trainer:
 
     run: Run
     model: nn.Module
-    optimizer: torch.optim.Optimizer
+    optimizer: Optimizer
     engine: Engine
     dataset: Dataset
     augmenter: Augmenter | AffineAugmenter | None

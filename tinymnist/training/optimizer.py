@@ -5,21 +5,55 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tinymnist.spec.recipe import Adam, Sgd
+from tinymnist.spec.recipe import Adam, Muon, Sgd
 from tinymnist.training.schedule import Hyper
 
 
-def make_optimizer(options: Sgd | Adam, model: nn.Module) -> torch.optim.Optimizer:
+class MuonAndSgd:
+    """Muon for the weights of convolutions, SGD for everything else, with the face of one optimizer.
+
+    Muon takes matrices: it is given views of the weights (outputs, inputs, height, width) as (outputs, all else).
+    """
+
+    def __init__(self, options: Muon, model: nn.Module) -> None:
+        weights = {id(module.weight) for module in model.modules() if isinstance(module, nn.Conv2d)}
+        self._filters = [parameter for parameter in model.parameters() if id(parameter) in weights]
+        self._rest = [parameter for parameter in model.parameters() if id(parameter) not in weights]
+        self._views = [nn.Parameter(parameter.detach().view(len(parameter), -1)) for parameter in self._filters]
+        muon = torch.optim.Muon(self._views, lr=0.0, momentum=options.momentum, weight_decay=options.weight_decay)
+        groups = _groups(self._rest, options.decay_norms_and_biases)
+        decay = options.weight_decay
+        sgd = torch.optim.SGD(groups, lr=0.0, momentum=options.momentum, nesterov=True, weight_decay=decay)
+        for group in sgd.param_groups:
+            group["lr_share"] = options.others
+        self.parts: list[torch.optim.Optimizer] = [muon, sgd]
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        return [group for part in self.parts for group in part.param_groups]
+
+    def zero_grad(self) -> None:
+        for parameter in (*self._filters, *self._rest):
+            parameter.grad = None
+
+    def step(self) -> None:
+        for view, parameter in zip(self._views, self._filters, strict=True):
+            assert parameter.grad is not None
+            view.grad = parameter.grad.view(len(parameter), -1)
+        for part in self.parts:
+            part.step()
+
+
+Optimizer = torch.optim.Optimizer | MuonAndSgd
+
+
+def make_optimizer(options: Sgd | Adam | Muon, model: nn.Module) -> Optimizer:
     """The optimizer over the model's parameters; `apply` sets its learning rate before each step."""
+    if isinstance(options, Muon):
+        return MuonAndSgd(options, model)
     parameters = list(model.parameters())
     fused = all(parameter.device.type in ("cpu", "cuda") for parameter in parameters)  # a quarter of the time
-    groups: list[dict[str, Any]] = [{"params": parameters}]
-    if not options.decay_norms_and_biases:
-        groups = [
-            {"params": [parameter for parameter in parameters if parameter.dim() > 1]},
-            {"params": [parameter for parameter in parameters if parameter.dim() <= 1], "weight_decay": 0.0},
-        ]
-        groups = [group for group in groups if group["params"]]
+    groups = _groups(parameters, options.decay_norms_and_biases)
     if isinstance(options, Sgd):
         return torch.optim.SGD(
             groups,
@@ -40,30 +74,50 @@ def make_optimizer(options: Sgd | Adam, model: nn.Module) -> torch.optim.Optimiz
     )
 
 
-def apply(hyper: Hyper, optimizer: torch.optim.Optimizer) -> None:
+def _groups(parameters: list[nn.Parameter], decay_norms_and_biases: bool) -> list[dict[str, Any]]:
+    if decay_norms_and_biases:
+        return [{"params": parameters}]
+    groups: list[dict[str, Any]] = [
+        {"params": [parameter for parameter in parameters if parameter.dim() > 1]},
+        {"params": [parameter for parameter in parameters if parameter.dim() <= 1], "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]
+
+
+def apply(hyper: Hyper, optimizer: Optimizer) -> None:
     """Sets learning rate and momentum for the next step."""
     for group in optimizer.param_groups:
-        group["lr"] = hyper.lr
+        group["lr"] = hyper.lr * group.get("lr_share", 1.0)
         if "momentum" in group:
             group["momentum"] = hyper.momentum
         else:
             group["betas"] = (hyper.momentum, group["betas"][1])
 
 
-def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
     """The optimizer's state as tensors: `0.momentum_buffer` is that of its first parameter."""
     return {
-        f"{index}.{key}": value
-        for index, entries in optimizer.state_dict()["state"].items()
+        f"{place}{index}.{key}": value
+        for place, part in _parts(optimizer).items()
+        for index, entries in part.state_dict()["state"].items()
         for key, value in entries.items()
         if isinstance(value, Tensor)
     }
 
 
-def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+def restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
     """Puts back what `optimizer_tensors` gave."""
-    state: dict[int, dict[str, Any]] = {}
-    for name, tensor in tensors.items():
-        index, _, key = name.partition(".")
-        state.setdefault(int(index), {})[key] = tensor
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+    for place, part in _parts(optimizer).items():
+        state: dict[int, dict[str, Any]] = {}
+        for name, tensor in tensors.items():
+            if name.startswith(place):
+                index, _, key = name.removeprefix(place).partition(".")
+                state.setdefault(int(index), {})[key] = tensor
+        part.load_state_dict({**part.state_dict(), "state": state})
+
+
+def _parts(optimizer: Optimizer) -> dict[str, torch.optim.Optimizer]:
+    """The optimizers that there really are, by what their tensors' names begin with."""
+    if isinstance(optimizer, MuonAndSgd):
+        return dict(zip(("muon.", "sgd."), optimizer.parts, strict=True))
+    return {"": optimizer}

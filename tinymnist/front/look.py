@@ -1,0 +1,63 @@
+"""How the picture looks, and what several parts of it need to know. Brings in no matplotlib."""
+
+from typing import Any
+
+from tinymnist.front.points import Front, Point
+from tinymnist.front.published import Kind
+from tinymnist.statistics import Interval
+
+WIDTH, HEIGHT = 8.4, 5.9
+"""Inches: at 800 pixels the text is nearly as large as that of a page around it."""
+DOTS = 200
+"""Per inch, of a PNG."""
+OURS, THEIRS, INK, GRID = "#0072B2", "#B85600", "#262626", "#E6E6E6"
+"""Blue, and vermilion a little darker, of M. Okabe and K. Ito, https://jfly.uni-koeln.de/color/: all eyes tell them
+apart; marks differ in shape too."""
+MARKERS: dict[Kind, str] = {"mean": "s", "one run": "D", "chosen": "^"}
+SETTINGS: dict[str, Any] = {
+    "figure.dpi": DOTS,
+    "font.size": 8.5,
+    "axes.edgecolor": "#8C8C8C",
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "text.hinting": "none",
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "svg.hashsalt": "tinymnist",
+    "svg.fonttype": "path",  # the same widths wherever it is shown, so that labels stay clear of one another
+}
+
+Mark = tuple[float, float]
+"""A place in the data: parameters, and error in percent."""
+
+
+def lowest(front: Front) -> float:
+    """Half an image, percent: what stands for no error at all on a log axis."""
+    return 50.0 / front.images
+
+
+def mark(point: Point, front: Front) -> Mark:
+    return float(point.parameters), max(point.error, lowest(front))
+
+
+def marks(front: Front) -> list[Mark]:
+    """Every mark: those of the points, then the published."""
+    return [mark(point, front) for point in front.points] + [
+        (float(each.parameters), each.error) for each in front.published
+    ]
+
+
+def bars(point: Point, front: Front) -> tuple[Interval, Interval]:
+    """The ends of a point's two bars, percent: its best and worst seed, and the 95 % interval of its mean."""
+    floor = lowest(front)
+    (best, worst), (low, high) = point.error_range, point.error_interval or point.error_range
+    return (max(best, floor), max(worst, floor)), (max(low, floor), max(high, floor))
+
+
+def stairs(front: Front, edge: float) -> list[Mark]:
+    """The corners of the front: the best mean error for at most so many parameters, up to `edge` parameters."""
+    best = [mark(point, front) for point in front.best]
+    corners = [best[0]]
+    for count, error in best[1:]:
+        corners += [(count, corners[-1][1]), (count, error)]
+    return [*corners, (edge, corners[-1][1])]
