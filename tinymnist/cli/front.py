@@ -16,7 +16,7 @@ def command(
     results: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[RESULT]...",
+            metavar="RESULT",
             readable=False,
             help="Series, their result.json, or folders that hold some [docs/results].",
         ),
@@ -97,7 +97,7 @@ def _as_text(front: "Front") -> str:
             f"{interval:14}  {mark}"
         )
     if front.published:
-        lines += ["", "published", "parameters  accuracy        how, who and where"]
+        lines += ["", "published, each with its source under --json", "parameters  accuracy        who, and how"]
     for each in front.published:
-        lines.append(f"{each.parameters:>10,}  {each.figures:14}  {each.how}: {each.who}, {each.source}")
+        lines.append(f"{each.parameters:>10,}  {each.figures:14}  {each.who}: {each.how}")
     return "\n".join(lines)

@@ -43,24 +43,30 @@ _ARGUMENTS = "const struct network *net, const uint32_t block, const vf *restric
 
 
 def forward_function(node: Node, layout: Layout, *, training: bool, accumulate: bool) -> str:
-    """`NAME(…, out)`: the chain from the root's block to `out` in `layout`."""
+    """`NAME(…, spare, out)`: the chain from the root's block to `out` in `layout`."""
     chain = _Chain(node, training)
-    value = ["(void)net, (void)block, (void)norm;", *chain.constants()]
-    target = f"out[{layout.at('c', 'y', 'x')}]"
+    opening = ["(void)net, (void)block, (void)norm, (void)spare;", *chain.constants()]
     window = node.window
     body = chain.channel_constants()
     if window is None:
-        body += ["EACH_PIXEL {", *chain.root("y", "x"), *chain.before("v"), *chain.after("v")]
+        body += ["EACH_PIXEL {", *chain.root("y", "x"), *chain.before("v")]
     else:
+        overlaps = any(kernel > stride for kernel, stride in zip(window.kernel, window.stride, strict=True))
+        read = [*chain.root("i", "j"), *chain.before("v")]
+        if overlaps:  # each value is seen by several windows, and computed once
+            _, height, width = node.root.shape
+            body += [f"for (int i = 0; i < {height}; i++) for (int j = 0; j < {width}; j++) {{", *read]
+            body += [f"spare[i * {width} + j] = v;", "}"]
+            read = [f"const vf v = spare[i * {width} + j];"]
         initial = "(vf){0}" if window.average else "splat(-INFINITY)"
-        body += ["EACH_PIXEL {", f"vf m = {initial};", *_bounds(node), *_window_loops(node)]
-        body += [*chain.root("i", "j"), *chain.before("v")]
+        body += ["EACH_PIXEL {", f"vf m = {initial};", *_bounds(node), *_window_loops(node), *read]
         body += ["m += v;" if window.average else "m = maximum(v, m);", "}"]
         if window.average:
             body.append(f"m *= 1.0f / (float)({_divisor(node)});")
-        body += ["vf v = m;", *chain.after("v")]
-    body.append(f"{target} {'+=' if accumulate else '='} v;")
-    return _function(f"{NAME}({_ARGUMENTS}, vf *restrict out)", [*value, *_channels(node.shape, body)])
+        body.append("vf v = m;")
+    body += [*chain.after("v"), f"out[{layout.at('c', 'y', 'x')}] {'+=' if accumulate else '='} v;"]
+    signature = f"{NAME}({_ARGUMENTS}, vf *restrict spare, vf *restrict out)"
+    return _function(signature, [*opening, *_channels(node.shape, body)])
 
 
 def sums_function(node: Node) -> str:

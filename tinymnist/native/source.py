@@ -356,7 +356,8 @@ class _Program:
         text = forward_function(node, layout, training=self.training, accumulate=accumulate)
         root = self._root(node.root)
         norm = self._norm_or_null(node.root)
-        self._line(f"{self._function('forward', text)}(net, block, {root}, {norm}, {target});")
+        name = self._function("forward", text)
+        self._line(f"{name}(net, block, {root}, {norm}, {self._spare()}, {target});")
 
     # Backward
 
