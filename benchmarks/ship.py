@@ -28,7 +28,7 @@ def main() -> None:
     result = series.result
     target = ROOT / "docs" / "results" / series.path.name
     target.mkdir(parents=True, exist_ok=True)
-    for name in ("spec.yaml", "metrics.csv", "result.json"):
+    for name in ("series.json", "spec.yaml", "metrics.csv", "result.json"):
         shutil.copyfile(series.path / name, target / name)
     print(f"{target.relative_to(ROOT)}: {result.mean:.3f} %, n {result.n}")
     if options.network:

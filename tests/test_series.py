@@ -136,6 +136,13 @@ def _until(condition: object, seconds: float = 60.0) -> None:
         time.sleep(0.05)
 
 
+def test_what_cannot_be_trained_leaves_no_directory(quick: Path, tmp_path: Path) -> None:
+    spec = load_spec(quick, ["train.distill={teacher: nowhere}"])
+    with pytest.raises(RunError, match="nowhere: no such run directory"):
+        train_series(spec, [1, 2], dataset="mnist-5k", output=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
 def test_an_error_of_one_seed_ends_the_series(quick: Path, cli: Cli, tmp_path: Path) -> None:
     wild = "train.schedule={name: constant, lr: 1000000}"
     outcome = cli("train", "--arch", quick, "--set", wild, "--seeds", 2, "--dataset", "mnist-5k", "--output", tmp_path,

@@ -1,7 +1,7 @@
 """Training from Python: what `tinymnist train` calls."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -69,19 +69,15 @@ def train(
         name = f"{spec.name}-{datetime.now():%Y%m%d-%H%M%S}-seed{seed}"
     refuse_name(Path(output), name)
     chosen_device = _prepare(device, spec.train.engine, threads)
-    augmenter = _augmenter(spec)
-    teachers = teacher_runs(spec.train.distill)
-    data = load_dataset(dataset, data_dir, observer.warned)
-    if validation:
-        data = data.hold_out(validation)
-    _refuse_unfit_data(spec, data)
-    refuse_unfit_teachers(teachers, spec, data.name, validation)
+    material = gather(spec, dataset, data_dir, validation, observer.warned)
     with _parts(spec, seed, spec.train.engine, chosen_device, observer) as parts:
-        augmentation = "none" if augmenter is None else augmenter.name
-        digests = teacher_digests(teachers)
-        environment = describe_environment(data, validation, seed, chosen_device, parts.engine, augmentation, digests)
+        augmentation = "none" if material.augmenter is None else material.augmenter.name
+        digests = teacher_digests(material.teachers)
+        environment = describe_environment(
+            material.data, validation, seed, chosen_device, parts.engine, augmentation, digests
+        )
         run = create_run(Path(output), name, spec, environment)
-        return _train(run, data, augmenter, teachers, parts, observer)
+        return _train(run, material, parts, observer)
 
 
 def resume(
@@ -106,17 +102,34 @@ def resume(
         raise DataError(f"{run.path}: damaged: environment.json names no known dataset: copy the run again")
     engine = before.engine if device in (None, "auto", "cpu") else "torch"
     chosen_device = _prepare(device or before.device, engine, threads or before.threads)
-    augmenter = _augmenter(run.spec)
-    data = load_dataset(before.dataset, data_dir, observer.warned)
-    if data.checksums != before.checksums:
-        raise DataError(f"{run.path}: was begun on other {data.name} files than those here: start a new run")
-    if before.validation:
-        data = data.hold_out(before.validation)
-    teachers = teacher_runs(run.spec.train.distill)
-    if teacher_digests(teachers) != before.teachers:
+    material = gather(run.spec, before.dataset, data_dir, before.validation, observer.warned)
+    if material.data.checksums != before.checksums:
+        raise DataError(f"{run.path}: was begun on other {before.dataset} files than those here: start a new run")
+    if teacher_digests(material.teachers) != before.teachers:
         raise DataError(f"{run.path}: its teachers are not those it was begun with: start a new run")
     with _parts(run.spec, before.seed, engine, chosen_device, observer) as parts:
-        return _train(run, data, augmenter, teachers, parts, observer)
+        return _train(run, material, parts, observer)
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a training needs besides the network."""
+
+    data: Dataset
+    augmenter: Augmenter | AffineAugmenter | None
+    teachers: list[Run]
+
+
+def gather(spec: Spec, dataset: str, data_dir: Path | None, validation: int, warn: Callable[[str], None]) -> Material:
+    """The material for training `spec`, with all checks of whether the two fit. Raises as `train` does."""
+    augmenter = _augmenter(spec)
+    teachers = teacher_runs(spec.train.distill)
+    data = load_dataset(dataset, data_dir, warn)
+    if validation:
+        data = data.hold_out(validation)
+    _refuse_unfit_data(spec, data)
+    refuse_unfit_teachers(teachers, spec, data.name, validation)
+    return Material(data, augmenter, teachers)
 
 
 @dataclass(frozen=True)
@@ -139,22 +152,16 @@ def _parts(spec: Spec, seed: int, engine: str, device: torch.device, observer: O
         yield _Parts(model, optimizer, chosen, device)
 
 
-def _train(
-    run: Run,
-    data: Dataset,
-    augmenter: Augmenter | AffineAugmenter | None,
-    teachers: list[Run],
-    parts: _Parts,
-    observer: Observer,
-) -> Run:
+def _train(run: Run, material: Material, parts: _Parts, observer: Observer) -> Run:
     spec, device = run.spec, parts.device
+    data, augmenter = material.data, material.augmenter
     if isinstance(augmenter, AffineAugmenter):
         augmenter.warp = parts.engine.warp
     devices = [device] if device.type == "cuda" else []
     with (
         locked(run.path),
         torch.random.fork_rng(devices),
-        teaching(teachers, spec, parts.engine, device, observer.warned) as teacher,
+        teaching(material.teachers, spec, parts.engine, device, observer.warned) as teacher,
         stop_on_signals() as stop,
     ):
         trainer = Trainer(

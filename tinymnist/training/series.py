@@ -18,6 +18,7 @@ from tinymnist.signals import stop_on_signals
 from tinymnist.spec import Spec
 from tinymnist.spec.dump import dump_spec
 from tinymnist.statistics import summarize
+from tinymnist.training.api import gather
 from tinymnist.training.observer import SeriesObserver
 from tinymnist.training.opening import load_run, load_runs
 from tinymnist.training.pool import Task, train_at_once, train_in_turn
@@ -102,15 +103,17 @@ def train_series(
     if name is None:
         name = f"{spec.name}-{datetime.now():%Y%m%d-%H%M%S}-{len(seeds)}seeds"
     refuse_name(Path(output), name)
+    observer = observer or SeriesObserver()
+    found = gather(spec, dataset, data_dir, validation, observer.warned)  # before there is a folder, and once for all
     declaration = Declaration(
         seeds=list(seeds),
-        dataset=dataset,
+        dataset=found.data.name,
         validation=validation,
         device=device,
         threads=threads or (None if jobs == 1 else 1),
     )
     path = create_folder(Path(output), name, dump_spec(spec), declaration, SERIES)
-    return _train(Series(path, spec, declaration), jobs, data_dir, observer or SeriesObserver())
+    return _train(Series(path, spec, declaration), jobs, data_dir, observer)
 
 
 def resume_series(
