@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tinymnist.spec import Spec
     from tinymnist.statistics import LastEpochsVerdict, Verdict
     from tinymnist.training import Run, Series
+    from tinymnist.training.records import Result
 
 
 def command(
@@ -178,8 +179,12 @@ def _as_text(run: "Run | Series") -> str:
     return (
         f"{result.name}: {result.accuracy:.2f} % on {result.dataset} ({result.n:,} {images} images, "
         f"{result.parameters:,} parameters, seed {result.seed}, {result.epochs} epochs, {result.seconds:.0f} s)\n"
-        f"run: {run.path}"
+        f"{_chosen_on(result)}run: {run.path}"
     )
+
+
+def _chosen_on(result: "Result") -> str:
+    return f"recipe chosen on: {result.chosen_on}\n" if result.chosen_on else ""
 
 
 def _next(run: "Run | Series") -> str:

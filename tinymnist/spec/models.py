@@ -72,8 +72,10 @@ class Checks(Model):
     linear: LinearCheck | None = Field(None, description="Sizes that a fully connected layer must have.")
 
 
-def _given(value: Any) -> Any:
-    return value  # the loader has put a recipe's content in the place of its name
+def _written_out(value: Any) -> Any:
+    if isinstance(value, str):  # the loader puts a recipe's content in the place of its name
+        raise ValueError("the name of a recipe is known to `load_spec` alone: give the recipe itself")
+    return value
 
 
 class Spec(Model):
@@ -89,7 +91,7 @@ class Spec(Model):
     blocks: Annotated[tuple[Block, ...], Strict(False), Field(min_length=1)] = Field(description="Blocks in order.")
     head: Head = Field(LinearHead(kind="linear"), description="From the last block to the classes.")
     checks: Checks = Field(Checks(), description="What the network is held to.")
-    train: Annotated[Train, BeforeValidator(_given, json_schema_input_type=Train | str)] = Field(
+    train: Annotated[Train, BeforeValidator(_written_out, json_schema_input_type=Train | str)] = Field(
         Train(), description="How it is trained: a recipe written out, or the name of one that comes with tinymnist."
     )
 
