@@ -69,14 +69,45 @@ def forward_function(node: Node, layout: Layout, *, training: bool, accumulate: 
     return _function(signature, [*opening, *_channels(node.shape, body)])
 
 
+CHEAP = ("relu", "relu6", "leaky_relu", "hardswish")
+"""Activations of a few instructions; the others need an exponential."""
+
+
+def is_dear(node: Node) -> bool:
+    """Whether the way back over the chain to its norm is better walked once and its end kept than walked twice."""
+    layers = [layer.name for layer in (*node.before, *node.after) if isinstance(layer, Activation)]
+    scattered = node.window is not None and not _fits_registers(node)
+    return node.root.norm is not None and (scattered or any(name not in CHEAP for name in layers))
+
+
 def sums_function(node: Node) -> str:
-    """`NAME(…, d, sums)`: by channel the sums of the norm's gradient, and of it times normalised z."""
+    """`NAME(…, d, spare, sums, gradients, pulled)`: by channel the sums of the norm's gradient, and of it times
+    normalised z. Of a dear chain also the gradients of parameters in it, and to `pulled` the norm's gradient."""
     channels = node.root.shape[0]
     before = [f"const vf inverse = norm[{2 * channels} + c], offset = norm[{3 * channels} + c];"]
     before.append("vf sum = {0}, product = {0};")
     sink = ["sum += g;", "product += g * (z0 * inverse + offset);"]
+    if is_dear(node):
+        sink.append(f"pulled[{flat(node.root.shape).at('c', 'i', 'j')}] = g;")
     after = ["sums[2 * c] = sum;", "sums[2 * c + 1] = product;"]
-    return _backward(f"{NAME}({_ARGUMENTS}, const vf *restrict d, vf *spare, vf *sums)", node, before, sink, after)
+    arguments = f"{_ARGUMENTS}, const vf *restrict d, vf *spare, vf *sums, float *gradients, vf *restrict pulled"
+    return _backward(f"{NAME}({arguments})", node, before, sink, after, parameters=is_dear(node))
+
+
+def pull_kept_function(node: Node, layout: Layout) -> str:
+    """`NAME(z, pulled, back, out)`: the gradient at the root of a dear chain, from that at the norm's end."""
+    channels, height, width = node.root.shape
+    place = flat(node.root.shape).at("c", "i", "j")
+    return _function(
+        f"{NAME}(const vf *restrict z, const vf *restrict pulled, const vf *back, vf *restrict out)",
+        [
+            f"for (int c = 0; c < {channels}; c++) {{",
+            f"const vf A = back[c], B = back[{channels} + c], D = back[{2 * channels} + c];",
+            f"for (int i = 0; i < {height}; i++) for (int j = 0; j < {width}; j++)",
+            f"out[{layout.at('c', 'i', 'j')}] = A * pulled[{place}] + B * z[{place}] + D;",
+            "}",
+        ],
+    )
 
 
 def pull_function(node: Node, layout: Layout, *, accumulate: bool) -> str:
@@ -177,11 +208,10 @@ def _backward(
     learned = sorted(
         {layer.parameter for layer in (*node.before, *node.after) if isinstance(layer, Activation)} - {None}, key=str
     )
-    opening = ["(void)net, (void)block, (void)norm, (void)spare;", *chain.constants()]
+    opening = ["(void)net, (void)block, (void)norm, (void)spare, (void)gradients;", *chain.constants()]
     opening += [f"vf slope{index} = {{0}};" for index in learned]
     closing = [f"(void)slope{index};" for index in learned]
     if parameters:
-        opening.append("(void)back, (void)gradients;")
         closing = [
             f"gradients[OFFSET{index}] += lane_sum(keep_where(images_in(net, block), slope{index}));"
             for index in learned

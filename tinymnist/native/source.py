@@ -11,7 +11,16 @@ from importlib.resources import files
 from math import prod
 
 from tinymnist.native.arrays import Arrays
-from tinymnist.native.chains import NAME, Layout, flat, forward_function, pull_function, sums_function
+from tinymnist.native.chains import (
+    NAME,
+    Layout,
+    flat,
+    forward_function,
+    is_dear,
+    pull_function,
+    pull_kept_function,
+    sums_function,
+)
 from tinymnist.native.graph import Convolution, Graph, Node, Pair, Root, Shape
 from tinymnist.native.tiles import REGISTERS, conv_tile, weight_tile
 
@@ -386,8 +395,9 @@ class _Program:
         name = self._function("sums", sums_function(node))
         arguments = _listed(self._root(root), self._norm(root), self._gradient(node), self._spare())
         values = prod(root.shape[1:])
+        pulled = self._pulled(root) if is_dear(node) else "NULL"
         self._line(f"vf totals{root.index}[{2 * channels}];")
-        self._line(f"{name}(net, block, {arguments}, totals{root.index});")
+        self._line(f"{name}(net, block, {arguments}, totals{root.index}, gradients, {pulled});")
         if norm.groups:
             targets = ", ".join(
                 "NULL" if index is None else f"gradients + OFFSET{index}" for index in (norm.weight, norm.bias)
@@ -407,7 +417,18 @@ class _Program:
             f"{self._norm(root)}, {self._back(root)});"
         )
 
+    def _pulled(self, root: Root) -> str:
+        """The gradient at the end of the root's norm, where it is kept."""
+        return self._array(f"pulled{root.index}", prod(root.shape))
+
     def _pull(self, node: Node, target: str, layout: Layout, accumulate: bool) -> None:
+        if is_dear(node):
+            assert not accumulate  # only a convolution's result has a norm, and it goes to one place
+            name = self._function("pull", pull_kept_function(node, layout))
+            self._line(
+                f"{name}({self._root(node.root)}, {self._pulled(node.root)}, {self._back(node.root)}, {target});"
+            )
+            return
         name = self._function("pull", pull_function(node, layout, accumulate=accumulate))
         root = node.root
         vectors = (self._root(root), self._norm_or_null(root), self._back(root), self._gradient(node), self._spare())
