@@ -4,7 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -49,7 +49,8 @@ def series(tmp_path: Path) -> MakeSeries:
         spec = tinymnist.load_spec(ARCHS / "tiny3130.yaml")
         (path / "spec.yaml").write_text(dump_spec(spec))
         validation = images if scored_on == "validation" else 0
-        declaration = Declaration(seeds=seeds, dataset=dataset, validation=validation, device="cpu", threads=1)
+        shared: dict[str, Any] = {"checksums": {}, "teachers": {}, "device": "cpu", "threads": 1}
+        declaration = Declaration(seeds=seeds, dataset=dataset, validation=validation, **shared)
         write_record(declaration, path / "series.json")
         summary = summarize(accuracies)
         result = SeriesResult(

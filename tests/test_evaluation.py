@@ -107,7 +107,8 @@ def test_shifts_beyond_the_background_are_refused(cli: Cli, small_run: Path, pix
 
 
 def test_a_series_is_not_evaluated_as_a_whole(cli: Cli, run: Path) -> None:
-    declaration = Declaration(seeds=[7, 8], dataset="mnist-5k", validation=0, device="cpu", threads=None)
+    shared: dict[str, Any] = {"checksums": {}, "teachers": {}, "device": "cpu", "threads": None}
+    declaration = Declaration(seeds=[7, 8], dataset="mnist-5k", validation=0, **shared)
     write_record(declaration, run / "series.json")
     outcome = cli("evaluate", run)
     assert (outcome.code, outcome.err) == (

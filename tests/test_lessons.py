@@ -2,8 +2,8 @@
 images held out."""
 
 import copy
-import json
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -154,9 +154,8 @@ def test_a_changed_teacher_is_noticed_when_a_run_goes_on(quick: Path, tmp_path: 
             dataset="mnist-5k",
             output=tmp_path,
         )
-    result = tmp_path / "teacher" / "result.json"
-    content = json.loads(result.read_text())
-    result.write_text(json.dumps({**content, "weights_sha256": "0" * 64}))
+    shutil.rmtree(tmp_path / "teacher")
+    train(load_spec(quick, ["train.epochs=1"]), seed=6, name="teacher", dataset="mnist-5k", output=tmp_path)
     with pytest.raises(DataError, match="its teachers are not those it was begun with"):
         resume(tmp_path / "cut")
     assert options["dataset"] == "mnist-5k"
@@ -179,7 +178,9 @@ def test_a_missing_teacher_is_one_line(quick: Path, cli: Cli, tmp_path: Path) ->
     option = "train.distill={teacher: nowhere}"
     outcome = cli("train", "--arch", quick, "--set", option, "--dataset", "mnist-5k", "--output", tmp_path)
     assert outcome.code == 2
-    assert outcome.err.startswith("tinymnist: nowhere: no such run directory")
+    assert outcome.err.startswith(
+        "tinymnist: train.distill.teacher, looked for from the current folder: nowhere: no such run directory"
+    )
 
 
 # Averages
@@ -258,6 +259,23 @@ def test_weight_decay_can_leave_norms_and_biases_alone() -> None:
     decayed = {id(one) for group in optimizer.param_groups if group["weight_decay"] for one in group["params"]}
     names = {name for name, parameter in model.named_parameters() if id(parameter) in decayed}
     assert names == {name for name, parameter in model.named_parameters() if parameter.dim() > 1}
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [["train.optimizer={name: muon, momentum: 0}"], ["blocks=[{pool: max}]", "train.optimizer=muon"]],
+    ids=["no momentum", "no convolution"],
+)
+def test_muon_trains_what_there_is(overrides: list[str], quick: Path, tmp_path: Path) -> None:
+    spec = load_spec(quick, ["train.epochs=1", *overrides])
+    assert train(spec, seed=1, dataset="mnist-5k", output=tmp_path).finished
+
+
+def test_a_teacher_must_have_held_out_the_very_images(quick: Path, tmp_path: Path) -> None:
+    spec = load_spec(quick, ["train.epochs=1"])
+    more = train(spec, seed=5, dataset="mnist-5k", validation=600, output=tmp_path, name="more")
+    with pytest.raises(UsageError, match="of which 600 images were held out"):
+        train(taught(quick, more.path), seed=1, dataset="mnist-5k", validation=500, output=tmp_path)
 
 
 def test_muon_moves_filters_by_orthogonal_steps_and_all_else_as_sgd() -> None:

@@ -59,6 +59,16 @@ def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
         load_run(tmp_path / "net.pt")
 
 
+def test_the_weights_of_a_run_are_no_packed_network(small_run: Path) -> None:
+    with pytest.raises(RunError, match="is no packed network: name the directory of a run"):
+        load_run(small_run / "weights.safetensors")
+
+
+def test_a_packed_network_keeps_no_metrics(packed: Path) -> None:
+    with pytest.raises(RunError, match="keeps no metrics"):
+        load_run(packed).read_metrics()
+
+
 def test_a_pickle_is_never_opened_whatever_its_name(tmp_path: Path) -> None:
     class Trap:
         def __reduce__(self) -> tuple[type[Path], tuple[str]]:

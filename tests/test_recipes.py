@@ -53,6 +53,18 @@ def test_overrides_come_after_the_recipe(tmp_path: Path) -> None:
     assert load_spec(file, ["train.optimizer.momentum=0.5"]).train.optimizer.model_dump()["momentum"] == 0.5
 
 
+def test_a_recipe_may_be_named_by_set_and_by_a_recipe(tmp_path: Path) -> None:
+    recipe = tmp_path / "same.yaml"
+    recipe.write_text("train: steady\n")
+    expected = load_spec(TINY, recipe="steady").train
+    assert load_spec(TINY, ["train=steady"]).train == load_spec(TINY, recipe=str(recipe)).train == expected
+
+
+def test_a_recipe_that_is_changed_is_not_the_one_that_was_chosen() -> None:
+    assert load_spec(TINY, ["train.engine=torch"], recipe="steady").train.chosen_on
+    assert not load_spec(TINY, ["train.epochs=3"], recipe="steady").train.chosen_on
+
+
 @pytest.mark.parametrize(
     ("content", "error"),
     [
@@ -63,6 +75,8 @@ def test_overrides_come_after_the_recipe(tmp_path: Path) -> None:
         ("train:\n  distill: {}\n", ":2: train.distill.teacher: is missing: give it a value"),
         ("train:\n  distill: {teacher: []}\n", ":2: train.distill.teacher: needs at least 1 entry"),
         ("train:\n  schedule: {name: linear}\n", ":2: train.schedule.lr: is missing: give it a value"),
+        ('train:\n  chosen_on: "a\\nb"\n', ":2: train.chosen_on: expects one line of text without control characters"),
+        ("train: referense\n", ":1: train: 'referense' is no recipe of tinymnist: did you mean 'reference'?"),
         ("train:\n  augment_until: 1.5\n", ":2: train.augment_until: must be at most 1, found 1.5"),
     ],
 )

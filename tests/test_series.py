@@ -9,7 +9,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import scipy.stats
 from hypothesis import given
@@ -17,7 +19,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import Cli
 from tinymnist import load_run, load_spec, train
-from tinymnist.errors import Interrupted, RunError, UsageError
+from tinymnist.errors import DataError, Interrupted, RunError, UsageError
 from tinymnist.training import Series, SeriesObserver, open_run, resume_series, train_series
 from tinymnist.training.observer import EpochRow
 from tinymnist.training.records import Result
@@ -143,6 +145,88 @@ def test_what_cannot_be_trained_leaves_no_directory(quick: Path, tmp_path: Path)
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize("stranger", ["another seed", "another network", "other images", "a link", "an empty folder"])
+def test_a_folder_that_is_not_of_the_series_is_never_averaged(
+    stranger: str, series: Series, quick: Path, tmp_path: Path
+) -> None:
+    ours = shutil.copytree(series.path, tmp_path / "ours")
+    (ours / "result.json").unlink()
+    shutil.rmtree(ours / "seed-5")
+    if stranger == "another seed":
+        shutil.copytree(ours / "seed-3", ours / "seed-5")
+    elif stranger == "a link":
+        (ours / "seed-5").symlink_to(ours / "seed-3")
+    elif stranger == "an empty folder":
+        (ours / "seed-5").mkdir()
+    else:
+        spec = load_spec(quick, ["blocks[0].convs=[5]"] if stranger == "another network" else [])
+        held = 100 if stranger == "other images" else 0
+        train(spec, seed=5, dataset="mnist-5k", validation=held, output=ours, name="seed-5")
+    half = open_run(ours)
+    assert isinstance(half, Series)
+    with pytest.raises(DataError, match=r"seed-5.*: delete it, and go on with the series"):
+        resume_series(half)
+
+
+def test_a_damaged_declaration_is_named(series: Series, tmp_path: Path) -> None:
+    ours = shutil.copytree(series.path, tmp_path / "ours")
+    content = json.loads((ours / "series.json").read_text())
+    (ours / "series.json").write_text(json.dumps({**content, "seeds": [0, 0]}))
+    with pytest.raises(DataError, match=r"series.json: damaged .*a seed is there twice"):
+        open_run(ours)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"accuracies": [1.0]}, {"std": None}, {"accuracies": [1e9, 1.0, 2.0]}, {"name": "a\nmean 100 %"}],
+    ids=str,
+)
+def test_a_result_that_contradicts_itself_is_damaged(change: dict[str, object], series: Series, tmp_path: Path) -> None:
+    ours = shutil.copytree(series.path, tmp_path / "ours")
+    content = json.loads((ours / "result.json").read_text())
+    (ours / "result.json").write_text(json.dumps({**content, **change}))
+    opened = open_run(ours)
+    with pytest.raises(DataError, match=r"result.json: damaged"):
+        _ = opened.result
+
+
+def test_metrics_that_are_damaged_are_named(series: Series, cli: Cli, tmp_path: Path) -> None:
+    ours = shutil.copytree(series.path, tmp_path / "ours")
+    metrics = ours / "seed-3" / "metrics.csv"
+    metrics.write_text(metrics.read_text().replace("\n2,", "\n7,"))
+    outcome = cli("train", "--resume", ours, "--target", 50, "--last-epochs", 1)
+    assert (outcome.code, outcome.err) == (
+        3, f"tinymnist: {metrics}: damaged (its epochs are not 1, 2, 3 and so on): copy the run again\n"
+    )  # fmt: skip
+
+
+def test_a_signal_during_a_seeds_start_stops_the_series(quick: Path, tmp_path: Path) -> None:
+    class StopAtOnce(SeriesObserver):
+        def started(self, *_: object) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Interrupted) as stopped:
+        train_series(load_spec(quick), [1], jobs=1, dataset="mnist-5k", output=tmp_path, observer=StopAtOnce())
+    assert stopped.value.exit_code == 130
+    assert list(tmp_path.rglob("metrics.csv")) == []
+
+
+@pytest.mark.parametrize("seeds", [np.arange(2), [1, 0]], ids=["numpy", "list"])
+def test_whole_numbers_of_any_kind_are_seeds(seeds: Any, quick: Path, tmp_path: Path) -> None:
+    spec = load_spec(quick, ["train.epochs=1"])
+    found = train_series(spec, seeds, jobs=1, dataset="mnist-5k", output=tmp_path)
+    assert sorted(found.seeds) == [0, 1]
+
+
+def test_a_script_from_standard_input_is_told_what_to_do(quick: Path, tmp_path: Path) -> None:
+    code = (
+        "import tinymnist; tinymnist.train_series("
+        f"tinymnist.load_spec({str(quick)!r}), [1, 2], jobs=2, dataset='mnist-5k', output={str(tmp_path)!r})"
+    )
+    done = subprocess.run([sys.executable, "-"], input=code, capture_output=True, text=True, timeout=120)
+    assert "UsageError: a series with several jobs needs a main module that is a file" in done.stderr
+
+
 def test_an_error_of_one_seed_ends_the_series(quick: Path, cli: Cli, tmp_path: Path) -> None:
     wild = "train.schedule={name: constant, lr: 1000000}"
     outcome = cli("train", "--arch", quick, "--set", wild, "--seeds", 2, "--dataset", "mnist-5k", "--output", tmp_path,
@@ -183,7 +267,7 @@ def test_a_target_gives_a_verdict_and_an_exit_code(
     assert (json.loads(found.out)["verdict"]["outcome"], found.code) == (outcome, code)
 
 
-@pytest.mark.parametrize(("target", "code"), [("-1", 0), ("100", 1)])
+@pytest.mark.parametrize(("target", "code"), [("0", 0), ("100", 1)])
 def test_the_last_epochs_are_judged_by_what_happened(target: str, code: int, series: Series, cli: Cli) -> None:
     found = cli("train", "--resume", series.path, "--target", target, "--last-epochs", 2, "--json")
     lowest = min(row.eval_accuracy for run in series.runs for row in run.read_metrics())
@@ -204,6 +288,10 @@ def test_one_seed_cannot_tell(small_run: Path, cli: Cli) -> None:
         (["--seed", 1], "--seed: is one of --seeds already"),
         (["--jobs", 0], "Invalid value for '--jobs'"),
         (["--last-epochs", 1], "--last-epochs: needs a --target"),
+        (["--last-epochs", 3, "--target", 50], "--last-epochs 3: the recipe has 2 epochs"),
+        (["--target", "nan"], "--target nan: expects percent, from 0 to 100"),
+        (["--target", "100.5"], "--target 100.5: expects percent, from 0 to 100"),
+        (["--device", "gpu"], "--device gpu: expects auto, cpu, cuda or mps"),
     ],
 )
 def test_wrong_options_are_one_line(quick: Path, cli: Cli, tmp_path: Path, extra: list[object], error: str) -> None:
@@ -229,7 +317,14 @@ def test_a_name_that_is_taken_is_refused(series: Series, quick: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "seeds"),
-    [("3", (0, 1, 2)), ("0-7", tuple(range(8))), ("3,5,9", (3, 5, 9)), ("0-2,7", (0, 1, 2, 7)), ("4-4", (4,))],
+    [
+        ("3", (0, 1, 2)),
+        (" 3 ", (0, 1, 2)),
+        ("0-7", tuple(range(8))),
+        ("3,5,9", (3, 5, 9)),
+        ("0-2,7", (0, 1, 2, 7)),
+        ("4-4", (4,)),
+    ],
 )
 def test_seeds_are_a_number_a_range_or_a_list(text: str, seeds: tuple[int, ...]) -> None:
     assert parse_seeds(text) == seeds
@@ -240,7 +335,7 @@ def test_a_list_of_seeds_is_read_as_written(seeds: list[int]) -> None:
     assert parse_seeds(",".join(map(str, seeds))) == tuple(seeds)
 
 
-@pytest.mark.parametrize("text", ["0", "", "x", "7-3", "1,,2", "-3", "1.5", "0-99999999"])
+@pytest.mark.parametrize("text", ["0", "05", "", "x", "7-3", "1,,2", "-3", "1.5", "0-99999999", "100000"])
 def test_what_is_no_list_of_seeds_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="expects a number of seeds"):
         parse_seeds(text)

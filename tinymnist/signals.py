@@ -19,14 +19,21 @@ class StopRequest:
         return self.signal_number is not None
 
 
+_active: list[StopRequest] = []
+"""The request of the block that handles signals now."""
+
+
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """Turns the first SIGINT or SIGTERM into a request; the second ends the process at once. Outside the main thread,
-    where Python takes no signals, nothing is ever requested."""
-    request = StopRequest()
+    """Turns the first SIGINT or SIGTERM into a request; the second ends the process at once. Within another such block
+    the request is the same one. Outside the main thread, where Python takes no signals, nothing is ever requested."""
     if threading.current_thread() is not threading.main_thread():
-        yield request
+        yield StopRequest()
         return
+    if _active:
+        yield _active[-1]
+        return
+    request = StopRequest()
 
     def handle(number: int, _: FrameType | None) -> None:
         if request:
@@ -35,9 +42,11 @@ def stop_on_signals() -> Iterator[StopRequest]:
         request.signal_number = number
 
     before = {number: signal.signal(number, handle) for number in SIGNALS}
+    _active.append(request)
     try:
         yield request
     finally:
+        _active.remove(request)
         for number, handler in before.items():
             signal.signal(number, handler)
 

@@ -78,6 +78,8 @@ def command(
     }
     if last_epochs is not None and target is None:
         raise UsageError("--last-epochs: needs a --target that each of them is held to")
+    if target is not None and not 0 <= target <= 100:
+        raise UsageError(f"--target {target:g}: expects percent, from 0 to 100")
     flags: dict[str, tuple[str, object]] = {
         "--epochs": ("train.epochs", epochs),
         "--batch-size": ("train.batch_size", batch_size),
@@ -92,7 +94,10 @@ def command(
         raise UsageError("train: give an architecture with --arch, or a run to go on with by --resume")
     else:
         chosen = {"dataset": dataset, "validation": validation, "output": output, "name": name, **options}
-        run = _train(load(arch, overrides, flags, recipe), seed, seeds, jobs, chosen)
+        spec = load(arch, overrides, flags, recipe)
+        if last_epochs is not None and last_epochs > spec.train.epochs:
+            raise UsageError(f"--last-epochs {last_epochs}: the recipe has {spec.train.epochs} epochs")
+        run = _train(spec, seed, seeds, jobs, chosen)
     verdict = None if target is None else _verdict(run, target, last_epochs)
     if as_json:
         show_json(_as_dict(run, verdict))

@@ -15,6 +15,7 @@ OURS, THEIRS, INK, GRID = "#0072B2", "#B85600", "#262626", "#E6E6E6"
 apart; marks differ in shape too."""
 MARKERS: dict[Kind, str] = {"mean": "s", "one run": "D", "chosen": "^"}
 SETTINGS: dict[str, Any] = {
+    "text.parse_math": False,  # a name is a name, with dollars too
     "figure.dpi": DOTS,
     "font.size": 8.5,
     "axes.edgecolor": "#8C8C8C",

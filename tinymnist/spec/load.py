@@ -77,12 +77,13 @@ def document_from_text(text: str, file: str, overrides: Sequence[Override] = (),
         raise SpecError(
             f"{file}:1: expects keys such as `name:` and `blocks:`, found {shown(data)}: see `tinymnist new`"
         )
-    if recipe is None and isinstance(data.get("train"), str):
-        recipe = _named_recipe(data["train"], places["train",])
     if recipe is not None:
         _take_recipe(recipe, data, places)
+    _expand_recipe(data, places)
     for override in overrides:
         _apply(data, override, places)
+        _expand_recipe(data, places)
+    _forget_choice(data, overrides)
     try:
         spec = Spec.model_validate(data)
     except ValidationError as error:
@@ -98,12 +99,23 @@ def _parsed(text: str, file: str) -> tuple[Any, dict[Path, Place]]:
     return tree.data, {path: Place(file, line) for path, line in tree.lines.items()}
 
 
-def _named_recipe(name: str, place: Place) -> str:
-    """A recipe that a spec names: a packaged one, since a file would be looked for beside whoever reads it."""
-    known = packaged_recipes()
-    if name not in known:
-        raise _error(place, ("train",), f"{shown(name)} is no recipe of tinymnist: {did_you_mean(name, known)}")
-    return name
+def _expand_recipe(data: dict[str, Any], places: dict[Path, Place]) -> None:
+    """Puts the recipe that `train:` names in its place: a packaged one, since a file would be looked for beside whoever
+    reads the spec. Raises `SpecError`."""
+    name = data.get("train")
+    if isinstance(name, str):
+        known = packaged_recipes()
+        if name not in known:
+            place = _nearest(places, ("train",))
+            raise _error(place, ("train",), f"{shown(name)} is no recipe of tinymnist: {did_you_mean(name, known)}")
+        _take_recipe(name, data, places)
+
+
+def _forget_choice(data: dict[str, Any], overrides: Sequence[Override]) -> None:
+    """A recipe that is overridden is not the one that was chosen."""
+    changed = {override.path[1] for override in overrides if override.path[0] == "train" and len(override.path) > 1}
+    if isinstance(data.get("train"), dict) and changed - {"engine"} and "chosen_on" not in changed:
+        data["train"].pop("chosen_on", None)
 
 
 def _take_recipe(recipe: str, data: dict[str, Any], places: dict[Path, Place]) -> str:
@@ -113,6 +125,8 @@ def _take_recipe(recipe: str, data: dict[str, Any], places: dict[Path, Place]) -
     """
     file = find_recipe_file(recipe)
     found, lines = _parsed(read_file(file), file)
+    if isinstance(found, dict):
+        _expand_recipe(found, lines)
     if not isinstance(found, dict) or not isinstance(found.get("train"), dict):
         raise SpecError(f"{file}:1: holds no `train:` section: a recipe has one, as an architecture may")
     data["train"] = found["train"]

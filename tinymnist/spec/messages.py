@@ -64,6 +64,8 @@ def explain(problem: ErrorDetails, root: type[BaseModel]) -> tuple[Path, str]:
         return path, f"must be {words} {text}, found {shown(value)}"
     if kind == "too_short":
         return path, f"needs at least {context['min_length']} entry"
+    if kind == "too_long":
+        return path, f"has more than {context['max_length']:,} entries: leave some out"
     if kind == "string_too_long":
         return path, f"is longer than {context['max_length']:,} characters: shorten it"
     if kind == "string_pattern_mismatch":

@@ -58,6 +58,8 @@ class LinearCheck(Model):
     out_features: Count = Field(description="Number of outputs.")
 
 
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+
 Budget = Annotated[int, Field(ge=0)]
 
 
@@ -81,9 +83,7 @@ def _written_out(value: Any) -> Any:
 class Spec(Model):
     """A tinymnist architecture: a network, what it is held to, and how it is trained."""
 
-    name: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="Letters, digits, `.`, `_` and `-`; names its runs."
-    )
+    name: str = Field(pattern=NAME, description="Letters, digits, `.`, `_` and `-`; names its runs.")
     description: str = Field("", max_length=2000, description="What the idea is, for people.")
     input: Input = Field(Input(), description="Shape of one image.")
     classes: Annotated[Count, Field(ge=2)] = Field(10, description="Number of classes.")

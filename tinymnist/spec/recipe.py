@@ -6,10 +6,10 @@ What a file leaves out, at any depth, is as in the reference recipe; and what th
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, Strict, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, Strict, field_validator, model_validator
 
 from tinymnist.spec.base import Model, Probability, expanding
-from tinymnist.text import shown
+from tinymnist.text import printable, shown
 
 
 def _listed(value: Any) -> Any:
@@ -119,7 +119,9 @@ class Distill(Model):
     """
 
     teacher: Annotated[
-        tuple[str, ...], Strict(False), BeforeValidator(_listed, json_schema_input_type=str | list[str])
+        tuple[str, ...],
+        Strict(False),
+        BeforeValidator(_listed, json_schema_input_type=str | Annotated[list[str], Field(min_length=1, max_length=64)]),
     ] = Field(min_length=1, max_length=64, description="A run, or several: their probabilities are averaged.")
     temperature: float = Field(3.0, ge=0.1, le=100, description="T: logits are divided by it.")
     weight: float = Field(0.9, gt=0, le=1, description="Share of the teacher in the loss.")
@@ -231,9 +233,9 @@ class Train(Model):
     batch_size: int = Field(
         512, ge=1, le=60_000, description="Images a step; the last step of an epoch takes the rest."
     )
-    optimizer: Annotated[Optimizer, expanding("optimizer", Sgd | Adam | Muon | Literal["sgd", "muon"])] = Field(
-        Sgd(name="sgd"), description="How weights follow their gradients."
-    )
+    optimizer: Annotated[
+        Optimizer, expanding("optimizer", Sgd | Adam | Muon | Literal["sgd", "adam", "adamw", "muon"])
+    ] = Field(Sgd(name="sgd"), description="How weights follow their gradients.")
     schedule: Annotated[Schedule, expanding("schedule", OneCycle | Falling | Constant | Literal["one_cycle"])] = Field(
         OneCycle(name="one_cycle"), description="Learning rate by step."
     )
@@ -245,7 +247,7 @@ class Train(Model):
         0.0, description="Share of each label that is spread evenly over all classes (Szegedy et al. 2016)."
     )
     distill: Distill | None = Field(None, description="Teachers to learn from, beside the labels.")
-    ema: Annotated[Ema | None, expanding("ema", Ema | float)] = Field(
+    ema: Annotated[Ema | None, expanding("ema", Ema | Annotated[float, Field(gt=0, lt=1)])] = Field(
         None, description="Averages the weights over the steps; a number is the decay."
     )
     normalize: Normalize = Field(Normalize(), description="Scaling of the pixels.")
@@ -259,3 +261,10 @@ class Train(Model):
     chosen_on: str = Field(
         "", max_length=200, description="Which data this recipe was chosen on, for people; results repeat it."
     )
+
+    @field_validator("chosen_on")
+    @classmethod
+    def _chosen_on_is_one_line(cls, text: str) -> str:
+        if printable(text) != text:
+            raise ValueError("expects one line of text without control characters")
+        return text

@@ -21,7 +21,7 @@ from tinymnist.files import read_bytes
 from tinymnist.model import build_model, save_weights
 from tinymnist.signals import stop_on_signals
 from tinymnist.spec import Spec
-from tinymnist.text import shape_text
+from tinymnist.text import printable, shape_text
 from tinymnist.training.engine import Engine, choose_engine
 from tinymnist.training.environment import choose_device, describe_environment
 from tinymnist.training.loop import Trainer
@@ -68,7 +68,7 @@ def train(
     if name is None:
         name = f"{spec.name}-{datetime.now():%Y%m%d-%H%M%S}-seed{seed}"
     refuse_name(Path(output), name)
-    chosen_device = _prepare(device, spec.train.engine, threads)
+    chosen_device = prepare_device(device, spec.train.engine, threads)
     material = gather(spec, dataset, data_dir, validation, observer.warned)
     with _parts(spec, seed, spec.train.engine, chosen_device, observer) as parts:
         augmentation = "none" if material.augmenter is None else material.augmenter.name
@@ -101,7 +101,7 @@ def resume(
     if before.dataset not in DATASETS:
         raise DataError(f"{run.path}: damaged: environment.json names no known dataset: copy the run again")
     engine = before.engine if device in (None, "auto", "cpu") else "torch"
-    chosen_device = _prepare(device or before.device, engine, threads or before.threads)
+    chosen_device = prepare_device(device or before.device, engine, threads or before.threads)
     material = gather(run.spec, before.dataset, data_dir, before.validation, observer.warned)
     if material.data.checksums != before.checksums:
         raise DataError(f"{run.path}: was begun on other {before.dataset} files than those here: start a new run")
@@ -125,9 +125,10 @@ def gather(spec: Spec, dataset: str, data_dir: Path | None, validation: int, war
     augmenter = _augmenter(spec)
     teachers = teacher_runs(spec.train.distill)
     data = load_dataset(dataset, data_dir, warn)
+    _refuse_unfit_data(spec, data)
     if validation:
         data = data.hold_out(validation)
-    _refuse_unfit_data(spec, data)
+    _refuse_lonely_images(spec, len(data.train))
     refuse_unfit_teachers(teachers, spec, data.name, validation)
     return Material(data, augmenter, teachers)
 
@@ -192,7 +193,7 @@ def scored_on(run: Run) -> Literal["test", "validation"]:
 def _result(run: Run, data: Dataset, rows: tuple[EpochRow, ...]) -> Result:
     last = rows[-1]
     return Result(
-        run=str(run.path),
+        run=printable(str(run.path)),
         name=run.spec.name,
         parameters=run.spec.plan.parameters,
         dataset=data.name,
@@ -210,7 +211,8 @@ def _result(run: Run, data: Dataset, rows: tuple[EpochRow, ...]) -> Result:
     )
 
 
-def _prepare(device: str, engine: str, threads: int | None) -> torch.device:
+def prepare_device(device: str, engine: str, threads: int | None) -> torch.device:
+    """The device to train on, with this process told of threads and memory. Raises `UsageError`."""
     chosen = choose_device("cpu" if (device, engine) == ("auto", "native") else device)
     if engine == "native" and chosen.type != "cpu":
         raise UsageError(f"--device {device}: the native engine computes on the CPU: use --engine torch")
@@ -245,7 +247,10 @@ def _refuse_unfit_data(spec: Spec, data: Dataset) -> None:
     classes = int(data.train.labels.max()) + 1
     if spec.classes != classes:
         raise SpecError(f"{spec.name}: classes is {spec.classes}, {data.name} has {classes}: make the two alike")
-    smallest = len(data.train) % spec.train.batch_size or spec.train.batch_size
+
+
+def _refuse_lonely_images(spec: Spec, images: int) -> None:
+    smallest = images % spec.train.batch_size or spec.train.batch_size
     for layer in spec.plan.layers:
         if smallest == 1 and layer.label == "batch_norm" and layer.output[1:] == (1, 1):
             raise SpecError(

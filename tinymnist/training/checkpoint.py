@@ -57,7 +57,10 @@ def save_checkpoint(path: Path, progress: Progress, state: State) -> None:
     tensors |= {f"average.{name}": tensor for name, tensor in _averages(state).items()}
     content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(asdict(progress))
-    path.parent.mkdir(exist_ok=True)
+    try:
+        path.parent.mkdir(exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{path.parent}: cannot be made: {error.strerror or error}: make room for it") from None
     write_atomically(path, save(content, {"format": FORMAT, "progress": text, "digest": _digest(text, content)}))
 
 

@@ -20,17 +20,19 @@ class MuonAndSgd:
         self._filters = [parameter for parameter in model.parameters() if id(parameter) in weights]
         self._rest = [parameter for parameter in model.parameters() if id(parameter) not in weights]
         self._views = [nn.Parameter(parameter.detach().view(len(parameter), -1)) for parameter in self._filters]
-        muon = torch.optim.Muon(self._views, lr=0.0, momentum=options.momentum, weight_decay=options.weight_decay)
-        groups = _groups(self._rest, options.decay_norms_and_biases)
-        decay = options.weight_decay
-        sgd = torch.optim.SGD(groups, lr=0.0, momentum=options.momentum, nesterov=True, weight_decay=decay)
-        for group in sgd.param_groups:
-            group["lr_share"] = options.others
-        self.parts: list[torch.optim.Optimizer] = [muon, sgd]
+        shared: dict[str, Any] = {"lr": 0.0, "momentum": options.momentum, "weight_decay": options.weight_decay}
+        shared["nesterov"] = options.momentum > 0
+        self.parts: dict[str, torch.optim.Optimizer] = {}
+        if self._views:
+            self.parts["muon."] = torch.optim.Muon(self._views, **shared)
+        if groups := _groups(self._rest, options.decay_norms_and_biases):
+            self.parts["sgd."] = torch.optim.SGD(groups, **shared)
+            for group in self.parts["sgd."].param_groups:
+                group["lr_share"] = options.others
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:
-        return [group for part in self.parts for group in part.param_groups]
+        return [group for part in self.parts.values() for group in part.param_groups]
 
     def zero_grad(self) -> None:
         for parameter in (*self._filters, *self._rest):
@@ -40,7 +42,7 @@ class MuonAndSgd:
         for view, parameter in zip(self._views, self._filters, strict=True):
             assert parameter.grad is not None
             view.grad = parameter.grad.view(len(parameter), -1)
-        for part in self.parts:
+        for part in self.parts.values():
             part.step()
 
 
@@ -75,12 +77,12 @@ def make_optimizer(options: Sgd | Adam | Muon, model: nn.Module) -> Optimizer:
 
 
 def _groups(parameters: list[nn.Parameter], decay_norms_and_biases: bool) -> list[dict[str, Any]]:
-    if decay_norms_and_biases:
-        return [{"params": parameters}]
-    groups: list[dict[str, Any]] = [
-        {"params": [parameter for parameter in parameters if parameter.dim() > 1]},
-        {"params": [parameter for parameter in parameters if parameter.dim() <= 1], "weight_decay": 0.0},
-    ]
+    groups: list[dict[str, Any]] = [{"params": parameters}]
+    if not decay_norms_and_biases:
+        groups = [
+            {"params": [parameter for parameter in parameters if parameter.dim() > 1]},
+            {"params": [parameter for parameter in parameters if parameter.dim() <= 1], "weight_decay": 0.0},
+        ]
     return [group for group in groups if group["params"]]
 
 
@@ -118,6 +120,4 @@ def restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
 
 def _parts(optimizer: Optimizer) -> dict[str, torch.optim.Optimizer]:
     """The optimizers that there really are, by what their tensors' names begin with."""
-    if isinstance(optimizer, MuonAndSgd):
-        return dict(zip(("muon.", "sgd."), optimizer.parts, strict=True))
-    return {"": optimizer}
+    return optimizer.parts if isinstance(optimizer, MuonAndSgd) else {"": optimizer}

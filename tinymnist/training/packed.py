@@ -20,6 +20,7 @@ from tinymnist.model.weights import copy_tensors
 from tinymnist.spec.dump import dump_spec
 from tinymnist.spec.load import document_from_text
 from tinymnist.text import shown
+from tinymnist.training.observer import EpochRow
 from tinymnist.training.records import Environment, Result
 from tinymnist.training.run import Run
 
@@ -39,6 +40,9 @@ class PackedRun(Run):
     @property
     def result(self) -> Result:
         return self.packed_result
+
+    def read_metrics(self) -> list[EpochRow]:
+        raise RunError(f"{self.path}: is a packed network, which keeps no metrics: name a run directory")
 
     def load_model(self) -> nn.Sequential:
         _, tensors = _read(self.path)
@@ -70,7 +74,7 @@ def open_packed(path: Path) -> PackedRun:
         spec = document_from_text(header["spec"], str(path)).spec
         environment = Environment.model_validate_json(_with(header["environment"], "command", []))
         result = Result.model_validate_json(_with(header["result"], "run", str(path)))
-    except (SpecError, ValidationError, KeyError, ValueError) as error:
+    except (SpecError, ValidationError, LookupError, ValueError, TypeError, RecursionError) as error:
         raise _damaged(path, error) from None
     return PackedRun(path, spec, environment, result)
 
@@ -79,10 +83,12 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     try:
         with safe_open(path, framework="pt") as stream:
             header = dict(stream.metadata() or {})
+            if header.get("format") != FORMAT:
+                raise RunError(f"{shown(str(path))[1:-1]}: is no packed network: name the directory of a run")
             tensors = {name: stream.get_tensor(name) for name in stream.offset_keys()}
         if header.pop("digest", "") != _digest(header, tensors):
             raise ValueError("its SHA-256 is not the recorded one")
-    except (OSError, SafetensorError, ValueError) as error:
+    except (OSError, SafetensorError, ValueError, TypeError) as error:
         raise _damaged(path, error) from None
     return header, tensors
 

@@ -3,11 +3,13 @@
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import wait as wait_for
 from multiprocessing.queues import Queue
@@ -15,7 +17,7 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from queue import Empty
 
-from tinymnist.errors import DataError, Interrupted, TinyMnistError
+from tinymnist.errors import DataError, Interrupted, TinyMnistError, UsageError
 from tinymnist.signals import StopRequest
 from tinymnist.spec import Spec
 from tinymnist.training.api import resume, train
@@ -57,12 +59,14 @@ def train_at_once(tasks: Sequence[Task], jobs: int, observer: SeriesObserver, st
     Once `stop` is set, each worker writes a checkpoint and ends. Raises `Interrupted` then, else the first error of a
     worker, after the others have stopped as well.
     """
+    _refuse_other_mains()
     context = multiprocessing.get_context("spawn")
     events: Queue[tuple[str, int, object]] = context.Queue()
     end = context.Event()
     problem: TinyMnistError | None = None
     with ProcessPoolExecutor(jobs, context, _begin_worker, (events, end)) as pool:
-        pending: set[Future[Result]] = {pool.submit(_train_in_worker, task) for task in tasks}
+        with _interrupts_blocked():  # a Ctrl-C while workers start is for this process alone
+            pending: set[Future[Result]] = {pool.submit(_train_in_worker, task) for task in tasks}
         while pending:
             done, pending = wait(pending, POLL_SECONDS, FIRST_COMPLETED)
             _hand_on(events, observer)
@@ -85,6 +89,31 @@ def train_at_once(tasks: Sequence[Task], jobs: int, observer: SeriesObserver, st
         raise problem
 
 
+def _refuse_other_mains() -> None:
+    """Raises `UsageError` where the main module cannot be imported by a new process."""
+    if multiprocessing.parent_process() is not None:
+        raise UsageError(
+            "a series with several jobs is begun by the main process: put the call under "
+            '`if __name__ == "__main__":`, or give jobs=1'
+        )
+    file = getattr(sys.modules["__main__"], "__file__", None)
+    if file is not None and not os.path.exists(file):
+        raise UsageError("a series with several jobs needs a main module that is a file: write one, or give jobs=1")
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Holds SIGINT back, in this thread and in processes that it starts."""
+    if os.name != "posix":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _hand_on(events: "Queue[tuple[str, int, object]]", observer: SeriesObserver) -> None:
     while True:
         try:
@@ -99,7 +128,7 @@ def _hand_on(events: "Queue[tuple[str, int, object]]", observer: SeriesObserver)
 
 def _train(task: Task, observer: Observer) -> Result:
     declared = task.declaration
-    if task.path.is_dir():
+    if os.path.lexists(task.path):
         run = resume(task.path, data_dir=task.data_dir, threads=declared.threads, observer=observer)
     else:
         run = train(
@@ -140,11 +169,14 @@ class _Worker:
 
 
 _worker: list[_Worker] = []
+_orphaned = threading.Event()
+"""The parent has died."""
 
 
 def _begin_worker(events: "Queue[tuple[str, int, object]]", end: Event) -> None:
     if os.name == "posix":
         os.setpgid(0, 0)  # a Ctrl-C of the terminal goes to the parent alone, which asks to end once
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     _worker.append(_Worker(events, end))
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
@@ -154,13 +186,18 @@ def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
     wait_for([parent.sentinel])
+    _orphaned.set()
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(LAST_SECONDS)
     os._exit(128 + signal.SIGTERM)
 
 
 def _train_in_worker(task: Task) -> Result:
-    return _train(task, _Reporter(task.seed, _worker[0]))
+    try:
+        return _train(task, _Reporter(task.seed, _worker[0]))
+    finally:
+        if _orphaned.is_set():  # or it would begin the next task, which nobody waits for
+            os._exit(128 + signal.SIGTERM)
 
 
 class _Reporter(Observer):

@@ -3,11 +3,14 @@
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from tinymnist.data import DATASETS
 from tinymnist.errors import DataError
 from tinymnist.files import read_bytes, write_atomically
+from tinymnist.spec.models import NAME
 from tinymnist.text import SCHEMA_VERSION
+from tinymnist.training.seeds import LARGEST_SEED, MAX_SEEDS
 
 ENVIRONMENT, RESULT, SERIES = "environment.json", "result.json", "series.json"
 
@@ -42,17 +45,22 @@ class Environment(Record):
     cores: int | None
 
 
+Name = Annotated[str, Field(pattern=NAME)]
+Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$")]
+"""Text that stays on one line."""
+
+
 class Result(Record):
     """What came of a run: `result.json`, and what `train --json` prints. Accuracies are percent."""
 
     run: str
-    name: str
+    name: Name
     parameters: int
     dataset: str
     seed: int
     epochs: int
     scored_on: Literal["test", "validation"] = "test"
-    chosen_on: str = ""
+    chosen_on: Line = ""
     """Which data the recipe was chosen on, as it says itself."""
     accuracy: float
     """After the last epoch."""
@@ -67,20 +75,30 @@ class Result(Record):
 
 
 class Declaration(Record):
-    """What a series is: `series.json`. Each seed is trained with the same spec beside it, data and settings."""
+    """What a series is: `series.json`. Each seed is trained with the spec beside it, and with this data and these
+    settings."""
 
-    seeds: Annotated[list[int], Field(min_length=1)]
-    dataset: str
-    validation: int
-    device: str
-    threads: int | None
+    seeds: Annotated[list[Annotated[int, Field(ge=0, le=LARGEST_SEED)]], Field(min_length=1, max_length=MAX_SEEDS)]
+    dataset: Annotated[str, Field(pattern=f"^({'|'.join(DATASETS)})$")]
+    checksums: dict[str, str]
+    validation: Annotated[int, Field(ge=0)]
+    teachers: dict[str, str]
+    """As in `Environment`."""
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda|mps)$")]
+    threads: Annotated[int, Field(ge=1, le=256)] | None
     """Of each training; None: torch's choice."""
+
+    @model_validator(mode="after")
+    def _seeds_are_different(self) -> "Declaration":
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("a seed is there twice")
+        return self
 
 
 class Interval(BaseModel):
     """A 95 % interval of a mean, percent."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     low: float
     high: float
@@ -95,11 +113,11 @@ class SeriesResult(Record):
     """
 
     run: str
-    name: str
-    parameters: int
+    name: Name
+    parameters: Annotated[int, Field(ge=0, le=10**12)]
     dataset: str
     scored_on: Literal["test", "validation"]
-    chosen_on: str
+    chosen_on: Line
     images: int
     """Images that each seed was scored on."""
     epochs: int
@@ -116,6 +134,16 @@ class SeriesResult(Record):
     maximum: float
     seconds: float
     """Summed over the seeds."""
+
+    @model_validator(mode="after")
+    def _figures_fit_each_other(self) -> "SeriesResult":
+        if not len(self.accuracies) == len(self.losses) == len(self.seeds) == self.n >= 1:
+            raise ValueError("seeds, accuracies, losses and n are not alike")
+        if not all(0 <= accuracy <= 100 for accuracy in self.accuracies):
+            raise ValueError("an accuracy is not between 0 and 100")
+        if (self.std is None) != (self.n == 1) or (self.interval is None) != (self.n == 1):
+            raise ValueError("std and interval do not fit n")
+        return self
 
 
 R = TypeVar("R", bound=Record)

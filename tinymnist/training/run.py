@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import math
 import os
 import re
 import shlex
@@ -10,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -76,9 +77,14 @@ class Run:
         path = self.path / METRICS
         try:
             rows = list(csv.DictReader(read_bytes(path).decode().splitlines()))
-            return [EpochRow(epoch=int(row.pop("epoch")), **{key: float(row[key]) for key in row}) for row in rows]
-        except (ValueError, TypeError, KeyError) as error:
+            read = [EpochRow(epoch=int(row.pop("epoch")), **{key: float(row[key]) for key in row}) for row in rows]
+            if [row.epoch for row in read] != list(range(1, len(read) + 1)) or not read:
+                raise ValueError("its epochs are not 1, 2, 3 and so on")
+            if not all(math.isfinite(value) for row in read for value in astuple(row)):
+                raise ValueError("a figure is not finite")
+        except (ValueError, TypeError, KeyError, csv.Error) as error:
             raise DataError(f"{path}: damaged ({error}): copy the run again") from None
+        return read
 
     def write_metrics(self, rows: Sequence[EpochRow]) -> None:
         text = io.StringIO()

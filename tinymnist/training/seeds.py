@@ -21,20 +21,24 @@ def draw_seed() -> int:
     return secrets.randbelow(LARGEST_SEED + 1)
 
 
-def parse_seeds(text: str) -> tuple[int, ...]:
+def parse_seeds(given: str) -> tuple[int, ...]:
     """`5` means 0 to 4, `0-7` means 0 to 7, `3,5,9` those three; parts may be mixed, as in `0-3,9`.
 
     Raises `UsageError`.
     """
-    if re.fullmatch(r"[1-9][0-9]{0,4}", text):
-        return tuple(range(int(text)))
+    text = given.strip()
+    if re.fullmatch(r"[1-9][0-9]{0,9}", text):
+        text = f"0-{int(text) - 1}"
+    elif re.fullmatch(r"[0-9]+", text):
+        text = ""  # 0, or 05
     seeds: list[int] = []
     for part in text.split(","):
         found = re.fullmatch(r" *([0-9]{1,10})(?:-([0-9]{1,10}))? *", part)
         first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
-        if text == "0" or not first <= last < first + MAX_SEEDS:
+        if not first <= last < first + MAX_SEEDS:
             raise UsageError(
-                f"--seeds {shown(text)[1:-1]}: expects a number of seeds (5), a range (0-7) or a list (3,5,9)"
+                f"--seeds {shown(given)[1:-1]}: expects a number of seeds (5), a range (0-7) or a list (3,5,9), of at "
+                f"most {MAX_SEEDS:,}"
             )
         seeds += range(first, last + 1)
     return tuple(seeds)

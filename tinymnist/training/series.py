@@ -5,21 +5,23 @@ import io
 import os
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from datetime import datetime
+from operator import index
 from os import PathLike
 from pathlib import Path
 
 from tinymnist.check import enforce_budget
 from tinymnist.data import usable_name
-from tinymnist.errors import Interrupted, RunError, UsageError
-from tinymnist.files import read_bytes, write_atomically
+from tinymnist.errors import DataError, Interrupted, RunError, UsageError
+from tinymnist.files import write_atomically
 from tinymnist.signals import stop_on_signals
 from tinymnist.spec import Spec
 from tinymnist.spec.dump import dump_spec
 from tinymnist.statistics import summarize
-from tinymnist.training.api import gather
-from tinymnist.training.observer import SeriesObserver
+from tinymnist.text import printable
+from tinymnist.training.api import gather, prepare_device
+from tinymnist.training.observer import EpochRow, SeriesObserver
 from tinymnist.training.opening import load_run, load_runs
 from tinymnist.training.pool import Task, train_at_once, train_in_turn
 from tinymnist.training.records import (
@@ -37,10 +39,12 @@ from tinymnist.training.run import (
     create_folder,
     load_run_spec,
     locked,
+    open_folder,
     refuse_name,
     seed_name,
 )
 from tinymnist.training.seeds import LARGEST_SEED, MAX_SEEDS
+from tinymnist.training.teacher import teacher_digests
 
 
 @dataclass(frozen=True)
@@ -98,19 +102,22 @@ def train_series(
     """
     enforce_budget(spec)
     usable_name(dataset)
-    _refuse_seeds(seeds)
+    seeds = _checked_seeds(seeds)
     jobs = _jobs(jobs, len(seeds), device)
     if name is None:
         name = f"{spec.name}-{datetime.now():%Y%m%d-%H%M%S}-{len(seeds)}seeds"
     refuse_name(Path(output), name)
     observer = observer or SeriesObserver()
+    prepare_device(device, spec.train.engine, threads)
     found = gather(spec, dataset, data_dir, validation, observer.warned)  # before there is a folder, and once for all
     declaration = Declaration(
-        seeds=list(seeds),
+        seeds=seeds,
         dataset=found.data.name,
+        checksums=found.data.checksums,
         validation=validation,
+        teachers=teacher_digests(found.teachers),
         device=device,
-        threads=threads or (None if jobs == 1 else 1),
+        threads=1 if threads is None and jobs > 1 else threads,
     )
     path = create_folder(Path(output), name, dump_spec(spec), declaration, SERIES)
     return _train(Series(path, spec, declaration), jobs, data_dir, observer)
@@ -136,6 +143,8 @@ def open_run(path: str | PathLike[str]) -> Run | Series:
 
 def _train(series: Series, jobs: int, data_dir: Path | None, observer: SeriesObserver) -> Series:
     with locked(series.path), stop_on_signals() as stop:
+        for run in _begun(series):
+            _refuse_stranger(series, run)
         pending = [seed for seed in series.seeds if not (series.seed_path(seed) / RESULT).is_file()]
         tasks = [Task(series.path, series.spec, series.declaration, seed, data_dir) for seed in pending]
         observer.started(series.path, series.spec, series.seeds, len(tasks), jobs)
@@ -152,13 +161,42 @@ def _train(series: Series, jobs: int, data_dir: Path | None, observer: SeriesObs
     return series
 
 
+def _begun(series: Series) -> list[Run]:
+    """The runs of the seeds that have one by now."""
+    begun = []
+    for seed in series.seeds:
+        path = series.seed_path(seed)
+        if os.path.lexists(path):
+            try:
+                begun.append(open_folder(path))
+            except RunError as error:
+                raise DataError(f"{error}: delete it, and go on with the series") from None
+    return begun
+
+
+def _refuse_stranger(series: Series, run: Run) -> None:
+    """Raises `DataError` for a run that is not the one that the series declares for its folder."""
+    declared, found = series.declaration, run.environment
+    alike = (
+        run.path.name == seed_name(found.seed)
+        and not run.path.is_symlink()
+        and dump_spec(run.spec) == dump_spec(series.spec)
+        and (found.dataset, found.validation) == (declared.dataset, declared.validation)
+        and (found.checksums, found.teachers) == (declared.checksums, declared.teachers)
+    )
+    if not alike:
+        raise DataError(f"{run.path}: is not of this series: delete it, and go on with the series")
+
+
 def _result(series: Series) -> SeriesResult:
+    for run in _begun(series):
+        _refuse_stranger(series, run)
     results = [run.result for run in series.runs]
     first, accuracies = results[0], [result.accuracy for result in results]
     summary = summarize(accuracies)
     interval = summary.interval
     return SeriesResult(
-        run=str(series.path),
+        run=printable(str(series.path)),
         name=series.spec.name,
         parameters=first.parameters,
         dataset=first.dataset,
@@ -183,19 +221,23 @@ def _metrics(series: Series) -> str:
     """The rows of all seeds' metrics, the seed in front."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    for number, seed in enumerate(series.seeds):
-        rows = list(csv.reader(read_bytes(series.seed_path(seed) / METRICS).decode().splitlines()))
-        if number == 0:
-            writer.writerow(["seed", *rows[0]])
-        writer.writerows([seed, *row] for row in rows[1:])
+    writer.writerow(["seed", *(field.name for field in fields(EpochRow))])
+    for seed, run in zip(series.seeds, series.runs, strict=True):
+        writer.writerows([seed, *astuple(row)] for row in run.read_metrics())
     return text.getvalue()
 
 
-def _refuse_seeds(seeds: Sequence[int]) -> None:
-    if not 1 <= len(seeds) <= MAX_SEEDS or len(set(seeds)) < len(seeds):
+def _checked_seeds(seeds: Sequence[int]) -> list[int]:
+    """Plain numbers, which NumPy's are not. Raises `UsageError`."""
+    try:
+        numbers = [index(seed) for seed in seeds]
+    except TypeError:
+        raise UsageError("--seeds: expects whole numbers") from None
+    if not 1 <= len(numbers) <= MAX_SEEDS or len(set(numbers)) < len(numbers):
         raise UsageError(f"--seeds: expects 1 to {MAX_SEEDS:,} seeds, each once")
-    if not all(0 <= seed <= LARGEST_SEED for seed in seeds):
+    if not all(0 <= seed <= LARGEST_SEED for seed in numbers):
         raise UsageError(f"--seeds: each is a number from 0 to {LARGEST_SEED}")
+    return numbers
 
 
 def _jobs(jobs: int | None, seeds: int, device: str) -> int:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from tinymnist.data import Split
-from tinymnist.errors import DataError, UsageError
+from tinymnist.errors import DataError, RunError, UsageError
 from tinymnist.native import CompilerError, NativeNetwork, NotCoveredError
 from tinymnist.spec import Spec
 from tinymnist.spec.recipe import Distill
@@ -47,12 +47,24 @@ class Teacher:
 
 
 def teacher_runs(distill: Distill | None) -> list[Run]:
-    """The runs that a recipe names; a series stands for those of all its seeds. Raises `RunError` and `DataError`."""
-    return [] if distill is None else [run for path in distill.teacher for run in load_runs(path)]
+    """The runs that a recipe names; a series stands for those of all its seeds. Each is finished and whole.
+
+    Raises `RunError` and `DataError`.
+    """
+    runs = []
+    for path in () if distill is None else distill.teacher:
+        try:
+            found = load_runs(path)
+            for run in found:
+                run.load_model()
+        except (RunError, DataError) as error:
+            raise type(error)(f"train.distill.teacher, looked for from the current folder: {error}") from None
+        runs += found
+    return runs
 
 
 def teacher_digests(runs: Sequence[Run]) -> dict[str, str]:
-    """The SHA-256 of each run's weights. Raises `RunError` where one is not finished."""
+    """The SHA-256 of each run's weights."""
     return {str(run.path): run.result.weights_sha256 for run in runs}
 
 
@@ -66,7 +78,7 @@ def refuse_unfit_teachers(runs: Sequence[Run], spec: Spec, dataset: str, validat
                 f"{run.path}: cannot teach {spec.name}: it takes {shape} images of {run.spec.classes} classes"
             )
         of = run.environment
-        if of.dataset != dataset or of.validation < validation:
+        if of.dataset != dataset or (validation and of.validation != validation):
             raise UsageError(
                 f"{run.path}: cannot teach {spec.name}: it was trained on {_trained_on(of)}, so it may know images "
                 f"that are scored here: train it on the same data with the same --validation"
