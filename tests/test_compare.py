@@ -17,7 +17,7 @@ from tinymnist.comparison import RunComparison, SeriesComparison, compare
 from tinymnist.data.mnist_5k import read_mnist_5k
 from tinymnist.spec.dump import dump_spec
 from tinymnist.statistics import summarize
-from tinymnist.training.records import Declaration, SeriesResult, write_record
+from tinymnist.training.records import Declaration, Interval, SeriesResult, write_record
 
 GOOD = [99.41, 99.44, 99.45, 99.42, 99.47]
 POOR = [99.32, 99.41, 99.28, 99.37]
@@ -67,7 +67,7 @@ def series(tmp_path: Path) -> MakeSeries:
             losses=[0.02] * len(accuracies),
             mean=summary.mean,
             std=summary.std,
-            interval=None,
+            interval=Interval(low=summary.interval[0], high=summary.interval[1]) if summary.interval else None,
             n=summary.n,
             minimum=summary.minimum,
             maximum=summary.maximum,

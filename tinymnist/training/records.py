@@ -114,11 +114,11 @@ class SeriesResult(Record):
 
     run: str
     name: Name
-    parameters: Annotated[int, Field(ge=0, le=10**12)]
+    parameters: Annotated[int, Field(ge=1, le=10**12)]
     dataset: str
     scored_on: Literal["test", "validation"]
     chosen_on: Line
-    images: int
+    images: Annotated[int, Field(ge=1)]
     """Images that each seed was scored on."""
     epochs: int
     seeds: list[int]
@@ -155,8 +155,9 @@ def read_record(kind: type[R], path: Path) -> R:
         return kind.model_validate_json(read_bytes(path))
     except ValidationError as error:
         problem = error.errors()[0]
-        where = ".".join(map(str, problem["loc"])) or "JSON"
-        raise DataError(f"{path}: damaged ({where}: {problem['msg']}): copy the run again") from None
+        where = "".join(f"{part}: " for part in problem["loc"])
+        gist = problem["msg"].removeprefix("Value error, ")
+        raise DataError(f"{path}: damaged ({where}{gist}): copy the run again") from None
 
 
 def write_record(record: Record, path: Path) -> None:
