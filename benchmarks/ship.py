@@ -14,7 +14,7 @@ from tinymnist.training import Series, open_run
 from tinymnist.training.packed import pack_run
 
 ROOT = Path(__file__).resolve().parent.parent
-HOW = "tinymnist train --arch NAME --seeds 10: last epoch, on the 10,000 test images of MNIST"
+HOW = "tinymnist train --arch NAME --seeds N: last epoch, on the 10,000 test images of MNIST"
 
 
 def main() -> None:

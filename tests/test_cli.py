@@ -17,6 +17,7 @@ import torch
 
 from tests.conftest import ARCHS, ROOT, Cli
 from tinymnist import __version__, build_model, load_spec
+from tinymnist.spec.packaged import packaged_recipes
 
 TINY = ARCHS / "tiny3130.yaml"
 
@@ -222,7 +223,14 @@ def test_summary_json(cli: Cli) -> None:
 def test_list_shows_every_packaged_architecture(cli: Cli) -> None:
     rows = json.loads(cli("list", "--json").out)["architectures"]
     assert [row["name"] for row in rows] == sorted(path.stem for path in ARCHS.glob("*.yaml"))
-    lines = cli("list").out.splitlines()
+    lines = cli("list").out.partition("\n\n")[0].splitlines()
+    assert [line.split()[0] for line in lines[1:]] == [row["name"] for row in rows]
+
+
+def test_list_shows_every_packaged_recipe(cli: Cli) -> None:
+    rows = json.loads(cli("list", "--json").out)["recipes"]
+    assert [row["name"] for row in rows] == [*packaged_recipes()]
+    lines = cli("list").out.partition("\n\n")[2].splitlines()
     assert [line.split()[0] for line in lines[1:]] == [row["name"] for row in rows]
 
 
