@@ -192,8 +192,8 @@ def test_a_result_that_contradicts_itself_is_damaged(change: dict[str, object], 
 
 def test_metrics_that_are_damaged_are_named(series: Series, cli: Cli, tmp_path: Path) -> None:
     ours = shutil.copytree(series.path, tmp_path / "ours")
-    metrics = ours / "seed-3" / "metrics.csv"
-    metrics.write_text(metrics.read_text().replace("\n2,", "\n7,"))
+    metrics = ours / "metrics.csv"
+    metrics.write_text(metrics.read_text().replace("\n3,2,", "\n3,7,"))
     outcome = cli("train", "--resume", ours, "--target", 50, "--last-epochs", 1)
     assert (outcome.code, outcome.err) == (
         3, f"tinymnist: {metrics}: damaged (its epochs are not 1, 2, 3 and so on): copy the run again\n"
@@ -267,7 +267,7 @@ def test_a_target_gives_a_verdict_and_an_exit_code(
     assert (json.loads(found.out)["verdict"]["outcome"], found.code) == (outcome, code)
 
 
-@pytest.mark.parametrize(("target", "code"), [("0", 0), ("100", 1)])
+@pytest.mark.parametrize(("target", "code"), [("1.5", 0), ("100", 1)])
 def test_the_last_epochs_are_judged_by_what_happened(target: str, code: int, series: Series, cli: Cli) -> None:
     found = cli("train", "--resume", series.path, "--target", target, "--last-epochs", 2, "--json")
     lowest = min(row.eval_accuracy for run in series.runs for row in run.read_metrics())
@@ -276,7 +276,7 @@ def test_the_last_epochs_are_judged_by_what_happened(target: str, code: int, ser
 
 
 def test_one_seed_cannot_tell(small_run: Path, cli: Cli) -> None:
-    outcome = cli("train", "--resume", small_run, "--target", "1")
+    outcome = cli("train", "--resume", small_run, "--target", "1.5")
     assert outcome.code == 1
     assert "inconclusive" in outcome.out
     assert "one seed says nothing about the spread" in outcome.out
@@ -289,8 +289,9 @@ def test_one_seed_cannot_tell(small_run: Path, cli: Cli) -> None:
         (["--jobs", 0], "Invalid value for '--jobs'"),
         (["--last-epochs", 1], "--last-epochs: needs a --target"),
         (["--last-epochs", 3, "--target", 50], "--last-epochs 3: the recipe has 2 epochs"),
-        (["--target", "nan"], "--target nan: expects percent, from 0 to 100"),
-        (["--target", "100.5"], "--target 100.5: expects percent, from 0 to 100"),
+        (["--target", "nan"], "--target nan: expects percent, above 1 and up to 100, as in 99.4"),
+        (["--target", "100.5"], "--target 100.5: expects percent, above 1 and up to 100, as in 99.4"),
+        (["--target", "0.994"], "--target 0.994: expects percent, above 1 and up to 100, as in 99.4"),
         (["--device", "gpu"], "--device gpu: expects auto, cpu, cuda or mps"),
     ],
 )

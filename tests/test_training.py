@@ -124,7 +124,8 @@ def test_result_is_the_last_epoch(whole: Run) -> None:
         "n": 1000,
     }
     assert set(result) - set(facts) == {
-        "run", "scored_on", "chosen_on", "accuracy", "loss", "train_accuracy", "train_loss", "seconds", "weights_sha256",
+        "run", "scored_on", "chosen_on", "accuracy", "loss", "train_accuracy", "train_loss", "seconds",
+        "weights_sha256",
     }  # fmt: skip
 
 

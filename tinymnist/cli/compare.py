@@ -126,7 +126,9 @@ def _series_as_text(found: "SeriesComparison") -> str:
             f" (95 % interval {low:+.2f} to {high:+.2f}; Welch's t {welch.t:.2f} with "
             f"{welch.degrees_of_freedom:.1f} degrees of freedom, {p_text(welch.p)})"
         )
-    return "\n".join([*lines, line, found.conclusion])
+    epochs = [result.epochs for result in found.results]
+    note = [] if epochs[0] == epochs[1] else [f"(A was trained for {epochs[0]} epochs, B for {epochs[1]})"]
+    return "\n".join([*lines, line, found.conclusion, *note])
 
 
 def _interval(interval: tuple[float, float], method: str) -> dict[str, Any]:

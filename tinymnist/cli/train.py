@@ -78,8 +78,8 @@ def command(
     }
     if last_epochs is not None and target is None:
         raise UsageError("--last-epochs: needs a --target that each of them is held to")
-    if target is not None and not 0 <= target <= 100:
-        raise UsageError(f"--target {target:g}: expects percent, from 0 to 100")
+    if target is not None and not 1 < target <= 100:
+        raise UsageError(f"--target {target:g}: expects percent, above 1 and up to 100, as in 99.4")
     flags: dict[str, tuple[str, object]] = {
         "--epochs": ("train.epochs", epochs),
         "--batch-size": ("train.batch_size", batch_size),
@@ -159,8 +159,7 @@ def _verdict(run: "Run | Series", target: float, last_epochs: int | None) -> "Ve
     from tinymnist.training import Run
 
     if last_epochs is not None:
-        runs = [run] if isinstance(run, Run) else run.runs
-        by_seed = [[row.eval_accuracy for row in one.read_metrics()] for one in runs]
+        by_seed = [[row.eval_accuracy for row in rows] for rows in run.metrics_by_seed]
         return judge_last_epochs(by_seed, last_epochs, target)
     return judge([run.result.accuracy] if isinstance(run, Run) else run.result.accuracies, target)
 
@@ -196,6 +195,8 @@ def _next(run: "Run | Series") -> str:
     from tinymnist.training import Run
 
     path = shlex.quote(str(run.path))
+    if isinstance(run, Run) and run.environment.validation:
+        return "next: tinymnist train without --validation, once the recipe is settled"
     return (
         f"next: tinymnist evaluate {path}" if isinstance(run, Run) else f"next: tinymnist compare {path} OTHER-SERIES"
     )

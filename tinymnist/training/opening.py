@@ -4,7 +4,8 @@ import os
 from os import PathLike
 from pathlib import Path
 
-from tinymnist.spec.packaged import packaged_networks
+from tinymnist.errors import RunError
+from tinymnist.spec.packaged import packaged_files, packaged_networks
 from tinymnist.training.packed import open_packed
 from tinymnist.training.records import SERIES, Declaration, read_record
 from tinymnist.training.run import Run, open_folder, seed_name
@@ -19,8 +20,11 @@ def load_run(path: str | PathLike[str]) -> Run:
     folder = Path(path)
     if os.path.isfile(folder):
         return open_packed(folder)
-    if not os.path.lexists(folder) and (packaged := packaged_networks().get(str(path))):
-        return open_packed(packaged)
+    if not os.path.lexists(folder):
+        if packaged := packaged_networks().get(str(path)):
+            return open_packed(packaged)
+        if str(path) in packaged_files():
+            raise RunError(f"{path}: comes without a trained network: make one by `tinymnist train --arch {path}`")
     return open_folder(folder)
 
 

@@ -74,17 +74,13 @@ class Run:
 
     def read_metrics(self) -> list[EpochRow]:
         """The rows of `metrics.csv`. Raises `DataError` where it is missing or damaged."""
-        path = self.path / METRICS
-        try:
-            rows = list(csv.DictReader(read_bytes(path).decode().splitlines()))
-            read = [EpochRow(epoch=int(row.pop("epoch")), **{key: float(row[key]) for key in row}) for row in rows]
-            if [row.epoch for row in read] != list(range(1, len(read) + 1)) or not read:
-                raise ValueError("its epochs are not 1, 2, 3 and so on")
-            if not all(math.isfinite(value) for row in read for value in astuple(row)):
-                raise ValueError("a figure is not finite")
-        except (ValueError, TypeError, KeyError, csv.Error) as error:
-            raise DataError(f"{path}: damaged ({error}): copy the run again") from None
-        return read
+        (rows,) = read_metrics(self.path / METRICS, 1)
+        return rows
+
+    @property
+    def metrics_by_seed(self) -> list[list[EpochRow]]:
+        """As of a series with one seed."""
+        return [self.read_metrics()]
 
     def write_metrics(self, rows: Sequence[EpochRow]) -> None:
         text = io.StringIO()
@@ -92,6 +88,24 @@ class Run:
         writer.writeheader()
         writer.writerows(asdict(row) for row in rows)
         write_atomically(self.path / METRICS, text.getvalue())
+
+
+def read_metrics(path: Path, seeds: int) -> list[list[EpochRow]]:
+    """The rows of a `metrics.csv` by seed; that of a run has one. Raises `DataError` where it is missing or damaged."""
+    try:
+        rows = list(csv.DictReader(read_bytes(path).decode().splitlines()))
+        read = []
+        for row in rows:
+            row.pop("seed", None)
+            read.append(EpochRow(epoch=int(row.pop("epoch")), **{key: float(row[key]) for key in row}))
+        epochs = len(read) // seeds
+        if not read or [row.epoch for row in read] != seeds * list(range(1, epochs + 1)):
+            raise ValueError("its epochs are not 1, 2, 3 and so on")
+        if not all(math.isfinite(value) for row in read for value in astuple(row)):
+            raise ValueError("a figure is not finite")
+    except (ValueError, TypeError, KeyError, csv.Error) as error:
+        raise DataError(f"{path}: damaged ({error}): copy the run again") from None
+    return [read[first : first + epochs] for first in range(0, len(read), epochs)]
 
 
 def refuse_name(output: Path, name: str) -> None:

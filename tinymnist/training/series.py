@@ -40,6 +40,7 @@ from tinymnist.training.run import (
     load_run_spec,
     locked,
     open_folder,
+    read_metrics,
     refuse_name,
     seed_name,
 )
@@ -70,6 +71,11 @@ class Series:
             resume = f"tinymnist train --resume {shlex.quote(str(self.path))}"
             raise RunError(f"{self.path}: not finished: go on with `{resume}`")
         return read_record(SeriesResult, self.path / RESULT)
+
+    @property
+    def metrics_by_seed(self) -> list[list[EpochRow]]:
+        """The epochs of each seed. Raises `DataError` where `metrics.csv` is missing or damaged."""
+        return read_metrics(self.path / METRICS, len(self.seeds))
 
     def seed_path(self, seed: int) -> Path:
         return self.path / seed_name(seed)
