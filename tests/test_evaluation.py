@@ -215,6 +215,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path: Path, monkeypatch: pytes
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("file", "before")]
 
 
+@pytest.mark.slow
 def test_the_packaged_architectures_all_train_for_a_step(cli: Cli, tmp_path: Path) -> None:
     for path in sorted(ARCHS.glob("*.yaml")):
         arguments = ["--arch", path, "--dataset", "mnist-5k", "--output", tmp_path, "--name", path.stem]

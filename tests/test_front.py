@@ -340,6 +340,7 @@ def test_a_picture_that_cannot_be_written_is_one_line_and_exit_code_3(cli: Cli, 
     assert (outcome.code, outcome.err.count("\n")) == (3, 1)
 
 
+@pytest.mark.slow
 def test_the_same_results_give_the_same_bytes(cli: Cli, result: MakeResult, tmp_path: Path) -> None:
     for name, count, accuracy in (("a", 690, 98.9), ("b", 990, 99.2), ("c", 3130, 99.1)):
         result(f"results/{name}", count, [accuracy - 0.1, accuracy + 0.1, accuracy])

@@ -161,6 +161,7 @@ def test_a_large_network_is_left_to_torch() -> None:
         graph_of(build_model(spec), (1, 28, 28), 10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arch", ["tiny3130", "separable-residual"])
 def test_sanitizers_find_nothing(arch: str, tmp_path: Path) -> None:
     spec = load_spec(ARCHS / f"{arch}.yaml")
@@ -337,5 +338,6 @@ def one_epoch(engine: str, folder: Path, mnist_dir: Path) -> Iterator[float]:
         yield run.result.accuracy
 
 
+@pytest.mark.slow
 def test_one_epoch_on_mnist_passes_96_percent(tmp_path: Path, mnist_dir: Path) -> None:
     assert [accuracy > 96 for accuracy in one_epoch("native", tmp_path, mnist_dir)] == [True, True]

@@ -89,6 +89,7 @@ class StopAfter(SeriesObserver):
         self.ended.append(result.seed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_stopped_series_goes_on_where_it_stood(jobs: int, series: Series, quick: Path, tmp_path: Path) -> None:
     first = StopAfter(3)
@@ -107,6 +108,7 @@ def test_a_stopped_series_goes_on_where_it_stood(jobs: int, series: Series, quic
     assert sorted([*first.ended, *second.ended]) == [3, 5, 9]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="kills by signal")
 def test_workers_end_when_their_parent_is_killed(series: Series, quick: Path, tmp_path: Path) -> None:
     options = ["--dataset", "mnist-5k", "--seeds", "2", "--epochs", "2000", "--jobs", "2", "--name", "killed"]

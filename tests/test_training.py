@@ -231,6 +231,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
     raise AssertionError("waited for a minute")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)], ids=["INT", "TERM", "KILL"]
 )
