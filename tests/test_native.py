@@ -52,7 +52,11 @@ NETWORKS: dict[str, dict[str, Any]] = {
         "input": {"channels": 1, "height": 28, "width": 25},
         "blocks": [
             {"pool": {"kind": "average", "kernel_size": 2, "ceil_mode": True}},
-            {"convs": [5], "pool": {"kind": "max", "kernel_size": 3, "stride": 2, "padding": 1}, "dropout": 0.3},
+            {
+                "convs": [{"out_channels": 5, "activation": "prelu"}],
+                "pool": {"kind": "max", "kernel_size": 3, "stride": 2, "padding": 1},
+                "dropout": 0.3,
+            },
             {"pool": {"kind": "max", "kernel_size": [2, 1], "stride": [3, 1]}},
             {"convs": [{"out_channels": 4, "activation": "tanh"}], "pool": "average"},
             {"convs": [6], "pool": "global_max"},

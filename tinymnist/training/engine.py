@@ -48,7 +48,8 @@ class Engine(ABC):
 
     @abstractmethod
     def pass_over(self, images: Tensor, labels: Tensor) -> None:
-        """Lets a batch go through the model in training mode and changes nothing but running statistics."""
+        """Lets a batch go through the model in training mode: only running statistics, and gradients that the next step
+        overwrites, are other than before."""
 
     @abstractmethod
     def warp(self, images: Tensor, warps: Warps) -> Tensor:

@@ -14,7 +14,7 @@ struct worker {
     pthread_t thread;
 };
 
-/* What a network is taught besides its labels: see `Lesson` in network.py. */
+/* What a network is taught besides its labels: see `Lesson` in model/loss.py. */
 struct lesson {
     float smoothing, weight, temperature;
     const float *teacher; /* (n, CLASSES): probabilities at the temperature; NULL where `weight` is 0 */
