@@ -21,7 +21,7 @@ ROOMS = [
     ("native",),
     ("training",),
     ("evaluation",),
-    ("comparison", "front"),
+    ("comparison", "front", "export"),
     ("console",),
     ("cli",),
 ]
