@@ -1,0 +1,53 @@
+"""`tinymnist export`: a trained network for other places."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tinymnist.cli.options import DataDir, Dataset, Json
+from tinymnist.console import say, show, show_json
+
+
+def command(
+    run_path: Annotated[
+        Path, typer.Argument(metavar="RUN", readable=False, help="A run, or the name of a network in `list`.")
+    ],
+    format_name: Annotated[str, typer.Option("--format", help="onnx, c or html.")],
+    output: Annotated[Path, typer.Option("--output", readable=False, help="A folder, made new.")],
+    dtype: Annotated[str, typer.Option("--dtype", help="Of --format c: float32 or int8.")] = "float32",
+    folded: Annotated[bool, typer.Option("--folded", help="Of --format onnx: batch norm folded away.")] = False,
+    preprocessing: Annotated[
+        bool, typer.Option("--with-preprocessing", help="Of --format onnx: takes pixels of 0 to 255, as uint8.")
+    ] = False,
+    dataset: Dataset = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Write a trained network as ONNX, C or a web page, verified on the whole test set."""
+    from tinymnist.export import export
+
+    artifact = export(
+        run_path,
+        output,
+        format_name,
+        dtype=dtype,
+        folded=folded,
+        preprocessing=preprocessing,
+        dataset=dataset,
+        data_dir=data_dir,
+        warn=say,
+    )
+    files = {name: len(content) for name, content in artifact.files.items()}
+    if as_json:
+        show_json({"output": str(output), "format": format_name, "files": files, **artifact.facts})
+    else:
+        show(
+            "\n".join(
+                [
+                    *artifact.lines,
+                    *(f"{shlex.quote(str(output / name))}  {size:,} bytes" for name, size in files.items()),
+                ]
+            )
+        )

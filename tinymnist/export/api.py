@@ -1,0 +1,63 @@
+"""One function over all formats."""
+
+from collections.abc import Callable
+from os import PathLike
+from pathlib import Path
+from typing import Literal, get_args
+
+from tinymnist.data import load_dataset, usable_name
+from tinymnist.errors import UsageError
+from tinymnist.export.artifact import Artifact, refuse_folder, write_artifact
+from tinymnist.training import Run, load_run
+
+Format = Literal["onnx", "c", "html"]
+Dtype = Literal["float32", "int8"]
+
+
+def export(
+    run: Run | str | PathLike[str],
+    output: str | PathLike[str],
+    format: str,
+    *,
+    dtype: str = "float32",
+    folded: bool = False,
+    preprocessing: bool = False,
+    dataset: str | None = None,
+    data_dir: Path | None = None,
+    warn: Callable[[str], None] | None = None,
+) -> Artifact:
+    """Writes a trained network to the new folder `output`, after verifying it on the test set of `dataset`, by
+    default the one it was trained beside.
+
+    `dtype` is C's; `folded` (batch norm) and `preprocessing` (images as uint8 in) are ONNX's. Raises `UsageError`
+    for options that do not go together and for a folder that is there already, `CheckFailed` where the exported
+    network does not compute what the run's does, `RunError` and `DataError` as `load_run` and `load_dataset` do.
+    """
+    if format not in get_args(Format):
+        raise UsageError(f"--format {format}: expects onnx, c or html")
+    if dtype not in get_args(Dtype):
+        raise UsageError(f"--dtype {dtype}: expects float32 or int8")
+    if dtype != "float32" and format != "c":
+        raise UsageError(f"--dtype {dtype}: is for --format c")
+    if (folded or preprocessing) and format != "onnx":
+        raise UsageError(f"{'--folded' if folded else '--with-preprocessing'}: is for --format onnx")
+    folder = Path(output)
+    refuse_folder(folder)
+    if not isinstance(run, Run):
+        run = load_run(run)
+    run.load_model()  # before the data: what is damaged or not finished is not worth a download
+    data = load_dataset(usable_name(run.environment.dataset if dataset is None else dataset), data_dir, warn)
+    if format == "onnx":
+        from tinymnist.export.onnx import export_onnx
+
+        artifact = export_onnx(run, data, folded=folded, preprocessing=preprocessing)
+    elif format == "c":
+        from tinymnist.export.c import export_c
+
+        artifact = export_c(run, data, dtype)
+    else:
+        from tinymnist.export.page import export_page
+
+        artifact = export_page(run, data)
+    write_artifact(artifact, folder)
+    return artifact
