@@ -9,7 +9,6 @@ from pathlib import Path
 
 from tinymnist.errors import DataError, UsageError
 from tinymnist.files import sync_folder, write_atomically
-from tinymnist.text import shown
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Artifact:
 def refuse_folder(folder: Path) -> None:
     """Raises `UsageError` where `folder` is there already, whatever it is."""
     if os.path.lexists(folder):
-        raise UsageError(f"--output {shown(str(folder))[1:-1]}: is there already: choose another folder")
+        raise UsageError(f"--output {folder}: is there already: choose another folder")
 
 
 def write_artifact(artifact: Artifact, folder: Path) -> None:

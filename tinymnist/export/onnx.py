@@ -1,0 +1,140 @@
+"""A trained network as ONNX, by PyTorch's own exporter, and run by onnxruntime before it is given out."""
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from tinymnist.data import Dataset
+from tinymnist.errors import CheckFailed, UsageError
+from tinymnist.evaluation import refuse_training_images
+from tinymnist.export.artifact import Artifact
+from tinymnist.spec import Spec
+from tinymnist.spec.recipe import Normalize
+from tinymnist.training import Run
+from tinymnist.training.score import BATCH_SIZE, normalized
+
+if TYPE_CHECKING:
+    import onnx
+
+INPUT = "images"
+
+
+class _FromPixels(nn.Module):
+    """The normalisation in front of a network: takes uint8 images."""
+
+    def __init__(self, network: nn.Module, normalize: Normalize) -> None:
+        super().__init__()
+        self.network = network
+        self.scale, self.shift = normalize.scale_and_shift
+
+    def forward(self, images: Tensor) -> Tensor:
+        output: Tensor = self.network(images.float() * self.scale + self.shift)
+        return output
+
+
+def export_onnx(run: Run, data: Dataset, *, folded: bool, preprocessing: bool) -> Artifact:
+    """`NAME.onnx` of a finished run, held against PyTorch on the test images of `data`.
+
+    Takes `images`, (n, channels, height, width) for any n: normalised float32, or with `preprocessing` uint8 pixels.
+    With `folded`, batch norms are folded into the convolutions before them (not where convolutions share weights).
+    Raises `CheckFailed` where onnxruntime gives another class for an image, `UsageError` where a package is missing.
+    """
+    refuse_training_images(run, data)
+    model = run.load_model()
+    exported = _convert(run.spec, model, folded=folded, preprocessing=preprocessing)
+    for key, value in _metadata(run, preprocessing).items():
+        exported.metadata_props.add(key=key, value=value)
+    content = exported.SerializeToString()
+    images = normalized(data.test.images, run.spec.train.normalize, torch.device("cpu"))
+    expected = _by_torch(model, images)
+    found = _by_onnxruntime(content, (data.test.images.unsqueeze(1) if preprocessing else images).numpy())
+    differing = int((expected.argmax(1) != found.argmax(1)).sum())
+    largest = float(np.abs(expected - found).max())
+    if differing:
+        raise CheckFailed(
+            f"{run.path}: onnxruntime gives another class for {differing:,} of {len(images):,} images "
+            f"(largest difference {largest:.2g}): nothing was written"
+        )
+    accuracy = 100.0 * float((found.argmax(1) == data.test.labels.numpy()).mean())
+    opset = exported.opset_import[0].version
+    return Artifact(
+        files={f"{run.spec.name}.onnx": content},
+        facts={
+            "parameters": run.spec.plan.parameters,
+            "operators": len(exported.graph.node),
+            "opset": opset,
+            "dataset": data.name,
+            "n": len(images),
+            "accuracy": accuracy,
+            "largest_difference": largest,
+        },
+        lines=(
+            f"{run.spec.name} as ONNX: {len(exported.graph.node)} operators of opset {opset}",
+            f"input `{INPUT}`: {'uint8, 0 to 255' if preprocessing else 'float32, (pixel / 255 - mean) / std'}, "
+            f"shape (n, {', '.join(map(str, _shape(run.spec)))})",
+            f"output `{exported.graph.output[0].name}`: float32, shape (n, {run.spec.classes})",
+            f"onnxruntime on the {len(images):,} test images of {data.name}: same class everywhere, "
+            f"largest difference {largest:.1e}, accuracy {accuracy:.2f} %",
+        ),
+    )
+
+
+def _convert(spec: Spec, model: nn.Module, *, folded: bool, preprocessing: bool) -> "onnx.ModelProto":
+    try:
+        import onnx_ir.passes.common as passes
+        import onnxruntime  # noqa: F401 - where it is missing, that is to be said before the work
+        from onnxscript import optimizer
+    except ImportError as error:
+        raise UsageError(f'--format onnx needs {error.name}: pip install "tinymnist[onnx]"') from None
+    if preprocessing:
+        model = _FromPixels(model, spec.train.normalize)
+    program = torch.onnx.export(
+        model.eval(),
+        (
+            torch.zeros(2, *_shape(spec), dtype=torch.uint8 if preprocessing else torch.float32),
+        ),  # 1 would be a constant
+        dynamo=True,
+        input_names=[INPUT],
+        output_names=["log_probabilities" if spec.head.activation == "log_softmax" else "logits"],
+        dynamic_shapes=({0: torch.export.Dim("n")},),
+        optimize=folded,
+        verbose=False,
+    )
+    assert program is not None
+    if not folded:
+        optimizer.fold_constants(program.model)
+        passes.RemoveUnusedNodesPass()(program.model)
+    passes.ClearMetadataAndDocStringPass()(program.model)
+    return program.model_proto
+
+
+def _metadata(run: Run, preprocessing: bool) -> dict[str, str]:
+    normalize = {"scale": "1/255", **run.spec.train.normalize.model_dump()}
+    return {
+        "name": run.spec.name,
+        "labels": json.dumps([str(label) for label in range(run.spec.classes)]),
+        "normalization": "within" if preprocessing else json.dumps(normalize),
+        "trained_on": run.environment.dataset,
+        "weights_sha256": run.result.weights_sha256,
+    }
+
+
+def _shape(spec: Spec) -> tuple[int, int, int]:
+    return (spec.input.channels, spec.input.height, spec.input.width)
+
+
+@torch.inference_mode()
+def _by_torch(model: nn.Module, images: Tensor) -> NDArray[np.float32]:
+    return torch.cat([model(batch) for batch in images.split(BATCH_SIZE)]).numpy()
+
+
+def _by_onnxruntime(content: bytes, images: NDArray[np.generic]) -> NDArray[np.float32]:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    batches = (images[first : first + BATCH_SIZE] for first in range(0, len(images), BATCH_SIZE))
+    return np.concatenate([session.run(None, {INPUT: batch})[0] for batch in batches])
