@@ -71,6 +71,37 @@ def test_a_finished_series_is_left_as_it_is(series: Series) -> None:
     assert {path: path.stat().st_mtime_ns for path in series.path.rglob("*")} == before
 
 
+def test_a_finished_series_can_have_more_seeds(series: Series, tmp_path: Path, cli: Cli) -> None:
+    shutil.copytree(series.path, tmp_path / "more")
+    before = [weights(run.path) for run in series.runs]
+    outcome = cli("train", "--resume", tmp_path / "more", "--seeds", "5-6", "--json")
+    content = json.loads(outcome.out)
+    assert (outcome.code, content["seeds"], content["n"]) == (0, [3, 5, 9, 6], 4)
+    assert "4 seeds (3 finished before)" in outcome.err
+    assert content["accuracies"][:3] == series.result.accuracies
+    more = open_run(tmp_path / "more")
+    assert isinstance(more, Series)
+    assert [weights(run.path) for run in more.runs[:3]] == before
+    assert [len(rows) for rows in more.metrics_by_seed] == [2, 2, 2, 2]
+
+
+def test_figures_alone_cannot_have_more_seeds(series: Series, tmp_path: Path, cli: Cli) -> None:
+    for name in ("series.json", "spec.yaml", "metrics.csv", "result.json"):
+        shutil.copyfile(series.path / name, tmp_path / name)
+    outcome = cli("train", "--resume", tmp_path, "--seeds", "4")
+    assert outcome.code == 2
+    assert (
+        outcome.err
+        == f"tinymnist: {tmp_path}: holds the figures alone, not the runs of its seeds: train a new series\n"
+    )
+    assert open_run(tmp_path).result == series.result
+
+
+def test_one_training_has_one_seed(small_run: Path, cli: Cli) -> None:
+    outcome = cli("train", "--resume", small_run, "--seeds", "4")
+    assert outcome.err.startswith(f"tinymnist: --seeds: {small_run} is one training: leave it out")
+
+
 class StopAfter(SeriesObserver):
     """Sends this process a signal after so many epochs, and remembers which seeds were trained."""
 

@@ -35,7 +35,10 @@ def command(
     batch_size: Annotated[int | None, typer.Option("--batch-size", help="Images a step.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Decides everything random; default: drawn.")] = None,
     seeds: Annotated[
-        str | None, typer.Option("--seeds", metavar="N|A-B|A,B,C", help="Train once with each of these seeds.")
+        str | None,
+        typer.Option(
+            "--seeds", metavar="N|A-B|A,B,C", help="Train once with each of these; with --resume, also these."
+        ),
     ] = None,
     jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Seeds trained at once [the cores].")] = None,
     target: Annotated[
@@ -68,7 +71,6 @@ def command(
         "--epochs": epochs,
         "--batch-size": batch_size,
         "--seed": seed,
-        "--seeds": seeds,
         "--engine": engine,
         "--dataset": dataset,
         "--validation": validation,
@@ -89,7 +91,7 @@ def command(
     run: Run | Series
     if resume is not None:
         _refuse_beside_resume(new_only)
-        run = _resume(resume, jobs, options)
+        run = _resume(resume, seeds, jobs, options)
     elif arch is None:
         raise UsageError("train: give an architecture with --arch, or a run to go on with by --resume")
     else:
@@ -130,13 +132,16 @@ def _train(
         return training.train_series(spec, parse_seeds(seeds), jobs=jobs, observer=progress, **given)
 
 
-def _resume(path: Path, jobs: int | None, options: Mapping[str, Any]) -> "Run | Series":
+def _resume(path: Path, seeds: str | None, jobs: int | None, options: Mapping[str, Any]) -> "Run | Series":
     from tinymnist import training
     from tinymnist.cli.progress import Progress
     from tinymnist.cli.series import SeriesProgress
+    from tinymnist.training.seeds import parse_seeds
 
     run = training.open_run(path)
     if isinstance(run, training.Run):
+        if seeds is not None:
+            raise UsageError(f"--seeds: {path} is one training: leave it out, or start a series with --arch")
         if jobs is not None:
             raise UsageError(f"--jobs: {path} is one training: leave it out")
         with Progress() as observer:
@@ -145,7 +150,8 @@ def _resume(path: Path, jobs: int | None, options: Mapping[str, Any]) -> "Run | 
         if options[name] is not None:
             raise UsageError(f"--{name}: a series goes on as it was begun: leave it out")
     with SeriesProgress() as progress:
-        return training.resume_series(run, jobs=jobs, data_dir=options["data_dir"], observer=progress)
+        more = [] if seeds is None else parse_seeds(seeds)
+        return training.resume_series(run, seeds=more, jobs=jobs, data_dir=options["data_dir"], observer=progress)
 
 
 def _refuse_beside_resume(options: dict[str, Any]) -> None:

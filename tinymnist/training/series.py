@@ -130,13 +130,39 @@ def train_series(
 
 
 def resume_series(
-    series: Series, *, jobs: int | None = None, data_dir: Path | None = None, observer: SeriesObserver | None = None
+    series: Series,
+    *,
+    seeds: Sequence[int] = (),
+    jobs: int | None = None,
+    data_dir: Path | None = None,
+    observer: SeriesObserver | None = None,
 ) -> Series:
-    """Goes on with the seeds that are not finished. Raises as `train_series` does."""
+    """Goes on with the seeds that are not finished, and with those of `seeds` that are new to the series.
+
+    Raises as `train_series` does, and `RunError` where there is to be more of a series whose runs are not there.
+    """
+    more = [seed for seed in _checked_seeds(seeds) if seed not in series.seeds] if seeds else []
+    if more:
+        series = _extended(series, more)
     if series.finished:
         return series
     jobs = _jobs(jobs, len(series.seeds), series.declaration.device)
     return _train(series, jobs, data_dir, observer or SeriesObserver())
+
+
+def _extended(series: Series, more: list[int]) -> Series:
+    """The series declared anew, with more seeds. At no moment does its result speak of other seeds than it declares."""
+    if series.finished and not all(os.path.isdir(series.seed_path(seed)) for seed in series.seeds):
+        raise RunError(f"{series.path}: holds the figures alone, not the runs of its seeds: train a new series")
+    seeds = _checked_seeds([*series.seeds, *more])
+    declaration = series.declaration.model_copy(update={"seeds": seeds})
+    with locked(series.path):
+        try:
+            (series.path / RESULT).unlink(missing_ok=True)
+        except OSError as error:
+            raise DataError(f"{series.path}: cannot be written: {error.strerror or error}") from None
+        write_record(declaration, series.path / SERIES)
+    return Series(series.path, series.spec, declaration)
 
 
 def open_run(path: str | PathLike[str]) -> Run | Series:
