@@ -107,13 +107,18 @@ def evaluate(
 
 def score_on_test(run: Run, model: nn.Module, data: Dataset, device: torch.device) -> Score:
     """Predictions for the test images of `data`, and their loss, by the trained network `model` of `run`, which is on
-    `device`. Raises `UsageError` where the test images were among its training images."""
+    `device`. Raises as `refuse_training_images` does."""
+    refuse_training_images(run, data)
+    images = normalized(data.test.images, run.spec.train.normalize, device)
+    return score(model, images, data.test.labels.to(device))
+
+
+def refuse_training_images(run: Run, data: Dataset) -> None:
+    """Raises `UsageError` where the test images of `data` were among the run's training images."""
     if (run.environment.dataset, data.name) == ("mnist", "mnist-5k"):
         raise UsageError(
             f"{run.path}: was trained on all of MNIST, which mnist-5k is a part of: evaluate it with --dataset mnist"
         )
-    images = normalized(data.test.images, run.spec.train.normalize, device)
-    return score(model, images, data.test.labels.to(device))
 
 
 def _confusion(predictions: Tensor, labels: Tensor, classes: int) -> tuple[tuple[int, ...], ...]:
