@@ -11,7 +11,9 @@ from tinymnist.export.network import Network
 from tinymnist.training.score import normalized
 
 IMAGES = 2000
-QUANTILE = 1.0
+QUANTILE = 0.99
+"""Of 1, 0.999, 0.99 and 0.9, what changed the fewest classes (35 of 50,000) on 10,000 further training images with the
+five networks that come with tinymnist."""
 BATCH = 200
 
 

@@ -4,7 +4,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,14 +86,28 @@ class Size:
     stack: int
     """At most, without the C library's: as if each function called all others."""
 
+    @property
+    def words(self) -> str:
+        return (
+            f"{self.own:,} bytes of flash for code and constants, {self.flash:,} with library functions; "
+            f"at most {self.stack:,} of stack, without theirs"
+        )
 
-def cores() -> dict[str, tuple[str, ...]]:
-    """The microcontrollers that can be compiled for here, with their flags."""
+
+def cores() -> Mapping[str, Sequence[str]]:
+    """The microcontrollers that can be compiled for here, with the compiler's flags."""
     return CORES if shutil.which(CROSS_COMPILER) else {}
 
 
-def measure(program: Program, core: Sequence[str]) -> Size:
-    """The size of a program compiled for a core. Raises `CheckFailed` where it does not compile."""
+def measure(program: Program, core: Sequence[str]) -> Size | None:
+    """The size of a program compiled for a core; None where that fails, as without a C library for it."""
+    try:
+        return _measure(program, core)
+    except CheckFailed:
+        return None
+
+
+def _measure(program: Program, core: Sequence[str]) -> Size:
     name = program.identifier
     entry = f"{name}_classify"
     with tempfile.TemporaryDirectory() as work:

@@ -25,8 +25,8 @@ class Constants:
         if key not in self._names:
             name = self._name(role)
             self._names[key] = name
-            write = single if numbers.dtype == np.float32 else str
-            shown = [write(number) for number in numbers.ravel()]
+            is_float = numbers.dtype == np.float32
+            shown = [single(float(number)) if is_float else str(number) for number in numbers.ravel()]
             lines = textwrap.wrap(", ".join(shown), WIDTH, break_on_hyphens=False)
             body = "\n".join(f"    {line}" for line in lines)
             self._texts.append(f"static const {TYPES[key[0]]} {name}[{numbers.size}] = {{\n{body}\n}};\n")
@@ -42,6 +42,10 @@ class Constants:
             self._texts.append(f"static const struct {kind} {self._names[key]} = {{{text}}};\n")
         return self._names[key]
 
+    def window(self, step: Convolution | Pooling, source: Shape) -> str:
+        """The name of the `struct window` of a step whose source has this shape."""
+        return self.struct("window", "window", [str(size) for size in _window_sizes(step, source)])
+
     def _name(self, role: str) -> str:
         return f"{role}{1 + sum(name.rstrip('0123456789') == role for name in self._names.values())}"
 
@@ -55,7 +59,7 @@ def single(number: float) -> str:
     return f"{np.float32(number)!s}f"
 
 
-def window_members(step: Convolution | Pooling, source: Shape) -> list[int]:
+def _window_sizes(step: Convolution | Pooling, source: Shape) -> list[int]:
     """The members of `struct window` in their order."""
     channels, height, width = source
     out_channels, out_height, out_width = step.shape
@@ -67,7 +71,7 @@ def window_members(step: Convolution | Pooling, source: Shape) -> list[int]:
 def size_type(network: Network) -> str:
     """The narrowest C type for all sizes in windows."""
     largest = max(
-        max(window_members(step, network.shape(step.source)))
+        max(_window_sizes(step, network.shape(step.source)))
         for step in network.steps
         if isinstance(step, Convolution | Pooling)
     )

@@ -4,7 +4,7 @@ from math import prod
 
 import numpy as np
 
-from tinymnist.export.c.constants import Constants, single, size_type, window_members
+from tinymnist.export.c.constants import Constants, single, size_type
 from tinymnist.export.c.memory import plan_memory
 from tinymnist.export.c.program import Program, write_program
 from tinymnist.export.c.sections import select
@@ -75,15 +75,15 @@ class _Writer:
             sizes = [str(shape[1] * shape[2]), str(shape[0]), str(shape[0] // step.groups), single(step.eps)]
             numbers = [self.constants.array("weights", step.weight), self.constants.array("bias", step.bias)]
             return self._call("group_norm", *sizes, *numbers, source, out)
-        window = self.constants.struct("window", "window", [str(size) for size in window_members(step, shape)])
+        window = f"&{self.constants.window(step, shape)}"
         if isinstance(step, Pooling):
-            return self._call("average_pool" if step.average else "max_pool", f"&{window}", source, out)
+            return self._call("average_pool" if step.average else "max_pool", window, source, out)
         depth = [] if step.groups == 1 else [str(shape[0] // step.groups)]
         weights = self.constants.array("weights", np.ascontiguousarray(step.weight.transpose(0, 2, 3, 1)))
         scale = [] if not self.has_scale else ["0" if step.scale is None else self.constants.array("scale", step.scale)]
         bias = self.constants.array("bias", step.bias)
         function = "convolve_groups" if depth else "convolve"
-        return self._call(function, f"&{window}", *depth, weights, *scale, bias, source, out)
+        return self._call(function, window, *depth, weights, *scale, bias, source, out)
 
     def _activation(self, activation: Activation, place: str, count: int) -> str:
         self.parts.add(activation.name)

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 GATE_STEPS = 256
-"""A gate's table has a step for each 1/16 from -8 to 8. Beyond, the first or the last holds: with x, gates of `silu` and
-its kin stay as they are there, and bytes end where `tanh`, `sigmoid` and `elu` do."""
+"""A gate's table has a step for each 1/16 from -8 to 8. Beyond, its first or last holds: right for `silu` and its kin;
+where `tanh`, `sigmoid` and `elu` have an end, their bytes have it too."""
 
 _GATES: dict[str, Callable[[float], float]] = {
     "elu": lambda x: math.expm1(x) / x if x < 0 else 1.0,

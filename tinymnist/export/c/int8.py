@@ -4,7 +4,7 @@ from math import prod
 
 import numpy as np
 
-from tinymnist.export.c.constants import Constants, size_type, window_members
+from tinymnist.export.c.constants import Constants, size_type
 from tinymnist.export.c.gates import gate_table
 from tinymnist.export.c.memory import plan_memory
 from tinymnist.export.c.program import Program, write_program
@@ -32,8 +32,7 @@ class _Writer:
         self.has_slope = any(output.slope_shift for output in outputs)
 
     def program(self) -> Program:
-        *steps, last = self.network.steps
-        lines = [self._step(index) for index in range(len(steps))]
+        lines = [self._step(index) for index in range(len(self.network.steps) - 1)]
         lines.append(self._scores())
         self.parts |= {"gate"} if self.has_gate else set()
         self.parts |= {"leaky_relu"} if self.has_slope else set()
@@ -65,12 +64,11 @@ class _Writer:
         source, out = self._place(step.source), self._place(index + 1)
         if isinstance(step, Addition):
             assert isinstance(quantized, QuantizedAddition)
-            members = [*quantized.factors, *quantized.zeros, quantized.shift, self._output(quantized.output)]
-            name = self.constants.struct("sum", "sum", list(map(str, members)))
+            numbers = (*quantized.factors, *quantized.zeros, quantized.shift)
+            name = self.constants.struct("sum", "sum", [*map(str, numbers), self._output(quantized.output)])
             return self._call("add", f"&{name}", source, self._place(step.other), out, prod(step.shape))
         assert isinstance(step, Convolution | Pooling)
-        members = window_members(step, self.network.shape(step.source))
-        window = f"&{self.constants.struct('window', 'window', list(map(str, members)))}"
+        window = f"&{self.constants.window(step, self.network.shape(step.source))}"
         if isinstance(step, Pooling):
             zero = [self.quantized.affines[step.source].zero] if step.average else []
             return self._call("average_pool" if step.average else "max_pool", window, *zero, source, out)
@@ -97,8 +95,8 @@ class _Writer:
         values = self.constants.array("values", np.ascontiguousarray(step.weight.transpose(0, 2, 3, 1)))
         factors = self.constants.array("factors", step.factors.astype(np.int32))
         biases = self.constants.array("biases", step.biases.astype(np.int32))
-        members = [values, factors, biases, step.shift, step.zero, self._output(step.output or Output(0))]
-        return self.constants.struct("weights", "weights", list(map(str, members)))
+        members = [values, factors, biases, str(step.shift), str(step.zero), self._output(step.output or Output(0))]
+        return self.constants.struct("weights", "weights", members)
 
     def _output(self, output: Output) -> str:
         """The members of `struct output` that this network has."""

@@ -9,10 +9,12 @@ from tinymnist import __version__
 from tinymnist.export.c.constants import Constants, single
 from tinymnist.export.network import Network
 
-STANDARD_HEADERS = frozenset(
-    "assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdarg stdbool stddef stdint "
-    "stdio stdlib string tgmath time wchar wctype".split()
+STANDARD_HEADERS = re.compile(
+    "assert|complex|ctype|errno|fenv|float|inttypes|iso646|limits|locale|math|setjmp|signal|stdarg|stdbool|stddef|stdint|"
+    "stdio|stdlib|string|tgmath|time|wchar|wctype",
+    re.IGNORECASE,
 )
+ELEMENT_BYTES = {"float": 4, "uint8_t": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,7 @@ class Program:
 def identifier(name: str) -> str:
     """A C identifier for a network's name: letters, digits and underscores, and no name of a standard header."""
     plain = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")
-    return f"net_{plain}" if not plain or plain[0].isdigit() or plain.lower() in STANDARD_HEADERS else plain
-
+    return f"net_{plain}" if plain[0].isdigit() or STANDARD_HEADERS.fullmatch(plain) else plain
 
 
 def write_program(
@@ -61,7 +62,7 @@ def write_program(
     logits."""
     name = identifier(network.name)
     channels, height, width = network.input
-    words = {
+    words: dict[str, int | str] = {
         "name": name,
         "upper": name.upper(),
         "guard": f"{name.upper()}_H",
@@ -74,7 +75,9 @@ def write_program(
         "element": element,
         "scratch": max(scratch, 1),
         "logit": logit,
-        "logits_are": "Logits" if logit_scale is None else f"Logits in whole numbers, of {name.upper()}_LOGIT_SCALE each",
+        "logits_are": "Logits"
+        if logit_scale is None
+        else f"Logits in whole numbers, of {name.upper()}_LOGIT_SCALE each",
         "scale": "" if logit_scale is None else f"#define {name.upper()}_LOGIT_SCALE {single(logit_scale)}\n",
         "body": "\n".join(f"    {line}" for line in lines),
     }
@@ -95,7 +98,7 @@ def write_program(
         header=HEADER.format(**words),
         source=source,
         element=element,
-        scratch_bytes=words["scratch"] * ELEMENT_BYTES[element],
+        scratch_bytes=max(scratch, 1) * ELEMENT_BYTES[element],
         constant_bytes=constants.bytes,
         needs_libm="math" in includes,
         logit_type=logit,
@@ -105,13 +108,11 @@ def write_program(
     )
 
 
-ELEMENT_BYTES = {"float": 4, "uint8_t": 1}
-
 HEADER = """\
 /* {name}: grey pixels of 0 to 255 to scores of {classes} classes. Written by tinymnist {version}.
 
-   No allocation and no static variables: the caller lends the memory, of NAME_SCRATCH {element}s, and gets it back as soon as
-   a function returns. Two calls may run at the same time on memory of their own. */
+   No allocation, no static variables: the caller lends scratch memory, and has it back when a function returns. Two
+   calls may run at the same time, each on memory of its own. */
 #ifndef {guard}
 #define {guard}
 

@@ -1,13 +1,13 @@
 """A network in whole numbers: values of 0 to 255, weights of -127 to 127, and factors in fixed point.
 
 The scheme is that of Jacob et al. 2018, "Quantization and Training of Neural Networks for Efficient
-Integer-Arithmetic-Only Inference": a number is `scale * (byte - zero)`, with one scale and zero a value, and weights have
-a scale by output channel and no zero. A convolution sums in 32 bits and multiplies the sum by `factor / 2^shift`, which
-gives fixed point: 1/256 of a step of the result's bytes. There the bias is added.
+Integer-Arithmetic-Only Inference": a number is `scale * (byte - zero)`, with one scale and one zero a value; weights
+have a scale by output channel and no zero. A convolution sums in 32 bits and multiplies the sum by `factor / 2^shift`,
+which gives fixed point: 1/256 of a step of the result's bytes. There the bias is added.
 
-Curved activations take a number as it is, in 1/4,096, and multiply it by a gate: `silu(x) = x * sigmoid(x)`, and so with
-the others. The gate is one table of 256 bytes for all of a network's layers: with the number itself in full precision, a
-coarse gate is enough, where a table from byte to byte would be needed for every layer.
+Curved activations take a number as it is, in 1/4,096, and multiply it by a gate: `silu(x) = x * sigmoid(x)`, and so
+with the others. The gate is one table of 256 bytes for all of a network's layers: as the number itself keeps its
+precision, a coarse gate is enough, where a table from byte to byte would be needed for every layer.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from tinymnist.errors import UsageError
 from tinymnist.export.c.gates import GATE_STEPS, gate_offset, gate_peak, is_curved
-from tinymnist.export.network import Activation, Addition, Convolution, GroupNorm, Network, Numbers, Pooling, Step
+from tinymnist.export.network import Activation, Addition, Convolution, GroupNorm, Network, Numbers, Pooling
 
 Bytes = NDArray[np.int8]
 Integers = NDArray[np.int64]
@@ -105,7 +105,7 @@ def quantize(network: Network, ranges: list[Range]) -> Quantized:
             continue
         if isinstance(step, GroupNorm):
             raise UsageError(
-                f"--dtype int8: {step.name}: group norm is there in float32 alone: export that, or train with batch norm"
+                f"--dtype int8: {step.name}: no group norm in whole numbers: export float32, or train with batch norm"
             )
         if last:
             affines.append(Affine(max(map(abs, ranges[index + 1])) / LOGIT_PARTS or 1.0, 0))
@@ -121,7 +121,7 @@ def quantize(network: Network, ranges: list[Range]) -> Quantized:
 
 
 def _affine(step: Convolution | Addition, seen: Range) -> Affine:
-    """Bytes for a range with zero in it; of activations that end somewhere, up to there, so that bytes end there too."""
+    """Bytes for a range with zero in it; where an activation has an end, so have they."""
     name = step.activation.name if step.activation else None
     low, high = {"tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0)}.get(name or "", seen)
     low, high = min(low, 0.0), max(high, 0.0, 1e-6 - low)

@@ -3,6 +3,7 @@
 
 typedef char int_has_32_bits[sizeof(int) >= 4 ? 1 : -1];
 
+//[ convolve convolve_groups max_pool average_pool
 struct window { /* what a convolution or pooling looks through, and the sizes of its source and its result */
     SIZE height, width, channels;
     SIZE out_height, out_width, out_channels;
@@ -18,3 +19,5 @@ static int end_inside(int start, int count, int size)
 {
     return size - start < count ? size - start : count;
 }
+
+//]
