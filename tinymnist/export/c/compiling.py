@@ -27,6 +27,8 @@ CORES = {
 SIZE_FLAGS = ("-std=c99", "-Os", "-ffunction-sections", "-fdata-sections")
 COMPILE_SECONDS, RUN_SECONDS = 120.0, 1800.0
 
+MAIN_NAME = "run-all.c"
+"""Which no network's file is called."""
 MAIN = """\
 #include <stdio.h>
 #include "{name}.h"
@@ -66,9 +68,9 @@ def compute_logits(
     names = {"name": program.identifier, "upper": program.identifier.upper()}
     with tempfile.TemporaryDirectory() as work:
         folder = _written(program, Path(work))
-        (folder / "main.c").write_text(MAIN.format(element=program.element, logit=program.logit_type, **names))
+        (folder / MAIN_NAME).write_text(MAIN.format(element=program.element, logit=program.logit_type, **names))
         (folder / "images").write_bytes(images.numpy().tobytes())
-        sources = [f"{program.identifier}.c", "main.c"]
+        sources = [f"{program.identifier}.c", MAIN_NAME]
         _run((*compiler, *flags, *sources, "-o", "program", *_libraries(program)), folder, COMPILE_SECONDS)
         _run((str(folder / "program"), "images", "logits"), folder, RUN_SECONDS)
         logits = np.fromfile(folder / "logits", np.float32 if program.logit_type == "float" else np.int32)

@@ -6,8 +6,9 @@ its source and follow behind; how little is a matter of the window. The idea is 
 (Blacker, Bridges and Hadfield 2021, "Diagonal Memory Optimisation for Machine Learning on Micro-controllers").
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from math import prod
 
 import numpy as np
@@ -25,9 +26,12 @@ class Plan:
 
 def plan_memory(network: Network, placed: Sequence[int]) -> Plan:
     """A plan for the values in `placed`. A pixel's channels stand side by side, pixels row by row."""
+    sizes = {value: prod(network.shape(value)) for value in placed}
+    gaps = _gaps(network, sizes)
     order = sorted(placed)
+    # the largest values are best placed first, from one of them back to the image; which one, a trial of all tells
     orders = [[*reversed(order[:first]), *order[first:]] for first in range(len(order) + 1)]
-    return min((_place(network, each) for each in orders), key=lambda plan: plan.size)
+    return min((_place(each, sizes, gaps) for each in orders), key=lambda plan: plan.size)
 
 
 def lead(step: Step, source: tuple[int, int, int]) -> int:
@@ -49,29 +53,31 @@ def lead(step: Step, source: tuple[int, int, int]) -> int:
     return max(0, int((written - still_needed).max()))
 
 
-def _place(network: Network, order: Sequence[int]) -> Plan:
+def _gaps(network: Network, sizes: Mapping[int, int]) -> dict[tuple[int, int], tuple[int, int]]:
+    """Of two values, how far the first must not stand from the second: neither between these two distances."""
+    last_uses = network.last_uses
+    gaps = {}
+    for earlier, later in combinations(sorted(sizes), 2):
+        step = network.steps[later - 1]
+        if last_uses[earlier] < later - 1:
+            continue  # the one is done with before the other is made
+        before, behind = -sizes[later], sizes[earlier]
+        if last_uses[earlier] == later - 1 and earlier in sources(step):
+            before = max(before, -lead(step, network.shape(earlier)))
+        gaps[later, earlier] = before, behind
+        gaps[earlier, later] = -behind, -before
+    return gaps
+
+
+def _place(order: Sequence[int], sizes: Mapping[int, int], gaps: Mapping[tuple[int, int], tuple[int, int]]) -> Plan:
     """Puts one value after another at the lowest place that those before it leave free."""
     offsets: dict[int, int] = {}
     for value in order:
-        taken = [_taken(network, value, other, offset) for other, offset in offsets.items()]
+        taken = [
+            (offset + gaps[value, other][0], offset + gaps[value, other][1])
+            for other, offset in offsets.items()
+            if (value, other) in gaps
+        ]
         places = [0, *(stop for _, stop in taken if stop > 0)]
         offsets[value] = min(place for place in places if not any(start < place < stop for start, stop in taken))
-    return Plan(offsets, max((offset + prod(network.shape(value)) for value, offset in offsets.items()), default=0))
-
-
-def _taken(network: Network, value: int, other: int, offset: int) -> tuple[int, int]:
-    """Offsets strictly between these two are not for `value`, while `other` stands at `offset`."""
-    size, other_size = prod(network.shape(value)), prod(network.shape(other))
-    last_uses = network.last_uses
-    earlier, later = min(value, other), max(value, other)
-    step = network.steps[later - 1]
-    if last_uses[earlier] < later - 1:
-        return offset, offset  # one is done with before the other is made
-    start, stop = offset - size, offset + other_size
-    if last_uses[earlier] == later - 1 and earlier in sources(step):
-        room = lead(step, network.shape(earlier))
-        if value == later:
-            start = max(start, offset - room)
-        else:
-            stop = min(stop, offset + room)
-    return start, stop
+    return Plan(offsets, max((offset + sizes[value] for value, offset in offsets.items()), default=0))

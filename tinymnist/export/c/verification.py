@@ -44,8 +44,9 @@ class Verification:
     @property
     def line(self) -> str:
         return (
-            f"{self.accuracy:.2f} % of the {self.n:,} test images of {self.dataset}, PyTorch {self.pytorch_accuracy:.2f} %; "
-            f"{self.changed:,} of another class; logarithms of probabilities within {self.largest_difference:.2g}"
+            f"{self.accuracy:.2f} % of the {self.n:,} test images of {self.dataset}, "
+            f"PyTorch {self.pytorch_accuracy:.2f} %; {self.changed:,} of another class; "
+            f"logarithms of probabilities within {self.largest_difference:.2g}"
         )
 
 
