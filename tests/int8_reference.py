@@ -1,0 +1,93 @@
+"""A quantised network in NumPy and PyTorch, for the exported C to be held against: the same whole numbers, bit by bit.
+
+Nothing here walks windows as C does: sums of products are convolutions in float64, where whole numbers below 2^53 are
+exact.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from tinymnist.export.c.gates import gate_table
+from tinymnist.export.c.quantization import LIMIT, Output, Quantized, QuantizedAddition, QuantizedConvolution
+from tinymnist.export.network import Convolution, Network, Pooling
+
+Integers = NDArray[np.int64]
+
+
+def whole_logits(network: Network, quantized: Quantized, images: NDArray[np.uint8]) -> Integers:
+    """(N, classes) for images (N, channels, height, width)."""
+    values: list[Integers] = [images.astype(np.int64)]
+    for index, step in enumerate(network.steps):
+        numbers = quantized.steps.get(index)
+        source, zero = values[step.source], quantized.affines[step.source].zero
+        if isinstance(numbers, QuantizedConvolution):
+            assert isinstance(step, Convolution)
+            fixed = _scaled(_sums(step, numbers, source), _column(numbers.factors), numbers.shift)
+            fixed = fixed + _column(numbers.biases)
+            values.append(fixed if numbers.output is None else _bytes(numbers.output, fixed))
+        elif isinstance(numbers, QuantizedAddition):
+            pair = (source, values[step.other])  # type: ignore[union-attr]
+            terms = [
+                _scaled(value - value_zero, np.int64(factor), numbers.shift)
+                for value, value_zero, factor in zip(pair, numbers.zeros, numbers.factors, strict=True)
+            ]
+            values.append(_bytes(numbers.output, terms[0] + terms[1]))
+        else:
+            assert isinstance(step, Pooling)
+            last = index == len(network.steps) - 1
+            values.append(_pooled_logits(step, source, zero) if last else _pool(step, source, zero))
+    return values[-1].reshape(len(images), -1)
+
+
+def _sums(step: Convolution, numbers: QuantizedConvolution, source: Integers) -> Integers:
+    inputs, weight = torch.from_numpy(source - numbers.zero).double(), torch.from_numpy(numbers.weight).double()
+    return functional.conv2d(inputs, weight, None, step.stride, step.padding, 1, step.groups).numpy().astype(np.int64)
+
+
+def _scaled(numbers: Integers, factors: Integers | np.int64, shift: int) -> Integers:
+    rounded: Integers = (numbers * factors + (1 << (shift - 1))) >> shift
+    return np.clip(rounded, -LIMIT, LIMIT)
+
+
+def _bytes(output: Output, fixed: Integers) -> Integers:
+    if output.gate:
+        place = np.clip((fixed + 128) >> 8, -128, 127) + 128
+        fixed = _scaled(fixed * gate_table(output.gate)[place].astype(np.int64), np.int64(output.factor), output.shift)
+    if output.slope_shift:
+        fixed = np.where(fixed < 0, _scaled(fixed, np.int64(output.slope), output.slope_shift), fixed)
+    result: Integers = np.clip((fixed + output.base) >> 8, 0, 255)
+    return result
+
+
+def _pool(step: Pooling, source: Integers, zero: int) -> Integers:
+    numbers = torch.from_numpy(source - zero).double()
+    shape = step.kernel, step.stride, step.padding
+    if not step.average:
+        return zero + functional.max_pool2d(numbers, *shape, ceil_mode=step.ceil).numpy().astype(np.int64)
+    sums = functional.avg_pool2d(numbers, *shape, ceil_mode=step.ceil, divisor_override=1).numpy().astype(np.int64)
+    counts = _counts(step, source.shape[2:])
+    result: Integers = (sums + zero * counts + counts // 2) // counts
+    return result
+
+
+def _pooled_logits(step: Pooling, source: Integers, zero: int) -> Integers:
+    logits: Integers = (source - zero).sum((2, 3)) if step.average else (source - zero).max((2, 3))
+    return logits
+
+
+def _counts(step: Pooling, size: tuple[int, ...]) -> Integers:
+    """How much of each window lies within the image and its padding."""
+    down, across = (
+        np.array([min(kernel, length + 2 * border - place * stride) for place in range(count)])
+        for kernel, length, border, stride, count in zip(
+            step.kernel, size, step.padding, step.stride, step.shape[1:], strict=True
+        )
+    )
+    counts: Integers = np.outer(down, across)
+    return counts
+
+
+def _column(numbers: Integers) -> Integers:
+    return numbers[:, None, None]

@@ -1,0 +1,56 @@
+"""The door: a run to C, verified on all test images, with its sizes."""
+
+from tinymnist.data import Dataset
+from tinymnist.evaluation import refuse_training_images
+from tinymnist.export.artifact import Artifact
+from tinymnist.export.c.calibration import calibration_images, find_ranges
+from tinymnist.export.c.compiling import c_compiler, cores, measure
+from tinymnist.export.c.float32 import float32_program
+from tinymnist.export.c.int8 import int8_program
+from tinymnist.export.c.quantization import quantize
+from tinymnist.export.c.verification import verify
+from tinymnist.export.network import fold
+from tinymnist.training import Run
+
+
+def export_c(run: Run, data: Dataset, dtype: str) -> Artifact:
+    """NAME.h and NAME.c of a trained network, in `dtype` float32 or int8, which is calibrated on training images of
+    `data`.
+
+    With a C compiler (`CC`, or `cc`) it is compiled and run on all test images. Raises `CheckFailed` where it then does
+    not compute what PyTorch does, `UsageError` for what int8 cannot express and for test images that were trained on.
+    """
+    refuse_training_images(run, data)
+    model = run.load_model()
+    network = fold(run.spec, model)
+    if dtype == "int8":
+        ranges = find_ranges(network, calibration_images(data.train))
+        program = int8_program(network, quantize(network, ranges))
+    else:
+        program = float32_program(network)
+    facts: dict[str, int | float | str | bool] = {
+        "name": run.spec.name,
+        "dtype": dtype,
+        "parameters": run.spec.plan.parameters,
+        "multiply_adds": run.spec.plan.macs,
+        "constant_bytes": program.constant_bytes,
+        "scratch_bytes": program.scratch_bytes,
+        "dataset": data.name,
+    }
+    lines = [
+        f"{run.spec.name} as C99, {dtype}: {facts['multiply_adds']:,} multiply-adds, "
+        f"{program.constant_bytes:,} bytes of constants, {program.scratch_bytes:,} bytes of scratch memory"
+    ]
+    compiler = c_compiler()
+    if compiler is None:
+        facts["verified"] = False
+        lines.append("not verified: no C compiler here (CC, or cc)")
+    else:
+        found = verify(program, run, model, data, compiler)
+        facts |= {"verified": True, **found.facts}
+        lines.append(found.line)
+    for core, flags in cores().items():
+        if size := measure(program, flags):
+            facts |= {f"{core}_own": size.own, f"{core}_flash": size.flash, f"{core}_stack": size.stack}
+            lines.append(f"{core}: {size.words}")
+    return Artifact(program.files, facts, tuple(lines))

@@ -1,0 +1,161 @@
+"""Exported C compiled and run: on this machine to verify it, and for microcontrollers to see its size."""
+
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tinymnist.errors import CheckFailed
+from tinymnist.export.c.program import Program
+from tinymnist.native import CompilerError, find_compiler
+from tinymnist.native.compiler import CPU_FLAGS
+
+FLAGS = ("-std=c99", "-O2", "-Wall", "-Wextra", "-Werror", "-pedantic")
+CROSS_COMPILER = "arm-none-eabi-gcc"
+CORES = {
+    "cortex_m4": ("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"),
+    "cortex_m0plus": ("-mcpu=cortex-m0plus", "-mthumb"),
+}
+SIZE_FLAGS = ("-std=c99", "-Os", "-ffunction-sections", "-fdata-sections")
+COMPILE_SECONDS, RUN_SECONDS = 120.0, 1800.0
+
+MAIN_NAME = "run-all.c"
+"""Which no network's file is called."""
+MAIN = """\
+#include <stdio.h>
+#include "{name}.h"
+
+int main(int argc, char **argv)
+{{
+    static uint8_t image[{upper}_PIXELS];
+    static {element} scratch[{upper}_SCRATCH];
+    {logit} logits[{upper}_CLASSES];
+    FILE *in = argc == 3 ? fopen(argv[1], "rb") : NULL, *out = argc == 3 ? fopen(argv[2], "wb") : NULL;
+    if (!in || !out)
+        return 2;
+    while (fread(image, 1, sizeof image, in) == sizeof image) {{
+        {name}_logits(image, logits, scratch);
+        if (fwrite(logits, sizeof logits, 1, out) != 1)
+            return 3;
+    }}
+    return fclose(out) ? 3 : 0;
+}}
+"""
+
+
+def c_compiler() -> tuple[str, ...] | None:
+    """The command of a C compiler, from `CC` or `cc`; None where there is none."""
+    try:
+        command = find_compiler().command
+    except CompilerError:
+        return None
+    return tuple(word for word in command if word not in CPU_FLAGS)
+
+
+def compute_logits(
+    program: Program, images: Tensor, compiler: Sequence[str], flags: Sequence[str] = FLAGS
+) -> NDArray[Any]:
+    """What the compiled program gives for images (N, height, width) or (N, height, width, channels) uint8: logits
+    (N, classes), float32 or int32. Raises `CheckFailed` where it does not compile or run."""
+    names = {"name": program.identifier, "upper": program.identifier.upper()}
+    with tempfile.TemporaryDirectory() as work:
+        folder = _written(program, Path(work))
+        (folder / MAIN_NAME).write_text(MAIN.format(element=program.element, logit=program.logit_type, **names))
+        (folder / "images").write_bytes(images.numpy().tobytes())
+        sources = [f"{program.identifier}.c", MAIN_NAME]
+        _run((*compiler, *flags, *sources, "-o", "program", *_libraries(program)), folder, COMPILE_SECONDS)
+        _run((str(folder / "program"), "images", "logits"), folder, RUN_SECONDS)
+        logits = np.fromfile(folder / "logits", np.float32 if program.logit_type == "float" else np.int32)
+    return logits.reshape(len(images), program.classes)
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Bytes on a microcontroller."""
+
+    own: int
+    """Code and constants of the exported file."""
+    flash: int
+    """The same with what it takes from the compiler's and the C library, linked."""
+    stack: int
+    """At most, without the C library's: as if each function called all others."""
+
+    @property
+    def words(self) -> str:
+        return (
+            f"{self.own:,} bytes of flash for code and constants, {self.flash:,} with library functions; "
+            f"at most {self.stack:,} of stack, without theirs"
+        )
+
+
+def cores() -> Mapping[str, Sequence[str]]:
+    """The microcontrollers that can be compiled for here, with the compiler's flags."""
+    return CORES if shutil.which(CROSS_COMPILER) else {}
+
+
+def measure(program: Program, core: Sequence[str]) -> Size | None:
+    """The size of a program compiled for a core; None where that fails, as without a C library for it."""
+    try:
+        return _measure(program, core)
+    except CheckFailed:
+        return None
+
+
+def _measure(program: Program, core: Sequence[str]) -> Size:
+    name = program.identifier
+    entry = f"{name}_classify"
+    with tempfile.TemporaryDirectory() as work:
+        folder = _written(program, Path(work))
+        compile_only = (CROSS_COMPILER, *core, *SIZE_FLAGS, "-fstack-usage", "-c", f"{name}.c", "-o", "own.o")
+        _run(compile_only, folder, COMPILE_SECONDS)
+        link = (CROSS_COMPILER, *core, "own.o", "-o", "linked", "-nostartfiles", "-Wl,--gc-sections")
+        _run((*link, f"-Wl,-e,{entry}", *_libraries(program)), folder, COMPILE_SECONDS)
+        frames = [int(line.split("\t")[1]) for line in next(folder.glob("*.su")).read_text().splitlines()]
+        return Size(_flash(folder / "own.o"), _flash(folder / "linked"), sum(frames))
+
+
+def _flash(path: Path) -> int:
+    """Bytes of code, constants and initial values in an object file."""
+    listing = _run((CROSS_COMPILER.replace("gcc", "size"), path.name), path.parent, COMPILE_SECONDS)
+    text, data = re.findall(r"\d+", listing.splitlines()[1])[:2]
+    return int(text) + int(data)
+
+
+def _written(program: Program, folder: Path) -> Path:
+    for name, content in program.files.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def _libraries(program: Program) -> tuple[str, ...]:
+    return ("-lm",) if program.needs_libm else ()
+
+
+def _run(command: Sequence[str], folder: Path, seconds: float) -> str:
+    name = Path(command[0]).name
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=seconds,
+        )
+    except subprocess.TimeoutExpired:
+        raise CheckFailed(f"exported C: `{name}` took more than {seconds:.0f} s") from None
+    except OSError as error:
+        raise CheckFailed(f"exported C: `{name}`: {error.strerror or error}") from None
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()
+        raise CheckFailed(f"exported C: `{name}` fails: {lines[0][:200] if lines else done.returncode}")
+    return done.stdout

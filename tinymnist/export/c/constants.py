@@ -1,0 +1,78 @@
+"""Numbers as C text: every array once, whoever needs it."""
+
+import textwrap
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinymnist.export.network import Convolution, Network, Pooling, Shape
+
+TYPES = {"float32": "float", "int8": "int8_t", "uint8": "uint8_t", "int32": "int32_t"}
+WIDTH = 116
+
+
+class Constants:
+    """Collects arrays and structures; equal ones get the same name."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self._names: dict[tuple[str, bytes], str] = {}
+        self._texts: list[str] = []
+
+    def array(self, role: str, numbers: NDArray[np.float32] | NDArray[np.signedinteger] | NDArray[np.uint8]) -> str:
+        """The name of a constant array with these numbers; `role` begins it."""
+        key = (str(numbers.dtype), numbers.tobytes())
+        if key not in self._names:
+            name = self._name(role)
+            self._names[key] = name
+            is_float = numbers.dtype == np.float32
+            shown = [single(float(number)) if is_float else str(number) for number in numbers.ravel()]
+            lines = textwrap.wrap(", ".join(shown), WIDTH, break_on_hyphens=False)
+            body = "\n".join(f"    {line}" for line in lines)
+            self._texts.append(f"static const {TYPES[key[0]]} {name}[{numbers.size}] = {{\n{body}\n}};\n")
+            self.bytes += numbers.nbytes
+        return self._names[key]
+
+    def struct(self, role: str, kind: str, members: list[str]) -> str:
+        """The name of a constant structure."""
+        text = ", ".join(members)
+        key = (kind, text.encode())
+        if key not in self._names:
+            self._names[key] = self._name(role)
+            self._texts.append(f"static const struct {kind} {self._names[key]} = {{{text}}};\n")
+        return self._names[key]
+
+    def window(self, step: Convolution | Pooling, source: Shape) -> str:
+        """The name of the `struct window` of a step whose source has this shape."""
+        return self.struct("window", "window", [str(size) for size in _window_sizes(step, source)])
+
+    def _name(self, role: str) -> str:
+        return f"{role}{1 + sum(name.rstrip('0123456789') == role for name in self._names.values())}"
+
+    @property
+    def text(self) -> str:
+        return "".join(self._texts)
+
+
+def single(number: float) -> str:
+    """A number as a C constant of type float."""
+    return f"{np.float32(number)!s}f"
+
+
+def _window_sizes(step: Convolution | Pooling, source: Shape) -> list[int]:
+    """The members of `struct window` in their order."""
+    channels, height, width = source
+    out_channels, out_height, out_width = step.shape
+    kernel = step.kernel if isinstance(step, Pooling) else step.weight.shape[2:]
+    sizes = [height, width, channels, out_height, out_width, out_channels, *kernel, *step.stride, *step.padding]
+    return [int(size) for size in sizes]
+
+
+def size_type(network: Network) -> str:
+    """The narrowest C type for all sizes in windows."""
+    largest = max(
+        max(_window_sizes(step, network.shape(step.source)))
+        for step in network.steps
+        if isinstance(step, Convolution | Pooling)
+    )
+    return "uint8_t" if largest < 1 << 8 else "uint16_t" if largest < 1 << 16 else "int32_t"

@@ -1,0 +1,215 @@
+/* Pixels of 0 to 255 to what the network was trained on. */
+static void normalise(const uint8_t *image, float *out, int count)
+{
+    for (int i = 0; i < count; i++)
+        out[i] = (float)image[i] * PIXEL_SCALE + PIXEL_SHIFT;
+}
+
+//[ convolve
+/* Weights by output channel, row, column and input channel. */
+static void convolve(const struct window *w, const float *weights, SCALE_PARAMETER const float *bias, const float *in,
+                     float *out)
+{
+    for (int y = 0; y < w->out_height; y++) {
+        const int top = y * w->stride_down - w->padding_down;
+        const int first = first_inside(top), end = end_inside(top, w->rows, w->height);
+        for (int x = 0; x < w->out_width; x++) {
+            const int left = x * w->stride_across - w->padding_across, skip = first_inside(left);
+            const int count = (end_inside(left, w->columns, w->width) - skip) * w->channels;
+            for (int c = 0; c < w->out_channels; c++) {
+                float sum = 0.0f;
+                for (int i = first; i < end; i++) {
+                    const int value = ((top + i) * w->width + left + skip) * w->channels;
+                    const int weight = ((c * w->rows + i) * w->columns + skip) * w->channels;
+                    for (int n = 0; n < count; n++)
+                        sum += in[value + n] * weights[weight + n];
+                }
+                *out++ = SCALED_SUM + bias[c];
+            }
+        }
+    }
+}
+
+//]
+//[ convolve_groups
+/* As `convolve`, where an output channel sees only its group of `depth` input channels. */
+static void convolve_groups(const struct window *w, int depth, const float *weights, SCALE_PARAMETER const float *bias,
+                            const float *in, float *out)
+{
+    const int group = w->out_channels / (w->channels / depth);
+    for (int y = 0; y < w->out_height; y++) {
+        const int top = y * w->stride_down - w->padding_down;
+        const int first = first_inside(top), end = end_inside(top, w->rows, w->height);
+        for (int x = 0; x < w->out_width; x++) {
+            const int left = x * w->stride_across - w->padding_across;
+            const int skip = first_inside(left), stop = end_inside(left, w->columns, w->width);
+            for (int c = 0; c < w->out_channels; c++) {
+                float sum = 0.0f;
+                for (int i = first; i < end; i++)
+                    for (int j = skip; j < stop; j++) {
+                        const int value = ((top + i) * w->width + left + j) * w->channels + c / group * depth;
+                        const int weight = ((c * w->rows + i) * w->columns + j) * depth;
+                        for (int n = 0; n < depth; n++)
+                            sum += in[value + n] * weights[weight + n];
+                    }
+                *out++ = SCALED_SUM + bias[c];
+            }
+        }
+    }
+}
+
+//]
+//[ max_pool
+static void max_pool(const struct window *w, const float *in, float *out)
+{
+    for (int y = 0; y < w->out_height; y++)
+        for (int x = 0; x < w->out_width; x++) {
+            const int top = y * w->stride_down - w->padding_down, left = x * w->stride_across - w->padding_across;
+            const int end = end_inside(top, w->rows, w->height), stop = end_inside(left, w->columns, w->width);
+            for (int c = 0; c < w->channels; c++) {
+                float most = -FLT_MAX;
+                for (int i = first_inside(top); i < end; i++)
+                    for (int j = first_inside(left); j < stop; j++) {
+                        const float value = in[((top + i) * w->width + left + j) * w->channels + c];
+                        most = value > most ? value : most;
+                    }
+                *out++ = most;
+            }
+        }
+}
+
+//]
+//[ average_pool
+/* Padding counts as zeros; what lies beyond it does not count. */
+static void average_pool(const struct window *w, const float *in, float *out)
+{
+    for (int y = 0; y < w->out_height; y++)
+        for (int x = 0; x < w->out_width; x++) {
+            const int top = y * w->stride_down - w->padding_down, left = x * w->stride_across - w->padding_across;
+            const int end = end_inside(top, w->rows, w->height), stop = end_inside(left, w->columns, w->width);
+            const int count = end_inside(top, w->rows, w->height + w->padding_down) *
+                              end_inside(left, w->columns, w->width + w->padding_across);
+            for (int c = 0; c < w->channels; c++) {
+                float sum = 0.0f;
+                for (int i = first_inside(top); i < end; i++)
+                    for (int j = first_inside(left); j < stop; j++)
+                        sum += in[((top + i) * w->width + left + j) * w->channels + c];
+                *out++ = sum / (float)count;
+            }
+        }
+}
+
+//]
+//[ add
+static void add(const float *in, const float *other, float *out, int count)
+{
+    for (int i = 0; i < count; i++)
+        out[i] = in[i] + other[i];
+}
+
+//]
+//[ group_norm
+/* Each group of `depth` channels to mean 0 and variance 1. */
+static void group_norm(int pixels, int channels, int depth, float eps, const float *weight, const float *bias,
+                       const float *in, float *out)
+{
+    float mean[MAX_GROUPS], factor[MAX_GROUPS];
+    for (int g = 0; g < channels / depth; g++) {
+        float sum = 0.0f, squares = 0.0f;
+        for (int p = 0; p < pixels; p++)
+            for (int c = g * depth; c < (g + 1) * depth; c++)
+                sum += in[p * channels + c];
+        mean[g] = sum / (float)(pixels * depth);
+        for (int p = 0; p < pixels; p++)
+            for (int c = g * depth; c < (g + 1) * depth; c++) {
+                const float distance = in[p * channels + c] - mean[g];
+                squares += distance * distance;
+            }
+        factor[g] = 1.0f / sqrtf(squares / (float)(pixels * depth) + eps);
+    }
+    for (int p = 0; p < pixels; p++)
+        for (int c = 0; c < channels; c++)
+            *out++ = (in[p * channels + c] - mean[c / depth]) * factor[c / depth] * weight[c] + bias[c];
+}
+
+//]
+//[ relu
+static void relu(float *values, int count)
+{
+    for (int i = 0; i < count; i++)
+        values[i] = values[i] > 0.0f ? values[i] : 0.0f;
+}
+
+//]
+//[ relu6
+static void relu6(float *values, int count)
+{
+    for (int i = 0; i < count; i++)
+        values[i] = values[i] > 6.0f ? 6.0f : values[i] > 0.0f ? values[i] : 0.0f;
+}
+
+//]
+//[ leaky_relu
+static void leaky_relu(float *values, int count, float slope)
+{
+    for (int i = 0; i < count; i++)
+        values[i] = values[i] > 0.0f ? values[i] : slope * values[i];
+}
+
+//]
+//[ elu
+static void elu(float *values, int count)
+{
+    for (int i = 0; i < count; i++)
+        values[i] = values[i] > 0.0f ? values[i] : expm1f(values[i]);
+}
+
+//]
+//[ gelu
+static void gelu(float *values, int count)
+{
+    for (int i = 0; i < count; i++)
+        values[i] *= 0.5f + 0.5f * erff(values[i] * 0.70710678f);
+}
+
+//]
+//[ silu
+static void silu(float *values, int count)
+{
+    for (int i = 0; i < count; i++)
+        values[i] /= 1.0f + expf(-values[i]);
+}
+
+//]
+//[ mish
+static void mish(float *values, int count)
+{
+    for (int i = 0; i < count; i++)
+        values[i] *= tanhf(log1pf(expf(values[i])));
+}
+
+//]
+//[ hardswish
+static void hardswish(float *values, int count)
+{
+    for (int i = 0; i < count; i++)
+        values[i] *= values[i] > 3.0f ? 1.0f : values[i] > -3.0f ? (values[i] + 3.0f) / 6.0f : 0.0f;
+}
+
+//]
+//[ tanh
+static void hyperbolic_tangent(float *values, int count)
+{
+    for (int i = 0; i < count; i++)
+        values[i] = tanhf(values[i]);
+}
+
+//]
+//[ sigmoid
+static void sigmoid(float *values, int count)
+{
+    for (int i = 0; i < count; i++)
+        values[i] = 1.0f / (1.0f + expf(-values[i]));
+}
+
+//]

@@ -1,0 +1,200 @@
+typedef char right_shift_keeps_the_sign[(-1 >> 1) == -1 ? 1 : -1];
+
+struct output { /* how a result in fixed point becomes a byte */
+    int32_t base; /* the byte of zero in 1/256, and a half to round by */
+//[ gate
+    const uint8_t *gate; /* for values of -8 to 8, what they are multiplied by; 0 where there is nothing to do */
+//]
+//[ gate
+    int32_t factor; /* and back to 1/256 of a byte's step */
+//]
+//[ leaky_relu
+    int32_t slope; /* of what is below zero */
+//]
+//[ gate
+    uint8_t shift;
+//]
+//[ leaky_relu
+    uint8_t slope_shift; /* 0 where there is nothing to do */
+//]
+};
+
+//[ convolve convolve_groups linear_scores
+struct weights { /* by output channel, row, column and input channel */
+    const int8_t *values;
+    const int32_t *factors, *biases; /* by output channel: sums to fixed point, and what is added then */
+    uint8_t shift, zero; /* of the factors; the byte of zero in the source */
+    struct output output;
+};
+
+//]
+//[ scaled
+/* value * factor / 2^shift, rounded, within what fixed point may be. */
+static int32_t scaled(int32_t value, int32_t factor, int shift)
+{
+    const int64_t result = ((int64_t)value * factor + ((int64_t)1 << (shift - 1))) >> shift;
+    return result > LIMIT ? LIMIT : result < -LIMIT ? -LIMIT : (int32_t)result;
+}
+
+//]
+//[ finish
+static uint8_t finish(const struct output *o, int32_t value)
+{
+//[ gate
+    if (o->gate) {
+        const int32_t place = (value + 128) >> 8;
+        value = scaled(value * o->gate[place < -128 ? 0 : place > 127 ? 255 : place + 128], o->factor, o->shift);
+    }
+//]
+//[ leaky_relu
+    if (o->slope_shift && value < 0)
+        value = scaled(value, o->slope, o->slope_shift);
+//]
+    value = (value + o->base) >> 8;
+    return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
+}
+
+//]
+//[ convolve
+static void convolve(const struct window *w, const struct weights *k, const uint8_t *in, uint8_t *out)
+{
+    for (int y = 0; y < w->out_height; y++) {
+        const int top = y * w->stride_down - w->padding_down;
+        const int first = first_inside(top), end = end_inside(top, w->rows, w->height);
+        for (int x = 0; x < w->out_width; x++) {
+            const int left = x * w->stride_across - w->padding_across, skip = first_inside(left);
+            const int count = (end_inside(left, w->columns, w->width) - skip) * w->channels;
+            for (int c = 0; c < w->out_channels; c++) {
+                int32_t sum = 0;
+                for (int i = first; i < end; i++) {
+                    const int value = ((top + i) * w->width + left + skip) * w->channels;
+                    const int weight = ((c * w->rows + i) * w->columns + skip) * w->channels;
+                    for (int n = 0; n < count; n++)
+                        sum += (in[value + n] - k->zero) * k->values[weight + n];
+                }
+                *out++ = finish(&k->output, scaled(sum, k->factors[c], k->shift) + k->biases[c]);
+            }
+        }
+    }
+}
+
+//]
+//[ convolve_groups
+/* As `convolve`, where an output channel sees only its group of `depth` input channels. */
+static void convolve_groups(const struct window *w, int depth, const struct weights *k, const uint8_t *in, uint8_t *out)
+{
+    const int group = w->out_channels / (w->channels / depth);
+    for (int y = 0; y < w->out_height; y++) {
+        const int top = y * w->stride_down - w->padding_down;
+        const int first = first_inside(top), end = end_inside(top, w->rows, w->height);
+        for (int x = 0; x < w->out_width; x++) {
+            const int left = x * w->stride_across - w->padding_across;
+            const int skip = first_inside(left), stop = end_inside(left, w->columns, w->width);
+            for (int c = 0; c < w->out_channels; c++) {
+                int32_t sum = 0;
+                for (int i = first; i < end; i++)
+                    for (int j = skip; j < stop; j++) {
+                        const int value = ((top + i) * w->width + left + j) * w->channels + c / group * depth;
+                        const int weight = ((c * w->rows + i) * w->columns + j) * depth;
+                        for (int n = 0; n < depth; n++)
+                            sum += (in[value + n] - k->zero) * k->values[weight + n];
+                    }
+                *out++ = finish(&k->output, scaled(sum, k->factors[c], k->shift) + k->biases[c]);
+            }
+        }
+    }
+}
+
+//]
+//[ max_pool
+static void max_pool(const struct window *w, const uint8_t *in, uint8_t *out)
+{
+    for (int y = 0; y < w->out_height; y++)
+        for (int x = 0; x < w->out_width; x++) {
+            const int top = y * w->stride_down - w->padding_down, left = x * w->stride_across - w->padding_across;
+            const int end = end_inside(top, w->rows, w->height), stop = end_inside(left, w->columns, w->width);
+            for (int c = 0; c < w->channels; c++) {
+                uint8_t most = 0;
+                for (int i = first_inside(top); i < end; i++)
+                    for (int j = first_inside(left); j < stop; j++) {
+                        const uint8_t value = in[((top + i) * w->width + left + j) * w->channels + c];
+                        most = value > most ? value : most;
+                    }
+                *out++ = most;
+            }
+        }
+}
+
+//]
+//[ average_pool
+/* Padding counts as zeros; what lies beyond it does not count. */
+static void average_pool(const struct window *w, int zero, const uint8_t *in, uint8_t *out)
+{
+    for (int y = 0; y < w->out_height; y++)
+        for (int x = 0; x < w->out_width; x++) {
+            const int top = y * w->stride_down - w->padding_down, left = x * w->stride_across - w->padding_across;
+            const int first = first_inside(top), end = end_inside(top, w->rows, w->height);
+            const int skip = first_inside(left), stop = end_inside(left, w->columns, w->width);
+            const int count = end_inside(top, w->rows, w->height + w->padding_down) *
+                              end_inside(left, w->columns, w->width + w->padding_across);
+            for (int c = 0; c < w->channels; c++) {
+                int sum = zero * (count - (end - first) * (stop - skip)) + count / 2;
+                for (int i = first; i < end; i++)
+                    for (int j = skip; j < stop; j++)
+                        sum += in[((top + i) * w->width + left + j) * w->channels + c];
+                *out++ = (uint8_t)(sum / count);
+            }
+        }
+}
+
+//]
+//[ add
+struct sum { /* two sources with their bytes of zero and their factors to fixed point */
+    int32_t factor, other_factor;
+    uint8_t zero, other_zero, shift;
+    struct output output;
+};
+
+static void add(const struct sum *s, const uint8_t *in, const uint8_t *other, uint8_t *out, int count)
+{
+    for (int i = 0; i < count; i++)
+        out[i] = finish(&s->output, scaled(in[i] - s->zero, s->factor, s->shift) +
+                                        scaled(other[i] - s->other_zero, s->other_factor, s->shift));
+}
+
+//]
+//[ linear_scores
+static void linear_scores(const struct weights *k, const uint8_t *in, int count, int32_t *scores, int classes)
+{
+    for (int c = 0; c < classes; c++) {
+        int32_t sum = 0;
+        for (int n = 0; n < count; n++)
+            sum += (in[n] - k->zero) * k->values[c * count + n];
+        scores[c] = scaled(sum, k->factors[c], k->shift) + k->biases[c];
+    }
+}
+
+//]
+//[ sum_scores
+static void sum_scores(int zero, const uint8_t *in, int pixels, int32_t *scores, int classes)
+{
+    for (int c = 0; c < classes; c++) {
+        scores[c] = 0;
+        for (int p = 0; p < pixels; p++)
+            scores[c] += in[p * classes + c] - zero;
+    }
+}
+
+//]
+//[ max_scores
+static void max_scores(int zero, const uint8_t *in, int pixels, int32_t *scores, int classes)
+{
+    for (int c = 0; c < classes; c++) {
+        scores[c] = -zero;
+        for (int p = 0; p < pixels; p++)
+            if (in[p * classes + c] - zero > scores[c])
+                scores[c] = in[p * classes + c] - zero;
+    }
+}
+
+//]

@@ -1,0 +1,91 @@
+"""A network as C that computes in float32."""
+
+from math import prod
+
+import numpy as np
+
+from tinymnist.export.c.constants import Constants, single, size_type
+from tinymnist.export.c.memory import plan_memory
+from tinymnist.export.c.program import Program, write_program
+from tinymnist.export.c.sections import select
+from tinymnist.export.network import Activation, Addition, Convolution, GroupNorm, Network, Pooling, Step
+
+FUNCTIONS = {"tanh": "hyperbolic_tangent"}
+"""Of activations whose own name is taken in C."""
+OF_LIBM = frozenset(("elu", "gelu", "silu", "mish", "tanh", "sigmoid", "group_norm"))
+
+
+def float32_program(network: Network) -> Program:
+    """The program of a folded network. Its image is (height, width, channels)."""
+    return _Writer(network).program()
+
+
+class _Writer:
+    """Follows the steps, and collects what they need."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.constants = Constants()
+        self.parts: set[str] = set()
+        self.plan = plan_memory(network, range(len(network.steps)))
+        self.has_scale = any(isinstance(step, Convolution) and step.scale is not None for step in network.steps)
+
+    def program(self) -> Program:
+        network = self.network
+        lines = [f"normalise(image, {self._place(0)}, {prod(network.input)});"]
+        for index, step in enumerate(network.steps):
+            lines.append(self._step(step, self._place(index + 1)))
+            if not isinstance(step, Pooling) and step.activation:
+                lines.append(self._activation(step.activation, self._place(index + 1), prod(step.shape)))
+        includes = [*(["float"] if "max_pool" in self.parts else []), *(["math"] if self.parts & OF_LIBM else [])]
+        scale, shift = network.normalize.scale_and_shift
+        groups = [step.groups for step in network.steps if isinstance(step, GroupNorm)]
+        words = {
+            "SIZE": size_type(network),
+            "PIXEL_SCALE + PIXEL_SHIFT": f"{single(scale)} + {single(shift)}",
+            "SCALE_PARAMETER ": "const float *scale, " if self.has_scale else "",
+            "SCALED_SUM": "(scale ? sum * scale[c] : sum)" if self.has_scale else "sum",
+            "MAX_GROUPS": str(max(groups, default=0)),
+        }
+        functions = [select(name, self.parts, words) for name in ("windows", "float32")]
+        return write_program(
+            network,
+            element="float",
+            scratch=self.plan.size,
+            logit="float",
+            logit_scale=None,
+            includes=includes,
+            functions="\n".join(functions),
+            constants=self.constants,
+            lines=lines,
+        )
+
+    def _place(self, value: int) -> str:
+        return "logits" if value == len(self.network.steps) else f"scratch + {self.plan.offsets[value]}"
+
+    def _call(self, function: str, *arguments: str) -> str:
+        self.parts.add(function)
+        return f"{function}({', '.join(arguments)});"
+
+    def _step(self, step: Step, out: str) -> str:
+        source, shape = self._place(step.source), self.network.shape(step.source)
+        if isinstance(step, Addition):
+            return self._call("add", source, self._place(step.other), out, str(prod(shape)))
+        if isinstance(step, GroupNorm):
+            sizes = [str(shape[1] * shape[2]), str(shape[0]), str(shape[0] // step.groups), single(step.eps)]
+            numbers = [self.constants.array("weights", step.weight), self.constants.array("bias", step.bias)]
+            return self._call("group_norm", *sizes, *numbers, source, out)
+        window = f"&{self.constants.window(step, shape)}"
+        if isinstance(step, Pooling):
+            return self._call("average_pool" if step.average else "max_pool", window, source, out)
+        depth = [] if step.groups == 1 else [str(shape[0] // step.groups)]
+        weights = self.constants.array("weights", np.ascontiguousarray(step.weight.transpose(0, 2, 3, 1)))
+        scale = [] if not self.has_scale else ["0" if step.scale is None else self.constants.array("scale", step.scale)]
+        bias = self.constants.array("bias", step.bias)
+        function = "convolve_groups" if depth else "convolve"
+        return self._call(function, window, *depth, weights, *scale, bias, source, out)
+
+    def _activation(self, activation: Activation, place: str, count: int) -> str:
+        self.parts.add(activation.name)
+        slope = "" if activation.slope is None else f", {single(activation.slope)}"
+        return f"{FUNCTIONS.get(activation.name, activation.name)}({place}, {count}{slope});"

@@ -1,0 +1,41 @@
+"""Activations as `offset + x * gate(x)`: the gate is between 0 and its peak, and one table serves all layers."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+GATE_STEPS = 256
+"""A gate's table has a step for each 1/16 from -8 to 8. Beyond, its first or last holds: right for `silu` and its kin;
+where `tanh`, `sigmoid` and `elu` have an end, their bytes have it too."""
+
+_GATES: dict[str, Callable[[float], float]] = {
+    "elu": lambda x: math.expm1(x) / x if x < 0 else 1.0,
+    "gelu": lambda x: 0.5 + 0.5 * math.erf(x / math.sqrt(2)),
+    "silu": lambda x: 1 / (1 + math.exp(-x)),
+    "mish": lambda x: math.tanh(math.log1p(math.exp(x))),
+    "hardswish": lambda x: min(max(x + 3, 0), 6) / 6,
+    "tanh": lambda x: math.tanh(x) / x if x else 1.0,
+    "sigmoid": lambda x: (1 / (1 + math.exp(-x)) - 0.5) / x if x else 0.25,
+}
+
+
+def is_curved(name: str) -> bool:
+    """Whether an activation needs a gate."""
+    return name in _GATES
+
+
+def gate_peak(name: str) -> float:
+    """What the table's 255 means."""
+    return 0.25 if name == "sigmoid" else 1.0
+
+
+def gate_offset(name: str) -> float:
+    return 0.5 if name == "sigmoid" else 0.0
+
+
+def gate_table(name: str) -> NDArray[np.uint8]:
+    """(256,), for x from -8 to 8 - 1/16."""
+    gates = [_GATES[name]((step - GATE_STEPS // 2) / 16) for step in range(GATE_STEPS)]
+    return np.rint(255 * np.array(gates) / gate_peak(name)).astype(np.uint8)

@@ -1,0 +1,160 @@
+"""What the programs of both number types share: names, header, and the frame around the steps."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+from tinymnist import __version__
+from tinymnist.export.c.constants import Constants, single
+from tinymnist.export.network import Network
+
+STANDARD_HEADERS = re.compile(
+    "assert|complex|ctype|errno|fenv|float|inttypes|iso646|limits|locale|math|setjmp|signal|stdarg|stdbool|stddef|stdint|"
+    "stdio|stdlib|string|tgmath|time|wchar|wctype",
+    re.IGNORECASE,
+)
+ELEMENT_BYTES = {"float": 4, "uint8_t": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The text of a network in C."""
+
+    identifier: str
+    header: str
+    source: str
+    scratch_bytes: int
+    constant_bytes: int
+    """Of the arrays; the few numbers of each step come on top."""
+    needs_libm: bool
+    element: str
+    """C type of scratch memory."""
+    logit_type: str
+    logit_scale: float
+    pixels: int
+    classes: int
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        return {f"{self.identifier}.h": self.header.encode(), f"{self.identifier}.c": self.source.encode()}
+
+
+def identifier(name: str) -> str:
+    """A C identifier for a network's name: letters, digits and underscores, and no name of a standard header."""
+    plain = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")
+    return f"net_{plain}" if plain[0].isdigit() or STANDARD_HEADERS.fullmatch(plain) else plain
+
+
+def write_program(
+    network: Network,
+    *,
+    element: str,
+    scratch: int,
+    logit: str,
+    logit_scale: float | None,
+    includes: Sequence[str],
+    functions: str,
+    constants: Constants,
+    lines: Sequence[str],
+) -> Program:
+    """The program whose `NAME_logits` consists of `lines`; `scratch` counts elements, and `logit_scale` is for whole
+    logits."""
+    name = identifier(network.name)
+    channels, height, width = network.input
+    words: dict[str, int | str] = {
+        "name": name,
+        "upper": name.upper(),
+        "guard": f"{name.upper()}_H",
+        "version": __version__,
+        "pixels": prod(network.input),
+        "shape": f"{height}x{width}",
+        "channels": f", {channels} channels side by side" if channels > 1 else "",
+        "classes": network.classes,
+        "last": network.classes - 1,
+        "element": element,
+        "scratch": max(scratch, 1),
+        "logit": logit,
+        "logits_are": "Logits"
+        if logit_scale is None
+        else f"Logits in whole numbers, of {name.upper()}_LOGIT_SCALE each",
+        "scale": "" if logit_scale is None else f"#define {name.upper()}_LOGIT_SCALE {single(logit_scale)}\n",
+        "body": "\n".join(f"    {line}" for line in lines),
+    }
+    source = "\n".join(
+        [
+            f"/* {name}, in C99{': link with -lm' if 'math' in includes else ''}. See {name}.h. */",
+            f'#include "{name}.h"',
+            "",
+            *(f"#include <{include}.h>" for include in includes),
+            *([""] if includes else []),
+            functions,
+            constants.text,
+            FRAME.format(**words),
+        ]
+    )
+    return Program(
+        identifier=name,
+        header=HEADER.format(**words),
+        source=source,
+        element=element,
+        scratch_bytes=max(scratch, 1) * ELEMENT_BYTES[element],
+        constant_bytes=constants.bytes,
+        needs_libm="math" in includes,
+        logit_type=logit,
+        logit_scale=1.0 if logit_scale is None else logit_scale,
+        pixels=prod(network.input),
+        classes=network.classes,
+    )
+
+
+HEADER = """\
+/* {name}: grey pixels of 0 to 255 to scores of {classes} classes. Written by tinymnist {version}.
+
+   No allocation, no static variables: the caller lends scratch memory, and has it back when a function returns. Two
+   calls may run at the same time, each on memory of its own. */
+#ifndef {guard}
+#define {guard}
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {{
+#endif
+
+#define {upper}_PIXELS {pixels} /* {shape}, row by row{channels} */
+#define {upper}_CLASSES {classes}
+#define {upper}_SCRATCH {scratch} /* of type {element} */
+{scale}
+/* {logits_are}; the largest is the network's answer. */
+void {name}_logits(const uint8_t image[{upper}_PIXELS], {logit} logits[{upper}_CLASSES],
+    {element} scratch[{upper}_SCRATCH]);
+
+/* The class, 0 to {last}: the first of the largest logits. */
+int {name}_classify(const uint8_t image[{upper}_PIXELS], {element} scratch[{upper}_SCRATCH]);
+
+#ifdef __cplusplus
+}}
+#endif
+
+#endif
+"""
+
+FRAME = """\
+void {name}_logits(const uint8_t image[{upper}_PIXELS], {logit} logits[{upper}_CLASSES],
+    {element} scratch[{upper}_SCRATCH])
+{{
+{body}
+}}
+
+int {name}_classify(const uint8_t image[{upper}_PIXELS], {element} scratch[{upper}_SCRATCH])
+{{
+    {logit} logits[{upper}_CLASSES];
+    int best = 0;
+    {name}_logits(image, logits, scratch);
+    for (int c = 1; c < {upper}_CLASSES; c++)
+        if (logits[c] > logits[best])
+            best = c;
+    return best;
+}}
+"""

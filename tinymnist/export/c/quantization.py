@@ -1,0 +1,192 @@
+"""A network in whole numbers: values of 0 to 255, weights of -127 to 127, and factors in fixed point.
+
+The scheme is that of Jacob et al. 2018, "Quantization and Training of Neural Networks for Efficient
+Integer-Arithmetic-Only Inference": a number is `scale * (byte - zero)`, with one scale and one zero a value; weights
+have a scale by output channel and no zero. A convolution sums in 32 bits and multiplies the sum by `factor / 2^shift`,
+which gives fixed point: 1/256 of a step of the result's bytes. There the bias is added.
+
+Curved activations take a number as it is, in 1/4,096, and multiply it by a gate: `silu(x) = x * sigmoid(x)`, and so
+with the others. The gate is one table of 256 bytes for all of a network's layers: as the number itself keeps its
+precision, a coarse gate is enough, where a table from byte to byte would be needed for every layer.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import frexp, prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinymnist.errors import UsageError
+from tinymnist.export.c.gates import GATE_STEPS, gate_offset, gate_peak, is_curved
+from tinymnist.export.network import Activation, Addition, Convolution, GroupNorm, Network, Numbers, Pooling
+
+Bytes = NDArray[np.int8]
+Integers = NDArray[np.int64]
+Range = tuple[float, float]
+"""The least and the largest number of a value."""
+
+STEP_PARTS = 256
+"""Fixed point of plain results: parts of a step of the bytes."""
+UNIT_PARTS = 16 * GATE_STEPS
+"""Fixed point of what goes through a gate: parts of 1."""
+LIMIT = 1 << 22
+"""No number in fixed point is larger; times 255, two of them fit into 32 bits."""
+LOGIT_PARTS = 1 << 16
+"""Of the largest logit seen."""
+MAX_TERMS = (2**31 - 1) // (255 * 127)
+"""Products that surely fit into a sum of 32 bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Affine:
+    """A byte means `scale * (byte - zero)`."""
+
+    scale: float
+    zero: int
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """How fixed point becomes bytes: through a gate or not, with a slope below zero or without, then to steps."""
+
+    base: int
+    gate: str | None = None
+    factor: int = 0
+    shift: int = 0
+    slope: int = 0
+    slope_shift: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizedConvolution:
+    """`scaled(sum, factors[c], shift) + biases[c]` is fixed point; without `output`, it is a logit."""
+
+    weight: Bytes
+    factors: Integers
+    shift: int
+    biases: Integers
+    zero: int
+    """Of the source."""
+    output: Output | None
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizedAddition:
+    factors: tuple[int, int]
+    shift: int
+    zeros: tuple[int, int]
+    output: Output
+
+
+@dataclass(frozen=True, slots=True)
+class Quantized:
+    """A network in whole numbers. Pooling keeps its source's scale, and so needs nothing here."""
+
+    affines: tuple[Affine, ...]
+    """By value; the logits' have the zero 0."""
+    steps: Mapping[int, QuantizedConvolution | QuantizedAddition]
+    """By the index of the network's step."""
+
+    @property
+    def logit_scale(self) -> float:
+        return self.affines[-1].scale
+
+
+def quantize(network: Network, ranges: list[Range]) -> Quantized:
+    """`ranges` are those of all values. Raises `UsageError` for what has no whole-number form here."""
+    affines = [Affine(network.normalize.scale_and_shift[0], round(255 * network.normalize.mean))]
+    weights: dict[int, tuple[Bytes, NDArray[np.float64]]] = {}
+    steps: dict[int, QuantizedConvolution | QuantizedAddition] = {}
+    for index, step in enumerate(network.steps):
+        source, last = affines[step.source], index == len(network.steps) - 1
+        if isinstance(step, Pooling):
+            affines.append(_logits_of_pooling(step, source) if last else source)
+            continue
+        if isinstance(step, GroupNorm):
+            raise UsageError(
+                f"--dtype int8: {step.name}: no group norm in whole numbers: export float32, or train with batch norm"
+            )
+        if last:
+            affines.append(Affine(max(map(abs, ranges[index + 1])) / LOGIT_PARTS or 1.0, 0))
+        else:
+            affines.append(_affine(step, ranges[index + 1]))
+        if isinstance(step, Addition):
+            steps[index] = _addition(step, source, affines[step.other], affines[-1])
+            continue
+        if id(step.weight) not in weights:
+            weights[id(step.weight)] = _quantized_weight(step)
+        steps[index] = _convolution(step, *weights[id(step.weight)], source, affines[-1], last)
+    return Quantized(tuple(affines), steps)
+
+
+def _affine(step: Convolution | Addition, seen: Range) -> Affine:
+    """Bytes for a range with zero in it; where an activation has an end, so have they."""
+    name = step.activation.name if step.activation else None
+    low, high = {"tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0)}.get(name or "", seen)
+    low, high = min(low, 0.0), max(high, 0.0, 1e-6 - low)
+    if name == "relu6":
+        high = min(high, 6.0)
+    scale = (high - low) / 255
+    return Affine(scale, round(-low / scale))
+
+
+def _logits_of_pooling(step: Pooling, source: Affine) -> Affine:
+    """Of an average, the sum is taken."""
+    return Affine(source.scale / prod(step.kernel) if step.average else source.scale, 0)
+
+
+def _quantized_weight(step: Convolution) -> tuple[Bytes, NDArray[np.float64]]:
+    """Whole weights, and their scale by output channel."""
+    if prod(step.weight.shape[1:]) > MAX_TERMS:
+        raise UsageError(f"--dtype int8: {step.name}: sums more than {MAX_TERMS:,} products: export float32")
+    largest = np.abs(step.weight).max(axis=(1, 2, 3)).astype(np.float64)
+    scales = np.where(largest > 0, largest, 1.0) / 127
+    return np.rint(step.weight / scales[:, None, None, None]).astype(np.int8), scales
+
+
+def _convolution(
+    step: Convolution, weight: Bytes, scales: NDArray[np.float64], source: Affine, result: Affine, last: bool
+) -> QuantizedConvolution:
+    part = result.scale if last else _part(step.activation, result)
+    if step.scale is not None:
+        scales = scales * step.scale
+    factors, shift = fixed_point(source.scale * scales / part)
+    biases = whole(step.bias / part)
+    output = None if last else _output(step.activation, result)
+    return QuantizedConvolution(weight, factors, shift, biases, source.zero, output)
+
+
+def _addition(step: Addition, source: Affine, other: Affine, result: Affine) -> QuantizedAddition:
+    part = _part(step.activation, result)
+    factors, shift = fixed_point(np.array([source.scale, other.scale]) / part)
+    first, second = factors.tolist()
+    return QuantizedAddition((first, second), shift, (source.zero, other.zero), _output(step.activation, result))
+
+
+def _part(activation: Activation | None, result: Affine) -> float:
+    """What 1 in fixed point means."""
+    return 1 / UNIT_PARTS if activation and is_curved(activation.name) else result.scale / STEP_PARTS
+
+
+def _output(activation: Activation | None, result: Affine) -> Output:
+    base = STEP_PARTS * result.zero + STEP_PARTS // 2
+    if activation and activation.slope is not None:
+        (slope,), shift = fixed_point(np.array([activation.slope]))
+        return Output(base, slope=int(slope), slope_shift=shift)
+    if not activation or not is_curved(activation.name):
+        return Output(base)  # relu and relu6: the bytes end where they do
+    name = activation.name
+    (factor,), shift = fixed_point(np.array([gate_peak(name) / 255 / UNIT_PARTS / result.scale * STEP_PARTS]))
+    return Output(base + round(gate_offset(name) / result.scale * STEP_PARTS), name, int(factor), shift)
+
+
+def fixed_point(numbers: NDArray[np.float64]) -> tuple[Integers, int]:
+    """Factors of at most 31 bits and a sign, and one shift from 1 to 62, with `numbers = factors / 2^shift`."""
+    shift = min(max(31 - frexp(float(np.abs(numbers).max()))[1], 1), 62)
+    most = 2**31 - 1
+    return np.clip(np.rint(numbers * 2.0**shift), -most, most).astype(np.int64), shift
+
+
+def whole(numbers: Numbers | NDArray[np.float64]) -> Integers:
+    return np.clip(np.rint(numbers), -LIMIT, LIMIT).astype(np.int64)

@@ -1,0 +1,25 @@
+"""C text with parts that only some networks need: `csrc/*.c`.
+
+A part stands between a line `//[ NAME…` and a line `//]`, and is taken where one of the names is asked for.
+"""
+
+from collections.abc import Mapping, Set
+from importlib.resources import files
+
+
+def select(name: str, wanted: Set[str], words: Mapping[str, str]) -> str:
+    """The parts of `csrc/NAME.c` that are `wanted`, with each of `words` replaced by its text."""
+    text = (files("tinymnist.export.c") / "csrc" / f"{name}.c").read_text(encoding="utf-8")
+    taken: list[str] = []
+    open_parts: list[bool] = []
+    for line in text.splitlines():
+        if line.startswith("//["):
+            open_parts.append(bool(wanted & set(line[3:].split())))
+        elif line == "//]":
+            open_parts.pop()
+        elif all(open_parts):
+            taken.append(line)
+    selected = "\n".join(taken).strip("\n") + "\n"
+    for word, replacement in words.items():
+        selected = selected.replace(word, replacement)
+    return selected

@@ -1,0 +1,78 @@
+"""An exported program held against PyTorch, on all test images."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from tinymnist.data import Dataset
+from tinymnist.errors import CheckFailed
+from tinymnist.export.c.compiling import compute_logits
+from tinymnist.export.c.program import Program
+from tinymnist.training import Run
+from tinymnist.training.score import BATCH_SIZE, normalized
+
+LARGEST_DIFFERENCE = 1e-3
+"""Between logarithms of probabilities, of float32 and PyTorch; sums in another order make about 1e-5."""
+LARGEST_LOSS = 0.3
+"""Points of accuracy that whole numbers may cost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What the compiled program gave on the test images, beside PyTorch. Accuracies are percent."""
+
+    dataset: str
+    n: int
+    accuracy: float
+    pytorch_accuracy: float
+    changed: int
+    """Images of another class than PyTorch's."""
+    largest_difference: float
+    """Between logarithms of probabilities."""
+
+    @property
+    def facts(self) -> dict[str, int | float]:
+        return {
+            "n": self.n,
+            "accuracy": self.accuracy,
+            "pytorch_accuracy": self.pytorch_accuracy,
+            "changed": self.changed,
+            "largest_difference": self.largest_difference,
+        }
+
+    @property
+    def line(self) -> str:
+        return (
+            f"{self.accuracy:.2f} % of the {self.n:,} test images of {self.dataset}, "
+            f"PyTorch {self.pytorch_accuracy:.2f} %; {self.changed:,} of another class; "
+            f"logarithms of probabilities within {self.largest_difference:.2g}"
+        )
+
+
+def verify(
+    program: Program, run: Run, model: torch.nn.Module, data: Dataset, compiler: tuple[str, ...]
+) -> Verification:
+    """Compiles the program, runs it on all test images, and compares it with the model. Raises `CheckFailed`."""
+    images, labels = data.test.images, data.test.labels
+    with torch.inference_mode():
+        batches = normalized(images, run.spec.train.normalize, torch.device("cpu")).split(BATCH_SIZE)
+        expected = torch.cat([model(batch) for batch in batches]).double().log_softmax(1)
+    logits = compute_logits(program, images, compiler).astype(np.float64) * program.logit_scale
+    found = torch.from_numpy(logits).log_softmax(1)
+    verification = Verification(
+        dataset=data.name,
+        n=len(images),
+        accuracy=100 * int((found.argmax(1) == labels).sum()) / len(images),
+        pytorch_accuracy=100 * int((expected.argmax(1) == labels).sum()) / len(images),
+        changed=int((found.argmax(1) != expected.argmax(1)).sum()),
+        largest_difference=float((found - expected).abs().max()),
+    )
+    exact = program.element == "float"
+    if exact and (verification.changed or not verification.largest_difference <= LARGEST_DIFFERENCE):
+        raise CheckFailed(f"exported C does not compute what PyTorch does: {verification.line}")
+    if verification.accuracy < verification.pytorch_accuracy - LARGEST_LOSS - 1e-9:
+        raise CheckFailed(
+            f"--dtype int8: costs more than {LARGEST_LOSS} points: {verification.line}: export float32 instead"
+        )
+    return verification
