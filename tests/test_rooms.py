@@ -22,6 +22,7 @@ ROOMS = [
     ("training",),
     ("evaluation",),
     ("comparison", "front", "export"),
+    ("benchmark",),
     ("console",),
     ("cli",),
 ]

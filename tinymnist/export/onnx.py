@@ -19,6 +19,7 @@ from tinymnist.training.score import BATCH_SIZE, normalized
 
 if TYPE_CHECKING:
     import onnx
+    import onnxruntime
 
 INPUT = "images"
 
@@ -133,8 +134,15 @@ def _by_torch(model: nn.Module, images: Tensor) -> NDArray[np.float32]:
 
 
 def _by_onnxruntime(content: bytes, images: NDArray[np.generic]) -> NDArray[np.float32]:
+    opened = session(content)
+    batches = (images[first : first + BATCH_SIZE] for first in range(0, len(images), BATCH_SIZE))
+    return np.concatenate([opened.run(None, {INPUT: batch})[0] for batch in batches])
+
+
+def session(content: bytes, threads: int = 0) -> "onnxruntime.InferenceSession":
+    """A converted network, to be run on the CPU by so many threads; 0: onnxruntime's choice."""
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    batches = (images[first : first + BATCH_SIZE] for first in range(0, len(images), BATCH_SIZE))
-    return np.concatenate([session.run(None, {INPUT: batch})[0] for batch in batches])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

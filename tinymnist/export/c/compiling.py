@@ -77,6 +77,15 @@ def compute_logits(
     return logits.reshape(len(images), program.classes)
 
 
+def shared_library(files: Mapping[str, bytes], folder: Path, compiler: Sequence[str]) -> Path:
+    """Exported files in `folder`, compiled to a library there. Raises `CheckFailed` where they do not compile."""
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    sources = [name for name in files if name.endswith(".c")]
+    _run((*compiler, *FLAGS, "-shared", "-fPIC", *sources, "-o", "network.so", "-lm"), folder, COMPILE_SECONDS)
+    return folder / "network.so"
+
+
 @dataclass(frozen=True, slots=True)
 class Size:
     """Bytes on a microcontroller."""

@@ -1,0 +1,138 @@
+"""What a trained network costs where it is put to use: each format in turn, on one thread of this machine."""
+
+import ctypes
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save
+
+from tinymnist.data import Dataset
+from tinymnist.errors import CheckFailed, UsageError
+from tinymnist.evaluation import score_on_test
+from tinymnist.export.artifact import Artifact
+from tinymnist.export.c import export_c
+from tinymnist.export.c.compiling import c_compiler, shared_library
+from tinymnist.export.onnx import INPUT, export_onnx, session
+from tinymnist.training import Run
+from tinymnist.training.score import normalized
+
+BATCH = 1000
+"""Images at once, for throughput; exported C takes one after another."""
+CALLS, SECONDS = 200, 1.0
+"""A time is the median of so many calls, or of as many as fit so many seconds, but at least three."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One format: bytes of weights or of the file, accuracy in percent, seconds of one image alone, images a second.
+
+    Where it cannot be had here, `problem` says why, and there are no figures.
+    """
+
+    format: str
+    bytes: int = 0
+    accuracy: float = 0.0
+    latency: float = 0.0
+    images_per_second: float = 0.0
+    problem: str | None = None
+
+
+def benchmark(run: Run, data: Dataset) -> list[Row]:
+    """Exports a finished run in every format, verified as `export` does, and times each on the test images of `data`.
+
+    Raises `UsageError` where the test images were among its training images.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return [
+            _pytorch(run, data),
+            _measured("onnx", lambda: _onnx(run, data, folded=False)),
+            _measured("onnx, folded", lambda: _onnx(run, data, folded=True)),
+            _measured("c, float32", lambda: _c(run, data, "float32")),
+            _measured("c, int8", lambda: _c(run, data, "int8")),
+        ]
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _measured(name: str, measure: Callable[[], Row]) -> Row:
+    try:
+        return measure()
+    except (CheckFailed, UsageError) as error:
+        return Row(name, problem=str(error))
+
+
+def _pytorch(run: Run, data: Dataset) -> Row:
+    cpu = torch.device("cpu")
+    model = run.load_model()
+    images = normalized(data.test.images[:BATCH], run.spec.train.normalize, cpu)
+    scored = score_on_test(run, model, data, cpu)
+
+    @torch.inference_mode()
+    def compute(batch: torch.Tensor) -> None:
+        model(batch)
+
+    return Row(
+        "pytorch",
+        len(save(model.state_dict())),
+        100.0 * scored.correct / len(data.test),
+        _seconds(lambda: compute(images[:1])),
+        len(images) / _seconds(lambda: compute(images)),
+    )
+
+
+def _onnx(run: Run, data: Dataset, *, folded: bool) -> Row:
+    artifact = export_onnx(run, data, folded=folded, preprocessing=False)
+    (content,) = artifact.files.values()
+    opened = session(content, threads=1)
+    images = normalized(data.test.images[:BATCH], run.spec.train.normalize, torch.device("cpu")).numpy()
+    one = images[:1]
+    return Row(
+        "onnx, folded" if folded else "onnx",
+        len(content),
+        float(artifact.facts["accuracy"]),
+        _seconds(lambda: opened.run(None, {INPUT: one})),
+        len(images) / _seconds(lambda: opened.run(None, {INPUT: images})),
+    )
+
+
+def _c(run: Run, data: Dataset, dtype: str) -> Row:
+    compiler = c_compiler()
+    if compiler is None:
+        raise UsageError("no C compiler here (CC, or cc)")
+    artifact = export_c(run, data, dtype)
+    image = np.ascontiguousarray(data.test.images[0].numpy())
+    with tempfile.TemporaryDirectory() as work:
+        classify = _classify(artifact, Path(work), compiler)
+        scratch = np.empty(int(artifact.facts["scratch_bytes"]), np.uint8)
+        latency = _seconds(lambda: classify(image.ctypes.data, scratch.ctypes.data))
+    return Row(
+        f"c, {dtype}", int(artifact.facts["constant_bytes"]), float(artifact.facts["accuracy"]), latency, 1 / latency
+    )
+
+
+def _classify(artifact: Artifact, folder: Path, compiler: Sequence[str]) -> Callable[[int, int], int]:
+    library = ctypes.CDLL(str(shared_library(artifact.files, folder, compiler)))
+    name = next(Path(file).stem for file in artifact.files)
+    classify = library[f"{name}_classify"]
+    classify.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+    return classify
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    """Median time of a call."""
+    call()
+    times: list[float] = []
+    began = time.perf_counter()
+    while len(times) < 3 or (len(times) < CALLS and time.perf_counter() - began < SECONDS):
+        before = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - before)
+    return statistics.median(times)
