@@ -42,7 +42,7 @@ def draw_panel(axes: "Axes", panel: Panel, metrics: Metrics, scored_on: str, bes
     for (curve, name), colour in zip(curves, (VERMILION, BLUE)[-len(curves) :], strict=True):
         _draw(axes, metrics, curve, colour, name.format(scored_on))
     if len(curves) > 1:
-        axes.legend(frameon=False, fontsize=7.5, loc="upper right" if panel == "loss" else "lower right")
+        axes.legend(frameon=False, fontsize=7.5, loc="best")
     values = [curve(row) for each in [metrics, *beside] for rows in each for row in rows for curve, _ in curves]
     _scale(axes, panel, min(values), max(values))
     axes.set_xlim(0, max(len(each[0]) for each in [metrics, *beside]) + 0.5)

@@ -11,8 +11,6 @@ from tinymnist.text import shape_text
 
 MOST = 32
 """Filters shown each way; what is beyond is cut off."""
-GROUND = 0xE6
-"""Grey level between filters."""
 ROW = 16
 """Filters side by side where each reads one channel alone."""
 
@@ -74,8 +72,8 @@ def filters_of(model: nn.Module) -> tuple[Filters, ...]:
 
 
 def picture_of(filters: Filters) -> Picture:
-    """An RGB picture (height, width, 3) with a pixel a weight. A row an output and a column an input; or, where each
-    filter reads one channel, `ROW` filters a row. A pixel of ground between filters, but none between those of 1x1.
+    """An RGBA picture (height, width, 4) with a pixel a weight. A row an output and a column an input; or, where each
+    filter reads one channel, `ROW` filters a row. A clear pixel between filters, but none between those of 1x1.
 
     A first layer is in shades of grey: zero in the middle, white the largest. Else blue is above zero, vermilion below.
     """
@@ -85,10 +83,10 @@ def picture_of(filters: Filters) -> Picture:
     weights = weights[:MOST, :MOST] / (filters.largest or 1.0)
     gap = 0 if (height, width) == (1, 1) else 1
     rows, columns = weights.shape[:2]
-    colours = _grey(weights) if filters.first else _diverging(weights)
-    ground = np.full((rows, columns, height + gap, width + gap, 3), GROUND, np.uint8)
-    ground[:, :, :height, :width] = np.where(np.isnan(weights)[..., None], GROUND, colours)
-    picture = ground.swapaxes(1, 2).reshape(rows * (height + gap), columns * (width + gap), 3)
+    tiles = np.zeros((rows, columns, height + gap, width + gap, 4), np.uint8)
+    tiles[:, :, :height, :width, :3] = _grey(weights) if filters.first else _diverging(weights)
+    tiles[:, :, :height, :width, 3] = np.where(np.isnan(weights), 0, 255)
+    picture = tiles.swapaxes(1, 2).reshape(rows * (height + gap), columns * (width + gap), 4)
     cropped: Picture = picture[: picture.shape[0] - gap, : picture.shape[1] - gap]
     return cropped
 

@@ -79,7 +79,10 @@ def look_at(run: Run, options: Options) -> Network:
         data = data.hold_out(validation)
     scored = score_on_test(run, model, data, device)
     wrong = torch.nonzero(scored.predictions != data.test.labels).flatten()
-    probabilities = shifted_probabilities(model, data.test.images[wrong].to(device), run.spec.train.normalize, 0).cpu()
+    mistakes: tuple[Mistake, ...] = ()
+    if len(wrong):
+        images = data.test.images[wrong].to(device)
+        mistakes = _mistakes(data.test, wrong, shifted_probabilities(model, images, run.spec.train.normalize, 0).cpu())
     return Network(
         Evaluation(
             dataset=data.name,
@@ -89,7 +92,7 @@ def look_at(run: Run, options: Options) -> Network:
             confusion=confusion_matrix(scored.predictions, data.test.labels, run.spec.classes),
         ),
         "validation" if held_out else "test",
-        _mistakes(data.test, wrong, probabilities) if len(wrong) else (),
+        mistakes,
         filters_of(model),
     )
 

@@ -36,7 +36,8 @@ def _result(entry: Entry, _: Sequence[Entry]) -> Markup:
         evaluation = entry.network.evaluation
         facts.append(("wrong", f"{entry.network.wrong:,} of {evaluation.n:,}"))
         facts.append(("loss", f"{evaluation.loss:.4f}"))
-        facts.append(("after training", f"{result.accuracy:.2f} % of {entry.scored_on}"))
+        if (result.accuracy, entry.scored_on) != (evaluation.accuracy, entry.network.images):
+            facts.append(("after training", f"{result.accuracy:.2f} % of {entry.scored_on}"))
     if isinstance(result, SeriesResult):
         facts.append(("lowest, highest", f"{result.minimum:.2f}, {result.maximum:.2f} %"))
     facts += [
@@ -70,20 +71,6 @@ def _seeds(result: SeriesResult) -> Markup:
     return tag("table", tag("thead", head), tag("tbody", *rows), class_="seeds")
 
 
-def _curves(entry: Entry, entries: Sequence[Entry]) -> Markup:
-    """On the scales of all columns, so that they can be compared."""
-    if not entry.metrics:
-        return _section("Epochs", _note("A packaged network keeps no metrics: a run directory does."))
-    beside = [each.metrics for each in entries if each.metrics]
-    panels = [
-        image(curves_picture(entry, beside, [panel]), "svg+xml", f"Curve: {panel} by epoch", class_="drawn")
-        for panel in PANELS
-    ]
-    many = len(entry.seeds) > 1
-    caption = tag("figcaption", "Thin: each seed. Thick: their mean.") if many else ""
-    return _section("Epochs", tag("figure", tag("div", *panels, class_="panels"), caption))
-
-
 def _confusion(entry: Entry, _: Sequence[Entry]) -> Markup:
     network = entry.network
     if network is None:
@@ -98,11 +85,27 @@ def _confusion(entry: Entry, _: Sequence[Entry]) -> Markup:
 
 
 def _whose(entry: Entry, network: Network) -> Markup | str:
-    """Which network of a series this and the next sections show."""
+    """Which network of a series is shown."""
     if entry.shown_seed is None:
         return ""
     accuracy = f"{network.evaluation.accuracy:.2f} % of {network.images}"
-    return _note(f"From here on: the network of the median seed, {entry.shown_seed} ({accuracy}).")
+    return _note(
+        f"This, mistakes and filters are those of the network of the median seed, {entry.shown_seed}: {accuracy}."
+    )
+
+
+def _curves(entry: Entry, entries: Sequence[Entry]) -> Markup:
+    """On the scales of all columns, so that they can be compared."""
+    if not entry.metrics:
+        return _section("Epoch by epoch", _note("A packaged network keeps no metrics: a run directory does."))
+    beside = [each.metrics for each in entries if each.metrics]
+    panels = [
+        image(curves_picture(entry, beside, [panel]), "svg+xml", f"Curve: {panel} by epoch", class_="drawn")
+        for panel in PANELS
+    ]
+    many = len(entry.seeds) > 1
+    caption = tag("figcaption", "Thin: each seed. Thick: their mean.") if many else ""
+    return _section("Epoch by epoch", tag("figure", tag("div", *panels, class_="panels"), caption))
 
 
 def _mistakes(entry: Entry, _: Sequence[Entry]) -> Markup:
@@ -153,7 +156,7 @@ def _spec(entry: Entry, _: Sequence[Entry]) -> Markup:
 def _environment(entry: Entry, _: Sequence[Entry]) -> Markup:
     """Whatever the record holds, keys of later versions too."""
     facts = []
-    for key, value in entry.record.model_dump().items():
+    for key, value in entry.record.model_dump(exclude={"schema_version"}).items():
         if key == "command":
             value = shlex.join(value)
         if isinstance(value, dict):
@@ -179,8 +182,8 @@ def _note(text: str) -> Markup:
 SECTIONS: tuple[Section, ...] = (
     _heading,
     _result,
-    _curves,
     _confusion,
+    _curves,
     _mistakes,
     _filters,
     _spec,

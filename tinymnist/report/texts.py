@@ -24,15 +24,17 @@ def figures(entry: Entry) -> Figures:
     if isinstance(result, SeriesResult):
         spread = "" if result.std is None else f" ± {result.std:.2f}"
         ends = result.interval
-        interval = "" if ends is None else _interval(ends.low, ends.high, "of the mean")
+        interval = "" if ends is None else _interval(ends.low, ends.high, "interval of the mean")
         return Figures(f"{result.mean:.2f}{spread}", interval, f"mean over {_seeds(result.n)}, of {entry.scored_on}")
     assert network is not None, "only a series may lack one"
     evaluation = network.evaluation
-    return Figures(f"{evaluation.accuracy:.2f}", _interval(*evaluation.interval, "by Wilson"), f"of {network.images}")
+    return Figures(
+        f"{evaluation.accuracy:.2f}", _interval(*evaluation.interval, "Wilson interval"), f"of {network.images}"
+    )
 
 
 def _interval(low: float, high: float, kind: str) -> str:
-    return f"95 % interval {kind} {low:.2f} to {high:.2f} %"
+    return f"95 % {kind} {low:.2f} to {high:.2f} %"
 
 
 def _seeds(count: int) -> str:
