@@ -44,8 +44,9 @@ def _result(entry: Entry, _: Sequence[Entry]) -> Markup:
         ("parameters", f"{plan.parameters:,}"),
         ("multiply-adds", f"{plan.macs:,}"),
         ("epochs", str(result.epochs)),
-        ("seed" + "s" * (len(entry.seeds) > 1), ", ".join(map(str, entry.seeds))),
     ]
+    if not isinstance(result, SeriesResult):
+        facts.append(("seed", str(result.seed)))
     if result.chosen_on:
         facts.append(("recipe chosen on", result.chosen_on))
     return tag(
