@@ -2,12 +2,13 @@
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from os import PathLike
 from pathlib import Path
 
-from tinymnist.report.network import Network, Options, images_text, look_at
+from tinymnist.report.network import Network, Options, images_text, loader, look_at
 from tinymnist.spec import Spec
 from tinymnist.training import Run, Series, load_run, open_run
 from tinymnist.training.observer import EpochRow
@@ -58,19 +59,20 @@ def gather(paths: Sequence[str | PathLike[str]], options: Options) -> list[Entry
     images, `DataError` for data or damage.
     """
     opened = [open_run(path) for path in paths]
+    network = partial(look_at, options=options, load=loader(options))
     labels = _labels([each.path for each in opened])
     return [
-        _of_series(each, label, options) if isinstance(each, Series) else _of_run(each, label, options)
+        _of_series(each, label, network) if isinstance(each, Series) else _of_run(each, label, network)
         for each, label in zip(opened, labels, strict=True)
     ]
 
 
-def _of_run(run: Run, label: str, options: Options) -> Entry:
+def _of_run(run: Run, label: str, network: Callable[[Run], Network]) -> Entry:
     metrics = [] if isinstance(run, PackedRun) else run.metrics_by_seed
-    return Entry(label, str(run.path), run.spec, run.result, run.environment, metrics, look_at(run, options))
+    return Entry(label, str(run.path), run.spec, run.result, run.environment, metrics, network(run))
 
 
-def _of_series(series: Series, label: str, options: Options) -> Entry:
+def _of_series(series: Series, label: str, network: Callable[[Run], Network]) -> Entry:
     """With the network of the median seed, where the series holds its runs."""
     result = series.result
     path = series.seed_path(result.median_seed)
@@ -82,7 +84,7 @@ def _of_series(series: Series, label: str, options: Options) -> Entry:
         result,
         series.declaration if run is None else run.environment,
         series.metrics_by_seed,
-        None if run is None else look_at(run, options),
+        None if run is None else network(run),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tinymnist.data import Split, load_dataset, usable_name
+from tinymnist.data import Dataset, Split, load_dataset, usable_name
 from tinymnist.evaluation import Evaluation, confusion_matrix, score_on_test, shifted_probabilities
 from tinymnist.report.filters import Filters, filters_of
 from tinymnist.training import Run
@@ -63,17 +64,22 @@ class Options:
     warn: Callable[[str], None] | None = None
 
 
-def look_at(run: Run, options: Options) -> Network:
+def loader(options: Options) -> Callable[[str], Dataset]:
+    """Loads data sets by name, each once, however many networks are looked at."""
+    return cache(lambda name: load_dataset(name, options.data_dir, options.warn))
+
+
+def look_at(run: Run, options: Options, load: Callable[[str], Dataset]) -> Network:
     """Scores a finished run on the test images of the data set, by default the one it was trained beside; a run that
     held out images, on those, so that a recipe that is still being tuned is never looked at through the test set.
 
-    Raises as `evaluate` does.
+    `load` gives the data set of a name, as `loader` does. Raises as `evaluate` does.
     """
     device = choose_device(options.device)
     trained_on, validation = run.environment.dataset, run.environment.validation
     name = usable_name(trained_on if options.dataset is None else options.dataset)
     model = run.load_model().to(device)  # before the data: what is damaged is not worth a download
-    data = load_dataset(name, options.data_dir, options.warn)
+    data = load(name)
     held_out = validation and data.name == trained_on and options.dataset is None
     if held_out:
         data = data.hold_out(validation)

@@ -12,11 +12,12 @@ from tinymnist.report.network import Mistake, Network
 from tinymnist.report.pictures import confusion_picture, curves_picture, percent, png
 from tinymnist.report.texts import figures
 from tinymnist.spec.dump import dump_spec
-from tinymnist.training.records import SeriesResult
+from tinymnist.training.records import Result, SeriesResult
 
 ENLARGED = 6
 """Side of a weight on the screen, in CSS pixels."""
 
+Fact = tuple[str, str]
 Section = Callable[[Entry, Sequence[Entry]], Markup]
 
 
@@ -31,22 +32,12 @@ def _heading(entry: Entry, _: Sequence[Entry]) -> Markup:
 
 def _result(entry: Entry, _: Sequence[Entry]) -> Markup:
     result, shown, plan = entry.result, figures(entry), entry.spec.plan
-    facts: list[tuple[str, str]] = []
-    if entry.network is not None and not isinstance(result, SeriesResult):
-        evaluation = entry.network.evaluation
-        facts.append(("wrong", f"{entry.network.wrong:,} of {evaluation.n:,}"))
-        facts.append(("loss", f"{evaluation.loss:.4f}"))
-        if (result.accuracy, entry.scored_on) != (evaluation.accuracy, entry.network.images):
-            facts.append(("after training", f"{result.accuracy:.2f} % of {entry.scored_on}"))
-    if isinstance(result, SeriesResult):
-        facts.append(("lowest, highest", f"{result.minimum:.2f}, {result.maximum:.2f} %"))
-    facts += [
+    facts = [
+        *(_spread(result) if isinstance(result, SeriesResult) else _scores(entry, result)),
         ("parameters", f"{plan.parameters:,}"),
         ("multiply-adds", f"{plan.macs:,}"),
         ("epochs", str(result.epochs)),
     ]
-    if not isinstance(result, SeriesResult):
-        facts.append(("seed", str(result.seed)))
     if result.chosen_on:
         facts.append(("recipe chosen on", result.chosen_on))
     return tag(
@@ -56,6 +47,20 @@ def _result(entry: Entry, _: Sequence[Entry]) -> Markup:
         _facts(facts),
         _seeds(result) if isinstance(result, SeriesResult) else "",
     )
+
+
+def _spread(result: SeriesResult) -> list[Fact]:
+    return [("lowest, highest", f"{result.minimum:.2f}, {result.maximum:.2f} %")]
+
+
+def _scores(entry: Entry, result: Result) -> list[Fact]:
+    """As scored for this page, and as scored after the training where that is something else."""
+    assert entry.network is not None, "only a series may lack one"
+    evaluation = entry.network.evaluation
+    facts = [("wrong", f"{entry.network.wrong:,} of {evaluation.n:,}"), ("loss", f"{evaluation.loss:.4f}")]
+    if (result.accuracy, entry.scored_on) != (evaluation.accuracy, entry.network.images):
+        facts.append(("after training", f"{result.accuracy:.2f} % of {entry.scored_on}"))
+    return [*facts, ("seed", str(result.seed))]
 
 
 def _seeds(result: SeriesResult) -> Markup:
@@ -167,7 +172,7 @@ def _environment(entry: Entry, _: Sequence[Entry]) -> Markup:
     return _section("Environment", _facts(facts))
 
 
-def _facts(facts: Sequence[tuple[str, str]]) -> Markup:
+def _facts(facts: Sequence[Fact]) -> Markup:
     rows = (tag("tr", tag("th", name, scope="row"), tag("td", value)) for name, value in facts)
     return tag("table", tag("tbody", *rows), class_="facts")
 
