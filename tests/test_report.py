@@ -264,8 +264,8 @@ def test_weights_that_are_all_zero_are_drawn() -> None:
         (filters(8, 6, 3, 5), "6 to 8 channels, 3x5", ""),
         (filters(8, 1, 3, 3, groups=8), "8 to 8 channels, 3x3, depthwise", ""),
         (filters(8, 4, 1, 1, groups=2), "8 to 8 channels, 1x1, 2 groups", ""),
-        (filters(33, 40, 1, 1), "40 to 33 channels, 1x1", "the first 32 of 40 inputs and the first 32 of 33 outputs"),
-        (filters(600, 1, 1, 1, groups=600), "600 to 600 channels, 1x1, depthwise", "the first 512 of 600 outputs"),
+        (filters(33, 40, 1, 1), "40 to 33 channels, 1x1", "the first 32 of 40 in, 32 of 33 out"),
+        (filters(600, 1, 1, 1, groups=600), "600 to 600 channels, 1x1, depthwise", "the first 512 of 600 out"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

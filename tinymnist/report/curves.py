@@ -96,8 +96,8 @@ def _scale(axes: "Axes", panel: Panel, low: float, high: float) -> None:
     else:
         axes.set_ylim(min(110.0, high * 1.3), low / 1.3)  # upside down: the best on top
         ticks = [100.0 - each for each in ACCURACIES if low / 1.3 <= 100.0 - each <= high * 1.3]
-        labels = FuncFormatter(lambda value, _: f"{100 - value:g}")
-    axes.yaxis.set_major_locator(FixedLocator(ticks))
+        labels = FuncFormatter(lambda value, _: f"{100 - value:g}" if value <= 100 else "")
+    axes.yaxis.set_major_locator(FixedLocator(ticks) if len(ticks) > 2 else MaxNLocator(4))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(labels)
 

@@ -48,13 +48,18 @@ class Filters:
         """What is not shown, in words; empty where all is."""
         outputs, inputs = self.weights.shape[:2]
         limit = MOST * ROW if self.alone else MOST
-        parts = [f"{MOST} of {inputs} inputs"] * (inputs > MOST) + [f"{limit} of {outputs} outputs"] * (outputs > limit)
-        return f"the first {' and the first '.join(parts)}" if parts else ""
+        parts = [f"{MOST} of {inputs} in"] * (inputs > MOST) + [f"{limit} of {outputs} out"] * (outputs > limit)
+        return f"the first {', '.join(parts)}" if parts else ""
 
     @property
     def scale(self) -> str:
         """What the colours mean, in words."""
         return f"white {self.largest:.2g}, black {-self.largest:.2g}" if self.first else f"up to ±{self.largest:.2g}"
+
+    @property
+    def words(self) -> list[str]:
+        """All that is written beside the picture, a line each, below the name."""
+        return [self.size, self.scale, *([self.cut] if self.cut else [])]
 
     @property
     def largest(self) -> float:

@@ -26,8 +26,8 @@ SMALL, WIDE = 3.4, 8.4
 DIGITS = 10
 """Side by side in the picture of mistakes."""
 DIAGONAL = "#D6E7F2"
-WEIGHT, LABEL, ROOM = 0.045, 0.42, 1.5
-"""Inches: the side of a weight in the picture of filters, the height of a label, and the least width that it needs."""
+WEIGHT, LINE, ROOM = 0.045, 0.11, 1.5
+"""Inches: the side of a weight in the picture of filters, the height of a line above, and the least width of those."""
 
 
 def curves_picture(entry: Entry, beside: Sequence[Metrics] = (), panels: Sequence[Panel] = PANELS) -> bytes:
@@ -111,19 +111,23 @@ def _grey(picture: bytes) -> bytes:
 def filters_picture(filters: Sequence[Filters]) -> bytes:
     """A PNG: the filters of each convolution, all weights of the same size; see `picture_of`."""
     pictures = [picture_of(each) for each in filters]
-    sizes = [(max(ROOM, WEIGHT * picture.shape[1]) + 0.1, WEIGHT * picture.shape[0] + LABEL) for picture in pictures]
+    labels = ["\n".join([each.name, *each.words]) for each in filters]
+    lines = [LINE * (1 + len(each.words)) + 0.08 for each in filters]
+    sizes = [
+        (max(ROOM, WEIGHT * picture.shape[1]) + 0.1, WEIGHT * picture.shape[0] + above)
+        for picture, above in zip(pictures, lines, strict=True)
+    ]
     places, height = _on_shelves(sizes)
     with picture_settings():
         from matplotlib.figure import Figure
 
         figure = Figure((WIDE, height), facecolor="white")
-        for each, picture, (x, y) in zip(filters, pictures, places, strict=True):
+        for label, above, picture, (x, y) in zip(labels, lines, pictures, places, strict=True):
             tall, across = WEIGHT * picture.shape[0], WEIGHT * picture.shape[1]
-            box = (x / WIDE, 1 - (y + LABEL + tall) / height, across / WIDE, tall / height)
+            box = (x / WIDE, 1 - (y + above + tall) / height, across / WIDE, tall / height)
             axes = figure.add_axes(box)
             axes.imshow(picture, interpolation="nearest", aspect="auto")
             axes.set_axis_off()
-            label = f"{each.name}\n{each.size}\n{each.scale}"
             figure.text(box[0], box[1] + box[3] + 0.04 / height, label, fontsize=5.5, va="bottom")
     return picture_bytes(figure, "png")
 

@@ -148,9 +148,7 @@ def _filters(entry: Entry, _: Sequence[Entry]) -> Markup:
 def _layer(filters: Filters) -> Markup:
     picture = picture_of(filters)
     height, width = picture.shape[0] * ENLARGED, picture.shape[1] * ENLARGED
-    parts: list[str] = [tag("b", filters.name), tag("br"), filters.size, tag("br"), filters.scale]
-    if filters.cut:
-        parts += [tag("br"), f"only {filters.cut}"]
+    parts = [tag("b", filters.name), *(part for line in filters.words for part in (tag("br"), line))]
     shown = image(png(picture), "png", f"Filters of {filters.name}", class_="pixels", width=width, height=height)
     return tag("figure", tag("figcaption", *parts), shown)
 
