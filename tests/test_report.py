@@ -26,7 +26,8 @@ from tinymnist.report.contents import Entry, gather
 from tinymnist.report.filters import Filters, filters_of, picture_of
 from tinymnist.report.network import MOST_MISTAKES, Network, Options
 from tinymnist.report.page import page
-from tinymnist.report.pictures import percent
+from tinymnist.report.pictures import curves_picture, percent
+from tinymnist.training.observer import EpochRow
 from tinymnist.training.score import normalized
 
 NASTY = "<script>alert(1)</script> & \"quoted\" 'too' \u202e"
@@ -213,6 +214,12 @@ def test_no_mistakes_are_said_to_be_none(entry: Entry, tmp_path: Path) -> None:
 )
 def test_percent(probability: float, text: str) -> None:
     assert percent(probability) == text
+
+
+@pytest.mark.parametrize("figure", [0.0, 100.0, -5.0, 1e308], ids=["none", "all", "below zero", "absurd"])
+def test_extreme_figures_are_drawn(entry: Entry, figure: float) -> None:
+    rows = [EpochRow(epoch, *[figure] * 7) for epoch in (1, 2)]
+    assert curves_picture(replace(entry, metrics=[rows, rows])).startswith(b"<?xml")
 
 
 # filters

@@ -15,9 +15,8 @@ Panel = Literal["loss", "accuracy", "learning rate"]
 PANELS: tuple[Panel, ...] = ("loss", "accuracy", "learning rate")
 ACCURACIES = (0, 50, 80, 90, 95, 98, 99, 99.5, 99.8, 99.9, 99.95)
 """Ticks, percent."""
-LEAST_ERROR = 0.01
-"""Percent: what stands for no error at all on a log axis."""
-
+LEAST_ERROR, LEAST_LOSS, MOST = 0.01, 1e-6, 1e6
+"""What stands for none at all on a log axis, and for what no axis has room for."""
 MOST_LINES = 40
 """Seeds with a line of their own; the mean is of all."""
 
@@ -59,8 +58,12 @@ def _draw(axes: "Axes", metrics: Metrics, curve: Curve, colour: str, name: str) 
     axes.plot(epochs, lines[0], linewidth=1.4, label=name, **style)
 
 
+def _loss(loss: float) -> float:
+    return min(max(loss, LEAST_LOSS), MOST)
+
+
 def _error(accuracy: float) -> float:
-    return max(100.0 - accuracy, LEAST_ERROR)
+    return min(max(100.0 - accuracy, LEAST_ERROR), 100.0)
 
 
 _TITLES: dict[Panel, str] = {
@@ -70,14 +73,14 @@ _TITLES: dict[Panel, str] = {
 }
 _CURVES: dict[Panel, tuple[tuple[Curve, str], ...]] = {
     "loss": (
-        (lambda row: row.train_loss, "training, augmented"),
-        (lambda row: row.eval_loss, "{}"),
+        (lambda row: _loss(row.train_loss), "training, augmented"),
+        (lambda row: _loss(row.eval_loss), "{}"),
     ),
     "accuracy": (
         (lambda row: _error(row.train_accuracy), "training, augmented"),
         (lambda row: _error(row.eval_accuracy), "{}"),
     ),
-    "learning rate": ((lambda row: row.lr, "learning rate"),),
+    "learning rate": ((lambda row: min(row.lr, MOST), "learning rate"),),
 }
 
 
