@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 from tinymnist.files import write_atomically
-from tinymnist.training import Series, open_run
+from tinymnist.training import Series, load_run, open_run
 from tinymnist.training.packed import pack_run
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,11 +37,9 @@ def main() -> None:
 
 def _ship_network(series: Series) -> None:
     result = series.result
-    by_accuracy = sorted(zip(result.accuracies, result.losses, result.seeds, strict=True))
-    _, _, median = by_accuracy[(result.n - 1) // 2]
-    run = next(run for run in series.runs if run.environment.seed == median)
+    run = load_run(series.seed_path(result.median_seed))
     pack_run(run, ROOT / "archs" / f"{series.spec.name}.safetensors")
-    print(f"archs/{series.spec.name}.safetensors: seed {median}, {run.result.accuracy:.2f} %")
+    print(f"archs/{series.spec.name}.safetensors: seed {result.median_seed}, {run.result.accuracy:.2f} %")
     path = ROOT / "archs" / "results.json"
     results = json.loads(path.read_text(encoding="utf-8"))
     results["how"] = HOW

@@ -13,7 +13,7 @@ PACKAGE = Path(tinymnist.__file__).parent
 
 ROOMS = [
     ("errors", "text"),
-    ("files", "signals", "statistics"),
+    ("files", "plotting", "signals", "statistics"),
     ("spec",),
     ("check",),
     ("model",),
@@ -21,7 +21,7 @@ ROOMS = [
     ("native",),
     ("training",),
     ("evaluation",),
-    ("comparison", "front", "export"),
+    ("comparison", "front", "report", "export"),
     ("benchmark",),
     ("console",),
     ("cli",),

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tinymnist.errors import TinyMnistError
     from tinymnist.evaluation import Evaluation, evaluate
     from tinymnist.model import build_model
+    from tinymnist.report import write_report
     from tinymnist.spec import Spec, load_spec
     from tinymnist.training import Run, Series, load_run, open_run, train, train_series
 
@@ -30,6 +31,7 @@ _HOMES = {
     "open_run": "tinymnist.training",
     "train": "tinymnist.training",
     "train_series": "tinymnist.training",
+    "write_report": "tinymnist.report",
 }
 
 __all__ = [
@@ -46,6 +48,7 @@ __all__ = [
     "open_run",
     "train",
     "train_series",
+    "write_report",
 ]
 
 

@@ -100,7 +100,7 @@ def evaluate(
         n=len(data.test),
         correct=scored.correct,
         loss=scored.loss,
-        confusion=_confusion(scored.predictions, data.test.labels, run.spec.classes),
+        confusion=confusion_matrix(scored.predictions, data.test.labels, run.spec.classes),
         shifts=_with_shifts(run, model, data, chosen_device, shifts) if shifts else None,
     )
 
@@ -121,7 +121,8 @@ def refuse_training_images(run: Run, data: Dataset) -> None:
         )
 
 
-def _confusion(predictions: Tensor, labels: Tensor, classes: int) -> tuple[tuple[int, ...], ...]:
+def confusion_matrix(predictions: Tensor, labels: Tensor, classes: int) -> tuple[tuple[int, ...], ...]:
+    """Of two (n,) int64: counts, a row a true class, a column a predicted one."""
     pairs = labels * classes + predictions
     counts = torch.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
     return tuple(tuple(row) for row in counts.tolist())

@@ -3,7 +3,21 @@
 import typer
 
 from tinymnist import __version__
-from tinymnist.cli import benchmark, build, check, compare, evaluate, export, front, list_, new, schema, summary, train
+from tinymnist.cli import (
+    benchmark,
+    build,
+    check,
+    compare,
+    evaluate,
+    export,
+    front,
+    list_,
+    new,
+    report,
+    schema,
+    summary,
+    train,
+)
 from tinymnist.console import report_error, show, wants_json
 from tinymnist.errors import TinyMnistError, UsageError
 
@@ -15,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (build, summary, check, train, evaluate, compare, export, benchmark, front, new, list_, schema):
+for module in (build, summary, check, train, evaluate, compare, report, export, benchmark, front, new, list_, schema):
     app.command(name=module.__name__.rpartition(".")[2].rstrip("_"))(module.command)
 
 

@@ -5,8 +5,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from tinymnist.front.labels import LEADER, Box, Label, place
-from tinymnist.front.look import DOTS, OURS, THEIRS, Mark, bars, mark, marks, stairs
+from tinymnist.front.look import OURS, THEIRS, Mark, bars, mark, marks, stairs
 from tinymnist.front.points import Front
+from tinymnist.plotting import DOTS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,24 +1,21 @@
-"""The front as a picture: parameters and test error on log axes. Only this and `annotation` draw with matplotlib."""
+"""The front as a picture: parameters and test error on log axes. Only this and `annotation` of this package draw."""
 
-import io
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from tinymnist.errors import UsageError
 from tinymnist.files import write_atomically
 from tinymnist.front.annotation import annotate
-from tinymnist.front.look import DOTS, GRID, HEIGHT, MARKERS, OURS, SETTINGS, THEIRS, WIDTH, bars, mark, marks, stairs
+from tinymnist.front.look import HEIGHT, MARKERS, OURS, THEIRS, WIDTH, bars, mark, marks, stairs
 from tinymnist.front.points import Front
 from tinymnist.front.published import KINDS
+from tinymnist.plotting import GRID, Format, picture_bytes, picture_settings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
-
-Format = Literal["svg", "png", "pdf"]
 
 FORMATS: tuple[Format, ...] = ("svg", "png", "pdf")
 COUNTS, ERRORS = (1, 2, 3, 5, 7), (1, 1.5, 2, 3, 4, 5, 6, 8)
@@ -41,16 +38,13 @@ def write_picture(front: Front, path: str | Path) -> None:
 
     Raises `UsageError` for the name of another format, or without matplotlib, and `DataError` where it cannot write.
     """
-    kind, content = picture_format(path), io.BytesIO()
-    undated = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}, "pdf": {"CreationDate": None}}
-    with _settings():
-        draw(front).savefig(content, format=kind, dpi=DOTS, metadata=undated[kind])
-    write_atomically(path, content.getvalue())
+    kind = picture_format(path)
+    write_atomically(path, picture_bytes(draw(front), kind))
 
 
 def draw(front: Front) -> "Figure":
     """The picture, without a window. Raises `UsageError` without matplotlib."""
-    with _settings():
+    with picture_settings():
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
@@ -62,17 +56,6 @@ def draw(front: Front) -> "Figure":
         annotate(axes, front)
         _draw_legend(axes, front)
         return figure
-
-
-@contextmanager
-def _settings() -> Iterator[None]:
-    """Those of the picture, whatever the user's own are."""
-    try:
-        from matplotlib import style
-    except ModuleNotFoundError:
-        raise UsageError('drawing needs matplotlib: pip install "tinymnist[plots]"') from None
-    with style.context(["default", SETTINGS]):
-        yield
 
 
 def _scale(axes: "Axes", front: Front) -> None:

@@ -1,32 +1,15 @@
 """How the picture looks, and what several parts of it need to know. Brings in no matplotlib."""
 
-from typing import Any
-
 from tinymnist.front.points import Front, Point
 from tinymnist.front.published import Kind
+from tinymnist.plotting import BLUE, VERMILION
 from tinymnist.statistics import Interval
 
 WIDTH, HEIGHT = 8.4, 5.9
 """Inches: at 800 pixels the text is nearly as large as that of a page around it."""
-DOTS = 200
-"""Per inch, of a PNG."""
-OURS, THEIRS, INK, GRID = "#0072B2", "#B85600", "#262626", "#E6E6E6"
-"""Blue, and vermilion a little darker, of M. Okabe and K. Ito, https://jfly.uni-koeln.de/color/: all eyes tell them
-apart; marks differ in shape too."""
+OURS, THEIRS = BLUE, VERMILION
+"""Marks differ in shape too."""
 MARKERS: dict[Kind, str] = {"mean": "s", "one run": "D", "chosen": "^"}
-SETTINGS: dict[str, Any] = {
-    "text.parse_math": False,  # a name is a name, with dollars too
-    "figure.dpi": DOTS,
-    "font.size": 8.5,
-    "axes.edgecolor": "#8C8C8C",
-    "axes.labelcolor": INK,
-    "text.color": INK,
-    "text.hinting": "none",
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "svg.hashsalt": "tinymnist",
-    "svg.fonttype": "path",  # the same widths wherever it is shown, so that labels stay clear of one another
-}
 
 Mark = tuple[float, float]
 """A place in the data: parameters, and error in percent."""

@@ -135,6 +135,12 @@ class SeriesResult(Record):
     seconds: float
     """Summed over the seeds."""
 
+    @property
+    def median_seed(self) -> int:
+        """The seed whose network stands for all: that of the median accuracy, the lower of two."""
+        by_accuracy = sorted(zip(self.accuracies, self.losses, self.seeds, strict=True))
+        return by_accuracy[(self.n - 1) // 2][2]
+
     @model_validator(mode="after")
     def _figures_fit_each_other(self) -> "SeriesResult":
         if not len(self.accuracies) == len(self.losses) == len(self.seeds) == self.n >= 1:

@@ -1,0 +1,77 @@
+"""`tinymnist report`: everything about runs on one page."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tinymnist.cli.options import DataDir, Dataset, Device, Json
+from tinymnist.console import say, show, show_json
+
+if TYPE_CHECKING:
+    from tinymnist.report import Entry, Report
+
+
+def command(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", readable=False, help="Runs, series, or names of networks in `list`."),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", metavar="FILE", readable=False, help="The page; one that is there is replaced.")
+    ] = Path("report.html"),
+    pictures: Annotated[
+        Path | None,
+        typer.Option("--pictures", metavar="DIR", readable=False, help="Write the pictures as files too, into DIR."),
+    ] = None,
+    dataset: Dataset = None,
+    data_dir: DataDir = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Write one HTML page: curves, confusion matrix, mistakes, filters, spec and environment, runs side by side."""
+    from tinymnist.report import write_report
+
+    report = write_report(runs, output, pictures=pictures, dataset=dataset, data_dir=data_dir, device=device, warn=say)
+    if as_json:
+        show_json(_as_dict(report))
+    else:
+        show(_as_text(report))
+
+
+def _as_dict(report: "Report") -> dict[str, Any]:
+    return {
+        "output": str(report.page),
+        "runs": [_run_as_dict(entry) for entry in report.entries],
+        "pictures": [str(path) for path in report.pictures],
+    }
+
+
+def _run_as_dict(entry: "Entry") -> dict[str, Any]:
+    """`network` is what the page shows of mistakes and filters; of a series that holds no runs, null."""
+    network, seed = entry.network, entry.shown_seed
+    return {
+        "run": entry.path,
+        "label": entry.label,
+        "name": entry.spec.name,
+        "parameters": entry.spec.plan.parameters,
+        "seeds": list(entry.seeds),
+        "network": network
+        and {
+            "seed": entry.seeds[0] if seed is None else seed,
+            "dataset": network.evaluation.dataset,
+            "scored_on": network.scored_on,
+            "accuracy": network.evaluation.accuracy,
+            "n": network.evaluation.n,
+            "wrong": network.wrong,
+            "loss": network.evaluation.loss,
+        },
+    }
+
+
+def _as_text(report: "Report") -> str:
+    from tinymnist.report.texts import figures
+
+    lines = [f"{entry.label}: {figures(entry).accuracy} %, {figures(entry).of}" for entry in report.entries]
+    lines += [f"wrote {path}" for path in (*report.pictures, report.page)]
+    return "\n".join(lines)

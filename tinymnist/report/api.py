@@ -1,0 +1,52 @@
+"""Writing a report."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+from tinymnist.errors import UsageError
+from tinymnist.files import write_atomically
+from tinymnist.plotting import picture_settings
+from tinymnist.report.contents import Entry, gather
+from tinymnist.report.network import Options
+from tinymnist.report.page import page
+from tinymnist.report.pictures import write_pictures
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was written."""
+
+    page: Path
+    entries: tuple[Entry, ...]
+    """One for each run, series or network."""
+    pictures: tuple[Path, ...]
+    """The files beside the page, which itself needs none."""
+
+
+def write_report(
+    runs: Sequence[str | PathLike[str]],
+    output: str | PathLike[str] = "report.html",
+    *,
+    pictures: str | PathLike[str] | None = None,
+    dataset: str | None = None,
+    data_dir: Path | None = None,
+    device: str = "auto",
+    warn: Callable[[str], None] | None = None,
+) -> Report:
+    """Writes a page about finished runs, series and packaged networks to `output`, whole or not at all; and their
+    pictures into the folder `pictures`, where that is given. `dataset`, `data_dir`, `device` and `warn` are as in
+    `evaluate`; a run that held images out is shown by those, and others by the test set.
+
+    Raises `UsageError` without matplotlib or where `output` is no name of a page, and else as `evaluate` does.
+    """
+    target = Path(output)
+    if target.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"{target}: expects a name that ends in .html")
+    with picture_settings():  # without matplotlib, nothing is begun
+        entries = gather(runs, Options(dataset, data_dir, device, warn))
+    content = page(entries)
+    files = [] if pictures is None else [path for entry in entries for path in write_pictures(entry, Path(pictures))]
+    write_atomically(target, content)
+    return Report(target, tuple(entries), tuple(files))

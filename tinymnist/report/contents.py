@@ -1,0 +1,98 @@
+"""What is shown of a run, of a series or of a packaged network, as data."""
+
+import itertools
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from os import PathLike
+from pathlib import Path
+
+from tinymnist.report.network import Network, Options, images_text, loader, look_at
+from tinymnist.spec import Spec
+from tinymnist.training import Run, Series, load_run, open_run
+from tinymnist.training.observer import EpochRow
+from tinymnist.training.packed import SUFFIX, PackedRun
+from tinymnist.training.records import Declaration, Environment, Result, SeriesResult
+
+Metrics = Sequence[Sequence[EpochRow]]
+"""Epochs by seed; of a run, one seed's."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One column of the report."""
+
+    label: str
+    """A plain file name, unlike those of the other entries."""
+    path: str
+    spec: Spec
+    result: Result | SeriesResult
+    record: Environment | Declaration
+    """How it was made; of a series whose runs are not there, what was declared."""
+    metrics: Metrics
+    """Empty for a packaged network, which keeps none."""
+    network: Network | None
+    """None for a series whose runs are not there."""
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return tuple(self.result.seeds) if isinstance(self.result, SeriesResult) else (self.result.seed,)
+
+    @property
+    def scored_on(self) -> str:
+        """What its result is of, in words."""
+        result = self.result
+        count = result.images if isinstance(result, SeriesResult) else result.n
+        return images_text(count, result.scored_on, result.dataset)
+
+    @property
+    def shown_seed(self) -> int | None:
+        """Of a series, the seed whose network is shown."""
+        return self.result.median_seed if isinstance(self.result, SeriesResult) else None
+
+
+def gather(paths: Sequence[str | PathLike[str]], options: Options) -> list[Entry]:
+    """An entry for each run directory, series, packed run or name of a packaged network.
+
+    Raises `RunError` where one is not finished or not there, `UsageError` where its test images were among its training
+    images, `DataError` for data or damage.
+    """
+    opened = [open_run(path) for path in paths]
+    network = partial(look_at, options=options, load=loader(options))
+    labels = _labels([each.path for each in opened])
+    return [
+        _of_series(each, label, network) if isinstance(each, Series) else _of_run(each, label, network)
+        for each, label in zip(opened, labels, strict=True)
+    ]
+
+
+def _of_run(run: Run, label: str, network: Callable[[Run], Network]) -> Entry:
+    metrics = [] if isinstance(run, PackedRun) else run.metrics_by_seed
+    return Entry(label, str(run.path), run.spec, run.result, run.environment, metrics, network(run))
+
+
+def _of_series(series: Series, label: str, network: Callable[[Run], Network]) -> Entry:
+    """With the network of the median seed, where the series holds its runs."""
+    result = series.result
+    path = series.seed_path(result.median_seed)
+    run = load_run(path) if path.is_dir() else None
+    return Entry(
+        label,
+        str(series.path),
+        series.spec,
+        result,
+        series.declaration if run is None else run.environment,
+        series.metrics_by_seed,
+        None if run is None else network(run),
+    )
+
+
+def _labels(paths: Sequence[Path]) -> list[str]:
+    """Plain names, each once, from the last part of each path."""
+    labels: list[str] = []
+    for path in paths:
+        name = re.sub("[^A-Za-z0-9._-]+", "-", path.resolve().name.removesuffix(SUFFIX)).strip("-.") or "run"
+        numbered = (f"{name}-{number}" for number in itertools.count(2))
+        labels.append(name if name not in labels else next(each for each in numbered if each not in labels))
+    return labels

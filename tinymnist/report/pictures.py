@@ -1,0 +1,189 @@
+"""The pictures of a run, drawn with matplotlib without a window. What a stranger wrote is in none of them."""
+
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinymnist.errors import DataError
+from tinymnist.evaluation import Evaluation
+from tinymnist.files import write_atomically
+from tinymnist.plotting import VERMILION, picture_bytes, picture_settings
+from tinymnist.report.contents import Entry, Metrics
+from tinymnist.report.curves import PANELS, Panel, draw_panel
+from tinymnist.report.filters import Filters, picture_of, rgb
+from tinymnist.report.network import Mistake
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SMALL, WIDE = 3.4, 8.4
+"""Inches: a picture that a phone shows whole, and one as wide as a page."""
+DIGITS = 10
+"""Side by side in the picture of mistakes."""
+DIAGONAL = "#D6E7F2"
+WEIGHT, LINE, ROOM = 0.045, 0.11, 1.5
+"""Inches: the side of a weight in the picture of filters, the height of a line above, and the least width of those."""
+
+
+def curves_picture(entry: Entry, beside: Sequence[Metrics] = (), panels: Sequence[Panel] = PANELS) -> bytes:
+    """An SVG of some panels side by side; see `draw_panel`."""
+    images = "test" if entry.result.scored_on == "test" else "held-out"
+    with picture_settings():
+        figure = _figure(SMALL if len(panels) == 1 else WIDE, 2.4)
+        for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+            draw_panel(axes, panel, entry.metrics, images, beside)
+    return picture_bytes(figure, "svg")
+
+
+def confusion_picture(evaluation: Evaluation) -> bytes:
+    """An SVG: counts, a row a true class, a column a predicted one; the more mistakes, the darker."""
+    with picture_settings():
+        figure = _figure(SMALL, 3.2)
+        _draw_confusion(figure.subplots(), np.array(evaluation.confusion), evaluation.accuracy_by_class)
+    return picture_bytes(figure, "svg")
+
+
+def _draw_confusion(axes: "Axes", counts: NDArray[Any], accuracies: Sequence[float]) -> None:
+    classes, mistakes = len(counts), counts * (1 - np.eye(len(counts), dtype=int))
+    shares = np.sqrt(mistakes / max(1, mistakes.max()))[..., None]
+    colours = 255 + 0.75 * shares * (rgb(VERMILION) - 255)
+    colours[np.eye(classes, dtype=bool)] = rgb(DIAGONAL)
+    axes.pcolormesh(colours / 255, edgecolors="white", linewidth=0.8)
+    size = min(6.5, 65 / classes)
+    for (row, column), count in np.ndenumerate(counts):
+        if count:
+            axes.text(column + 0.5, row + 0.52, str(count), ha="center", va="center", fontsize=size)
+    for row, accuracy in enumerate(accuracies):
+        axes.text(classes + 0.3, row + 0.52, f"{accuracy:.1f}", va="center", fontsize=size)
+    axes.text(classes + 0.3, -0.35, "right, %", va="center", fontsize=size)
+    axes.set_aspect("equal")
+    axes.invert_yaxis()
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_ticks(np.arange(classes) + 0.5, [str(label) for label in range(classes)])
+    axes.tick_params(length=0, labelsize=7)
+    axes.spines[:].set_visible(False)
+    axes.set_xlabel("predicted class")
+    axes.set_ylabel("true class")
+
+
+def mistakes_picture(mistakes: Sequence[Mistake]) -> bytes:
+    """A PNG: each image, its class, and the two likeliest with their probabilities."""
+    rows, columns = -(-len(mistakes) // DIGITS), min(DIGITS, len(mistakes))
+    width, height = WIDE / DIGITS, 1.25
+    with picture_settings():
+        from matplotlib.figure import Figure
+
+        figure = Figure((width * columns, height * rows), facecolor="white")
+        axes = figure.add_axes((0, 0, 1, 1))
+        axes.set_axis_off()
+        for place, mistake in enumerate(mistakes):
+            x, y = width * (place % DIGITS + 0.5), height * (place // DIGITS)
+            axes.text(x, y + 0.14, f"true {mistake.label}", ha="center", va="center", fontsize=6.5)
+            axes.imshow(mistake.image, "gray_r", vmin=0, vmax=255, extent=(x - 0.32, x + 0.32, y + 0.86, y + 0.22))
+            for row, (label, probability) in enumerate(mistake.likeliest):
+                axes.text(
+                    x, y + 0.96 + 0.11 * row, f"{label}: {percent(probability)}", ha="center", va="center", fontsize=6
+                )
+        axes.set(xlim=(0, width * columns), ylim=(height * rows, 0))
+    return _grey(picture_bytes(figure, "png"))
+
+
+def percent(probability: float) -> str:
+    """`62 %`; what is nearly none or all says so."""
+    if 0.995 <= probability < 1:
+        return "> 99 %"
+    return "< 1 %" if 0 < probability < 0.005 else f"{100 * probability:.0f} %"
+
+
+def _grey(picture: bytes) -> bytes:
+    """The PNG without its colours, where it has none: less than half as large."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(picture)) as opened:
+        return png(np.asarray(opened.convert("L")))
+
+
+def filters_picture(filters: Sequence[Filters]) -> bytes:
+    """A PNG: the filters of each convolution, all weights of the same size; see `picture_of`."""
+    pictures = [picture_of(each) for each in filters]
+    labels = ["\n".join([each.name, *each.words]) for each in filters]
+    lines = [LINE * (1 + len(each.words)) + 0.08 for each in filters]
+    sizes = [
+        (max(ROOM, WEIGHT * picture.shape[1]) + 0.1, WEIGHT * picture.shape[0] + above)
+        for picture, above in zip(pictures, lines, strict=True)
+    ]
+    places, height = _on_shelves(sizes)
+    with picture_settings():
+        from matplotlib.figure import Figure
+
+        figure = Figure((WIDE, height), facecolor="white")
+        for label, above, picture, (x, y) in zip(labels, lines, pictures, places, strict=True):
+            tall, across = WEIGHT * picture.shape[0], WEIGHT * picture.shape[1]
+            box = (x / WIDE, 1 - (y + above + tall) / height, across / WIDE, tall / height)
+            axes = figure.add_axes(box)
+            axes.imshow(picture, interpolation="nearest", aspect="auto")
+            axes.set_axis_off()
+            figure.text(box[0], box[1] + box[3] + 0.04 / height, label, fontsize=5.5, va="bottom")
+    return picture_bytes(figure, "png")
+
+
+def _on_shelves(sizes: Sequence[tuple[float, float]]) -> tuple[list[tuple[float, float]], float]:
+    """Where boxes of these widths and heights go, from left to right and then down, and the height that takes."""
+    places, x, y, shelf = [], 0.1, 0.1, 0.0
+    for width, height in sizes:
+        if x > 0.1 and x + width > WIDE:
+            x, y, shelf = 0.1, y + shelf + 0.12, 0.0
+        places.append((x, y))
+        x, shelf = x + width, max(shelf, height)
+    return places, y + shelf + 0.1
+
+
+def png(picture: NDArray[np.uint8]) -> bytes:
+    """The PNG of an RGBA picture (height, width, 4), or of a grey one (height, width)."""
+    from PIL import Image  # comes with matplotlib
+
+    content = io.BytesIO()
+    Image.fromarray(picture).save(content, "png", optimize=True)
+    return content.getvalue()
+
+
+def write_pictures(entry: Entry, folder: Path) -> list[Path]:
+    """Writes what there is to draw of `entry` to `folder`, which is made where it is not there: `LABEL-curves.svg`,
+    `-confusion.svg`, `-mistakes.png` and `-filters.png`. Raises `DataError` where it cannot write."""
+    written = []
+    for name, content in _pictures(entry):
+        path = folder / f"{entry.label}-{name}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(f"{folder}: cannot be written: {error.strerror or error}") from None
+        write_atomically(path, content)
+        written.append(path)
+    return written
+
+
+def _pictures(entry: Entry) -> Iterator[tuple[str, bytes]]:
+    network = entry.network
+    if entry.metrics:
+        yield "curves.svg", curves_picture(entry)
+    if network is None:
+        return
+    yield "confusion.svg", confusion_picture(network.evaluation)
+    if network.mistakes:
+        yield "mistakes.png", mistakes_picture(network.mistakes)
+    if network.filters:
+        yield "filters.png", filters_picture(network.filters)
+
+
+def _figure(width: float, height: float) -> "Figure":
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure((width, height), facecolor="white", layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
