@@ -327,6 +327,7 @@ def test_a_gate_gives_its_activation(
     assert np.abs(found - function(GRID).numpy()).max() < 0.04  # 20 / 255 / 2: half a step of the gate, at 20
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_the_example_in_the_documentation_reads_digits(cli: Cli, small_run: Path, tmp_path: Path) -> None:
     assert COMPILER is not None
