@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable
 from math import prod
 from pathlib import Path
@@ -254,6 +255,16 @@ def test_a_program_that_breaks_off_is_one_line(
     assert (outcome.code, outcome.out, outcome.err) == expected
 
 
+@needs_compiler
+def test_nowhere_to_compile_is_one_line_and_exit_code_3(
+    cli: Cli, small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    outcome = cli("export", small_run, "--format", "c", "--output", tmp_path / "out")
+    expected = "tinymnist: temporary files: cannot be written: No such file or directory: set TMPDIR\n"
+    assert (outcome.code, outcome.out, outcome.err) == (3, "", expected)
+
+
 def test_images_that_were_trained_on_verify_nothing(cli: Cli, tmp_path: Path) -> None:
     arguments = ["--format", "c", "--output", tmp_path / "out", "--dataset", "mnist-5k"]
     outcome = cli("export", "smooth675", *arguments)
@@ -327,6 +338,7 @@ def test_a_gate_gives_its_activation(
     assert np.abs(found - function(GRID).numpy()).max() < 0.04  # 20 / 255 / 2: half a step of the gate, at 20
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_the_example_in_the_documentation_reads_digits(cli: Cli, small_run: Path, tmp_path: Path) -> None:
     assert COMPILER is not None

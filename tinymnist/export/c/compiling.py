@@ -4,7 +4,8 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tinymnist.errors import CheckFailed
+from tinymnist.errors import CheckFailed, DataError
 from tinymnist.export.c.program import Program
 from tinymnist.native import CompilerError, find_compiler
 from tinymnist.native.compiler import CPU_FLAGS
@@ -64,10 +65,10 @@ def compute_logits(
     program: Program, images: Tensor, compiler: Sequence[str], flags: Sequence[str] = FLAGS
 ) -> NDArray[Any]:
     """What the compiled program gives for images (N, height, width) or (N, height, width, channels) uint8: logits
-    (N, classes), float32 or int32. Raises `CheckFailed` where it does not compile or run."""
+    (N, classes), float32 or int32. Raises `CheckFailed` where it does not compile or run, `DataError` where there is no
+    room for it."""
     names = {"name": program.identifier, "upper": program.identifier.upper()}
-    with tempfile.TemporaryDirectory() as work:
-        folder = _written(program, Path(work))
+    with _written(program) as folder:
         (folder / MAIN_NAME).write_text(MAIN.format(element=program.element, logit=program.logit_type, **names))
         (folder / "images").write_bytes(images.numpy().tobytes())
         sources = [f"{program.identifier}.c", MAIN_NAME]
@@ -114,15 +115,14 @@ def measure(program: Program, core: Sequence[str]) -> Size | None:
     """The size of a program compiled for a core; None where that fails, as without a C library for it."""
     try:
         return _measure(program, core)
-    except CheckFailed:
+    except (CheckFailed, DataError):
         return None
 
 
 def _measure(program: Program, core: Sequence[str]) -> Size:
     name = program.identifier
     entry = f"{name}_classify"
-    with tempfile.TemporaryDirectory() as work:
-        folder = _written(program, Path(work))
+    with _written(program) as folder:
         compile_only = (CROSS_COMPILER, *core, *SIZE_FLAGS, "-fstack-usage", "-c", f"{name}.c", "-o", "own.o")
         _run(compile_only, folder, COMPILE_SECONDS)
         link = (CROSS_COMPILER, *core, "own.o", "-o", "linked", "-nostartfiles", "-Wl,--gc-sections")
@@ -138,10 +138,16 @@ def _flash(path: Path) -> int:
     return int(text) + int(data)
 
 
-def _written(program: Program, folder: Path) -> Path:
-    for name, content in program.files.items():
-        (folder / name).write_bytes(content)
-    return folder
+@contextmanager
+def _written(program: Program) -> Iterator[Path]:
+    """A temporary folder with the program's files."""
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in program.files.items():
+                (Path(folder) / name).write_bytes(content)
+            yield Path(folder)
+    except OSError as error:
+        raise DataError(f"temporary files: cannot be written: {error.strerror or error}: set TMPDIR") from None
 
 
 def _libraries(program: Program) -> tuple[str, ...]:

@@ -32,7 +32,6 @@ class Program:
     """C type of scratch memory."""
     logit_type: str
     logit_scale: float
-    pixels: int
     classes: int
 
     @property
@@ -103,7 +102,6 @@ def write_program(
         needs_libm="math" in includes,
         logit_type=logit,
         logit_scale=1.0 if logit_scale is None else logit_scale,
-        pixels=prod(network.input),
         classes=network.classes,
     )
 
