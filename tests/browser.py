@@ -1,7 +1,7 @@
 """Chromium without a window, driven over the DevTools protocol: the few calls that tests of pages need.
 
-The protocol goes through two pipes (`--remote-debugging-pipe`): Chromium reads commands from file descriptor 3 and writes
-answers and events to 4, each JSON that ends with a zero byte. Commands and events:
+The protocol goes through two pipes (`--remote-debugging-pipe`): Chromium reads commands from file descriptor 3, and
+writes answers and events to 4, each JSON that ends with a zero byte. Commands and events:
 https://chromedevtools.github.io/devtools-protocol/
 """
 

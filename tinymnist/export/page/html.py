@@ -90,9 +90,10 @@ def _block(network: Network, name: str, value: int) -> str:
 
 def _facts(run: Run) -> str:
     result = run.result
+    trained = f"trained on {result.dataset} for {result.epochs} epochs with seed {result.seed}"
     return (
-        f"{result.parameters:,} parameters, trained on {result.dataset} for {result.epochs} epochs with seed {result.seed}. "
-        f"After the last, they read {result.accuracy:.2f} % of {result.n:,} {result.scored_on} images right."
+        f"{result.parameters:,} parameters, {trained}. After the last, they read {result.accuracy:.2f} % of "
+        f"{result.n:,} {result.scored_on} images right."
     )
 
 
