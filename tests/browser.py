@@ -80,7 +80,7 @@ class Page:
         """Loads a local file, to its `load` event."""
         self.events.clear()
         self.call("Page.navigate", url=path.resolve().as_uri())
-        while not any(event["method"] == "Page.loadEventFired" for event in self.events):
+        while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
             self.events.append(self._read())
         self.settle()
 
@@ -110,7 +110,7 @@ class Page:
     def of(self, method: str) -> list[dict[str, Any]]:
         """The parameters of all events of one kind since the page was opened."""
         self.evaluate("0")  # events that are on their way come before the answer
-        return [event["params"] for event in self.events if event["method"] == method]
+        return [event["params"] for event in self.events if event.get("method") == method]
 
     def _read(self) -> dict[str, Any]:
         end = time.monotonic() + TIMEOUT_SECONDS

@@ -3,6 +3,8 @@
 from itertools import pairwise
 from math import cos, radians, sin
 
+from tests.browser import Page
+
 Point = tuple[float, float]
 Stroke = list[Point]
 
@@ -33,3 +35,11 @@ DIGITS: dict[int, list[Stroke]] = {
     8: [arc(0.5, 0.35, 0.28, 0.28, 90, 450) + arc(0.5, 0.65, 0.34, 0.32, -90, 270)],
     9: [arc(0.48, 0.35, 0.3, 0.28, 0, -360) + line((0.63, 0.35), (0.58, 0.82))],
 }
+
+
+def on_pad(page: Page, stroke: Stroke) -> Stroke:
+    """Where its points are on the screen of an exported page."""
+    left, top, width = page.evaluate(
+        "(box => [box.left, box.top, box.width])(document.getElementById('pad').getBoundingClientRect())"
+    )
+    return [(left + x * width, top + y * width) for x, y in stroke]

@@ -19,7 +19,7 @@ import tinymnist.cli
 from tests.browser import Page, browser_page, find_browser
 from tests.conftest import Cli
 from tests.specs import ACTIVATIONS, specs
-from tests.strokes import DIGITS, Stroke
+from tests.strokes import DIGITS, Stroke, on_pad
 from tests.test_export_network import trained
 from tinymnist import Spec, load_run, load_spec
 from tinymnist.data import Dataset, load_dataset
@@ -285,14 +285,6 @@ def complaints(page: Page) -> list[dict[str, Any]]:
 def digit(page: Page) -> str:
     page.settle()
     return str(page.evaluate("document.getElementById('digit').textContent"))
-
-
-def on_pad(page: Page, stroke: Stroke) -> Stroke:
-    """Where its points are on the screen."""
-    left, top, width = page.evaluate(
-        "(box => [box.left, box.top, box.width])(document.getElementById('pad').getBoundingClientRect())"
-    )
-    return [(left + x * width, top + y * width) for x, y in stroke]
 
 
 @needs_browser
