@@ -1,0 +1,48 @@
+"""From a run to a verified page."""
+
+from tinymnist.data import Dataset
+from tinymnist.errors import UsageError
+from tinymnist.export.artifact import Artifact
+from tinymnist.export.network import fold
+from tinymnist.export.page.encoding import network_json
+from tinymnist.export.page.html import page
+from tinymnist.export.page.verification import verify
+from tinymnist.text import shape_text
+from tinymnist.training import Run
+
+
+def export_page(run: Run, data: Dataset) -> Artifact:
+    """The page of a finished run, verified on the test images of `data`.
+
+    Raises `UsageError` for a network of other images, and where the test images were among its training images;
+    `CheckFailed` where the page does not compute what the run's network does.
+    """
+    model = run.load_model()
+    network = fold(run.spec, model)
+    images = (1, *data.test.images.shape[1:])
+    if network.input != images:
+        raise UsageError(
+            f"{run.path}: takes {shape_text(network.input)} images, those of {data.name} are {shape_text(images)}: "
+            "a page is for networks of one channel, and verified on images of their size"
+        )
+    text = network_json(network)
+    verified = verify(run, model, data, network, text)
+    content = page(run, network, text, data).encode()
+    result = run.result
+    return Artifact(
+        files={"index.html": content},
+        facts={
+            "name": result.name,
+            "parameters": result.parameters,
+            "dataset": data.name,
+            "n": verified.n,
+            "accuracy": verified.accuracy,
+            "largest_difference": verified.largest_difference,
+            "verified_by": verified.program,
+        },
+        lines=(
+            f"{result.name}, {result.parameters:,} parameters, as a web page",
+            f"{verified.what}, on the {verified.n:,} test images of {data.name}: accuracy {verified.accuracy:.2f} %, "
+            f"largest difference from PyTorch's outputs {verified.largest_difference:.1e}",
+        ),
+    )

@@ -1,0 +1,99 @@
+"""Whether the page computes what the run's network does: its own program, run by node where there is one."""
+
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tinymnist.data import Dataset
+from tinymnist.errors import CheckFailed
+from tinymnist.evaluation import score_on_test
+from tinymnist.export.interpreter import values
+from tinymnist.export.network import Network
+from tinymnist.export.page.html import source
+from tinymnist.text import shown
+from tinymnist.training import Run
+from tinymnist.training.score import BATCH_SIZE, normalized
+
+TOLERANCE = 1e-4
+"""Largest difference of an output from PyTorch's; of one above 1, as a share of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was compared with the run's network in PyTorch."""
+
+    program: str
+    """`node v20.20.2`, or `pytorch` where there is no node, and only the folded network was computed."""
+    n: int
+    """Images."""
+    correct: int
+    largest_difference: float
+    """Of one output for one image."""
+
+    @property
+    def accuracy(self) -> float:
+        """Percent."""
+        return 100.0 * self.correct / self.n
+
+    @property
+    def what(self) -> str:
+        if self.program == "pytorch":
+            return "the folded network (the page's own program was not run: there is no node here)"
+        return f"the page's own program, run by {self.program}"
+
+
+def verify(run: Run, model: nn.Sequential, data: Dataset, network: Network, text: str) -> Verification:
+    """Compares all outputs for the test images of `data`; `text` is the network in JSON.
+
+    Raises `UsageError` where the test images were among the run's training images, `CheckFailed` for a difference.
+    """
+    score_on_test(run, model, data, torch.device("cpu"))  # refuses images that it was trained on
+    images = normalized(data.test.images, network.normalize, torch.device("cpu"))
+    with torch.inference_mode():
+        expected = torch.cat([model(batch) for batch in images.split(BATCH_SIZE)])
+    if node := shutil.which("node"):
+        program, logits = f"node {_version(node)}", node_logits(node, text, data.test.images)
+    else:
+        program = "pytorch"
+        logits = torch.cat([values(network, batch)[-1].flatten(1) for batch in images.split(BATCH_SIZE)])
+    outputs = logits.log_softmax(1) if isinstance(list(model.modules())[-1], nn.LogSoftmax) else logits
+    differences = (outputs - expected).abs()
+    if not bool((differences <= TOLERANCE * expected.abs().clamp(min=1)).all()):
+        raise CheckFailed(
+            f"{run.path}: the page would not compute what the network does: by {program}, an output differs by "
+            f"{float(differences.max()):.2g}: nothing was written"
+        )
+    correct = int((outputs.argmax(1) == data.test.labels).sum())
+    return Verification(program, len(outputs), correct, float(differences.max()))
+
+
+def node_logits(node: str, text: str, images: Tensor) -> Tensor:
+    """Logits (N, classes) that the page's own program gives for uint8 images (N, …), by `node`, the path of one.
+
+    Raises `CheckFailed` where it does not run to its end.
+    """
+    with tempfile.TemporaryDirectory(prefix="tinymnist-") as folder:
+        script, network, bytes_of_images, logits = (
+            Path(folder, name) for name in ("check.js", "network.json", "images", "logits")
+        )
+        script.write_text(source("network.js") + source("check.js"), encoding="utf-8")
+        network.write_text(text, encoding="utf-8")
+        bytes_of_images.write_bytes(images.numpy().tobytes())
+        done = subprocess.run(
+            [node, script, network, bytes_of_images, logits], capture_output=True, text=True, encoding="utf-8"
+        )
+        if done.returncode != 0:
+            gist = next((line for line in done.stderr.splitlines() if "Error" in line), f"exit code {done.returncode}")
+            raise CheckFailed(f"{node}: cannot run the page's program ({shown(gist)[1:-1]}): install a newer node")
+        found = np.fromfile(logits, "<f4").astype(np.float32)
+    return torch.from_numpy(found).reshape(len(images), -1)
+
+
+def _version(node: str) -> str:
+    return subprocess.run([node, "--version"], capture_output=True, text=True, encoding="utf-8").stdout.strip()
