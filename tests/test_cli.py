@@ -32,7 +32,7 @@ def test_help_lists_every_command(cli: Cli, arguments: list[str]) -> None:
     commands = [line.split()[0] for line in outcome.out.partition("Commands:\n")[2].splitlines()]
     assert (outcome.code, commands) == (
         0,
-        ["build", "summary", "check", "train", "evaluate", "compare", "front", "new", "list", "schema"],
+        ["build", "summary", "check", "train", "evaluate", "predict", "compare", "front", "new", "list", "schema"],
     )
 
 

@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from tinymnist.errors import TinyMnistError
     from tinymnist.evaluation import Evaluation, evaluate
     from tinymnist.model import build_model
+    from tinymnist.prediction import Prediction, predict
     from tinymnist.spec import Spec, load_spec
     from tinymnist.training import Run, Series, load_run, open_run, train, train_series
 
 _HOMES = {
     "Evaluation": "tinymnist.evaluation",
+    "Prediction": "tinymnist.prediction",
     "Run": "tinymnist.training",
     "Series": "tinymnist.training",
     "Spec": "tinymnist.spec",
@@ -28,12 +30,14 @@ _HOMES = {
     "load_run": "tinymnist.training",
     "load_spec": "tinymnist.spec",
     "open_run": "tinymnist.training",
+    "predict": "tinymnist.prediction",
     "train": "tinymnist.training",
     "train_series": "tinymnist.training",
 }
 
 __all__ = [
     "Evaluation",
+    "Prediction",
     "Run",
     "Series",
     "Spec",
@@ -44,6 +48,7 @@ __all__ = [
     "load_run",
     "load_spec",
     "open_run",
+    "predict",
     "train",
     "train_series",
 ]

@@ -3,7 +3,7 @@
 import typer
 
 from tinymnist import __version__
-from tinymnist.cli import build, check, compare, evaluate, front, list_, new, schema, summary, train
+from tinymnist.cli import build, check, compare, evaluate, front, list_, new, predict, schema, summary, train
 from tinymnist.console import report_error, show, wants_json
 from tinymnist.errors import TinyMnistError, UsageError
 
@@ -15,7 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (build, summary, check, train, evaluate, compare, front, new, list_, schema):
+for module in (build, summary, check, train, evaluate, predict, compare, front, new, list_, schema):
     app.command(name=module.__name__.rpartition(".")[2].rstrip("_"))(module.command)
 
 
