@@ -37,9 +37,10 @@ STROKES = {
     8: ["80,12 50,0 15,15 30,40 70,55 90,80 50,100 10,82 30,55 70,40 88,20 80,12"],
     9: ["85,15 50,0 12,15 15,42 50,50 85,30 85,15 | 87,15 80,60 70,100"],
 }
-"""By digit its ways to be written: strokes through points `x,y`, in percent of the digit, y down. Drawn for this project."""
+"""By digit its ways to be written: strokes through points `x,y`, in percent of the digit, y down. Made for this
+project."""
 CANVAS = 240
-"""Pixels a side, of drawn strokes and of letters."""
+"""Pixels a side, of a drawing."""
 
 
 def printed() -> Iterator[Drawing]:

@@ -103,8 +103,6 @@ def _over_ground(grey: Grey, opacity: Grey) -> Grey:
     rows, columns = (np.flatnonzero(opaque.any(axis)) for axis in (1, 0))
     filled = len(levels) / (np.ptp(rows) + 1) / (np.ptp(columns) + 1)
     low, middle, high = np.quantile(levels, (0.02, 0.5, 0.98))
-    if filled > CARD_FILLED and high - low > CARD_CONTRAST:
-        ground = middle
-    else:
-        ground = 255.0 if levels.mean() < 128 else 0.0
+    is_card = filled > CARD_FILLED and high - low > CARD_CONTRAST
+    ground = middle if is_card else 255 * (levels.mean() < 128)
     return _levels(opacity * grey + (1 - opacity) * ground)

@@ -20,6 +20,8 @@ WIDEST_STROKE = 0.35
 """Of the longer side, where the ground is uneven: what is wider counts as a shadow."""
 LARGE = 0.1
 """Part of the largest piece of ink from which on another piece belongs to the digit wherever it lies."""
+SIGMA = 1.4826
+"""Standard deviations of a normal distribution to the median of absolute deviations."""
 EDGE = 0.08
 """Strength of ink at which the digit ends: near 0, a JPEG's ripples would count; near 0.5, soft edges would be cut."""
 UNTOUCHED = 28
@@ -103,16 +105,16 @@ def _digit_alone(levels: Grey) -> tuple[Ink, float]:
     """Ink from 0 to 1 of the pieces that are the digit, and of nothing else; and the noise of the ground, in grey
     levels. Raises `ImageError` where there is no digit.
 
-    What counts as ink is N. Otsu's threshold (A Threshold Selection Method from Gray-Level Histograms, 1979), or four
-    standard deviations of the ground's noise.
+    What counts as ink is above N. Otsu's threshold (A Threshold Selection Method from Gray-Level Histograms, 1979),
+    and above four standard deviations of the ground's noise.
     """
-    middle = float(np.median(levels))
-    noise = 1.4826 * float(np.median(np.abs(levels - middle)))
-    if middle > 0.3 * levels.max():  # more ink than ground
-        middle, noise = 0.0, 0.0
+    threshold = _otsu(levels)
+    ground = levels[levels <= threshold]
+    middle = np.median(ground)
+    noise = max(_noise(levels), SIGMA * float(np.median(np.abs(ground - middle))))
     levels = levels - middle
-    inked = levels > max(_otsu(levels), 4 * noise)
-    if not inked.any() or np.quantile(levels[inked], 0.9) < max(FAINTEST, 5 * noise):
+    inked = levels > max(threshold - middle, 4 * noise)
+    if not inked.any() or np.quantile(levels[inked], 0.9) < max(FAINTEST, 7 * noise):
         raise ImageError("no digit to be seen: expects one, darker or lighter than what is around it")
     pieces = _pieces_of_digit(inked)
     full = float(np.quantile(levels[pieces], 0.9) if noise else levels[pieces].max())
@@ -123,6 +125,12 @@ def _digit_alone(levels: Grey) -> tuple[Ink, float]:
     ink = np.clip((levels - bare) / (full - bare), 0, 1)
     ink[~soft_edges | (inked & ~pieces)] = 0
     return np.asarray(ink, dtype=np.float32), noise
+
+
+def _noise(levels: Grey) -> float:
+    """Standard deviation, in grey levels, by the median difference of neighbours: few of them are at an edge."""
+    differences = [np.abs(np.diff(levels, axis=axis)).ravel() for axis in (0, 1)]
+    return SIGMA / 2**0.5 * float(np.median(np.concatenate([*differences, [0.0]])))
 
 
 def _otsu(levels: Grey) -> float:
