@@ -35,7 +35,7 @@ def find_ink(grey: Grey) -> Ink:
     """
     height, width = grey.shape
     small = _shrunk(grey)
-    ink, noise = _digit_alone(_above_ground(small))
+    ink, noise = _digit_alone(*_above_ground(small))
     rows, columns = _extent(ink > (EDGE if noise or max(height, width) > UNTOUCHED else 0))
     side = max(rows.stop - rows.start, columns.stop - columns.start)
     if small is grey or side > WORKING_SIDE / 3:
@@ -52,8 +52,9 @@ def _shrunk(grey: Grey) -> Grey:
     return np.asarray(cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA), dtype=np.float32)
 
 
-def _above_ground(grey: Grey) -> Grey:
-    """How far each pixel is from the ground on the side where the ink is, in grey levels.
+def _above_ground(grey: Grey) -> tuple[Grey, bool]:
+    """How far each pixel is from the ground on the side where the ink is, in grey levels; and whether the ground is
+    even.
 
     The ground is what the picture's frame shows. Where that is uneven, as in photographs, it is found at each place:
     the lighter or darker surroundings that a stroke would vanish in, by a morphological opening (J. Serra, Image
@@ -65,11 +66,11 @@ def _above_ground(grey: Grey) -> Grey:
     difference = grey - level
     even = np.quantile(np.abs(frame - level), FLAT_SHARE) <= FLAT_SPREAD * np.abs(difference).max()
     if even:
-        return np.asarray(difference if _is_light(difference) else -difference, dtype=np.float32)
+        return np.asarray(difference if _is_light(difference) else -difference, dtype=np.float32), True
     light_ink = _is_light(grey - _median_around(grey))
     lit = grey if light_ink else 255 - grey
     ground = _opened(lit, int(WIDEST_STROKE * max(grey.shape)))
-    return np.asarray(lit - ground if light_ink else 255 * (lit - ground) / np.maximum(255 - ground, 16))
+    return np.asarray(lit - ground if light_ink else 255 * (lit - ground) / np.maximum(255 - ground, 16)), False
 
 
 def _frame(shape: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -101,7 +102,7 @@ def _opened(grey: Grey, side: int) -> Grey:
     return np.asarray(opened[side:-side, side:-side])
 
 
-def _digit_alone(levels: Grey) -> tuple[Ink, float]:
+def _digit_alone(levels: Grey, even: bool) -> tuple[Ink, float]:
     """Ink from 0 to 1 of the pieces that are the digit, and of nothing else; and the noise of the ground, in grey
     levels. Raises `ImageError` where there is no digit.
 
@@ -116,7 +117,7 @@ def _digit_alone(levels: Grey) -> tuple[Ink, float]:
     inked = levels > max(threshold - middle, 4 * noise)
     if not inked.any() or np.quantile(levels[inked], 0.9) < max(FAINTEST, 7 * noise):
         raise ImageError("no digit to be seen: expects one, darker or lighter than what is around it")
-    pieces = _pieces_of_digit(inked)
+    pieces = _pieces_of_digit(inked, even)
     full = float(np.quantile(levels[pieces], 0.9) if noise else levels[pieces].max())
     rows, columns = _extent(pieces)
     reach = 2 * max(1, round(max(rows.stop - rows.start, columns.stop - columns.start) / 10)) + 1
@@ -139,14 +140,14 @@ def _otsu(levels: Grey) -> float:
     return float(cv2.threshold(scaled, 0, 255, cv2.THRESH_OTSU)[0]) * top / 255
 
 
-def _pieces_of_digit(inked: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The large connected pieces, and the small ones between them. Pieces that touch the picture's sides are left out
-    where another is nearly as large: they are shadows, or parts of something else."""
+def _pieces_of_digit(inked: NDArray[np.bool_], even: bool) -> NDArray[np.bool_]:
+    """The large connected pieces, and the small ones between them. On uneven ground, pieces that touch the picture's
+    sides are left out where another is nearly as large: they are shadows, or parts of something else."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(inked.astype(np.uint8), connectivity=8)
     left, top, width, height, area = stats[1:count].T
     right, bottom = left + width, top + height
     touching = (left == 0) | (top == 0) | (right == inked.shape[1]) | (bottom == inked.shape[0])
-    if np.where(touching, 0, area).max() >= 0.3 * area.max():
+    if not even and np.where(touching, 0, area).max() >= 0.3 * area.max():
         area = np.where(touching, 0, area)
     large = area >= LARGE * area.max()
     between = (
