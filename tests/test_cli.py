@@ -39,6 +39,7 @@ def test_help_lists_every_command(cli: Cli, arguments: list[str]) -> None:
             "train",
             "evaluate",
             "compare",
+            "predict",
             "report",
             "export",
             "benchmark",

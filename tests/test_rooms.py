@@ -21,7 +21,7 @@ ROOMS = [
     ("native",),
     ("training",),
     ("evaluation",),
-    ("comparison", "front", "report", "export"),
+    ("comparison", "front", "prediction", "report", "export"),
     ("benchmark",),
     ("console",),
     ("cli",),
@@ -59,12 +59,32 @@ def test_every_module_has_a_room() -> None:
     assert entries - {"__init__", "__main__"} == set(LEVEL)
 
 
-HEAVY = ("torch", "torchvision", "torchinfo", "albumentations", "cv2", "numpy", "scipy", "mlxtend", "safetensors")
+HEAVY = (
+    "torch",
+    "torchvision",
+    "torchinfo",
+    "albumentations",
+    "cv2",
+    "numpy",
+    "scipy",
+    "mlxtend",
+    "safetensors",
+    "PIL",
+)
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["--version"], ["check"], ["list"], ["schema"], ["new", "fresh.yaml"], ["train", "--help"]],
+    [
+        ["--help"],
+        ["--version"],
+        ["check"],
+        ["list"],
+        ["schema"],
+        ["new", "fresh.yaml"],
+        ["train", "--help"],
+        ["predict", "--help"],
+    ],
     ids=" ".join,
 )
 def test_light_commands_never_import_torch(arguments: list[str], tmp_path: Path) -> None:

@@ -12,13 +12,16 @@ if TYPE_CHECKING:
     from tinymnist.comparison import compare
     from tinymnist.errors import TinyMnistError
     from tinymnist.evaluation import Evaluation, evaluate
+    from tinymnist.export import export_run
     from tinymnist.model import build_model
+    from tinymnist.prediction import Prediction, predict
     from tinymnist.report import write_report
     from tinymnist.spec import Spec, load_spec
     from tinymnist.training import Run, Series, load_run, open_run, train, train_series
 
 _HOMES = {
     "Evaluation": "tinymnist.evaluation",
+    "Prediction": "tinymnist.prediction",
     "Run": "tinymnist.training",
     "Series": "tinymnist.training",
     "Spec": "tinymnist.spec",
@@ -26,9 +29,11 @@ _HOMES = {
     "build_model": "tinymnist.model",
     "compare": "tinymnist.comparison",
     "evaluate": "tinymnist.evaluation",
+    "export_run": "tinymnist.export",
     "load_run": "tinymnist.training",
     "load_spec": "tinymnist.spec",
     "open_run": "tinymnist.training",
+    "predict": "tinymnist.prediction",
     "train": "tinymnist.training",
     "train_series": "tinymnist.training",
     "write_report": "tinymnist.report",
@@ -36,6 +41,7 @@ _HOMES = {
 
 __all__ = [
     "Evaluation",
+    "Prediction",
     "Run",
     "Series",
     "Spec",
@@ -43,9 +49,11 @@ __all__ = [
     "build_model",
     "compare",
     "evaluate",
+    "export_run",
     "load_run",
     "load_spec",
     "open_run",
+    "predict",
     "train",
     "train_series",
     "write_report",

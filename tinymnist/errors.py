@@ -33,6 +33,12 @@ class RunError(TinyMnistError):
     kind = "run"
 
 
+class ImageError(TinyMnistError):
+    """A picture that cannot be used."""
+
+    kind = "image"
+
+
 class CheckFailed(TinyMnistError):
     """A network over its budget."""
 

@@ -13,6 +13,7 @@ from tinymnist.cli import (
     front,
     list_,
     new,
+    predict,
     report,
     schema,
     summary,
@@ -29,7 +30,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (build, summary, check, train, evaluate, compare, report, export, benchmark, front, new, list_, schema):
+for module in (
+    build,
+    summary,
+    check,
+    train,
+    evaluate,
+    compare,
+    predict,
+    report,
+    export,
+    benchmark,
+    front,
+    new,
+    list_,
+    schema,
+):
     app.command(name=module.__name__.rpartition(".")[2].rstrip("_"))(module.command)
 
 

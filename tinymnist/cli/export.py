@@ -26,9 +26,9 @@ def command(
     as_json: Json = False,
 ) -> None:
     """Write a trained network as ONNX, C or a web page, verified on the whole test set."""
-    from tinymnist.export import export
+    from tinymnist.export import export_run
 
-    artifact = export(
+    artifact = export_run(
         run_path,
         output,
         format_name,

@@ -14,7 +14,7 @@ Format = Literal["onnx", "c", "html"]
 Dtype = Literal["float32", "int8"]
 
 
-def export(
+def export_run(
     run: Run | str | PathLike[str],
     output: str | PathLike[str],
     format: str,

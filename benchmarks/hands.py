@@ -1,0 +1,89 @@
+"""Digits in other hands than MNIST's, drawn by code: fonts, and strokes of pens of all widths.
+
+All are dark on white, (H, W) uint8, with their labels.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import matplotlib
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+Drawing = tuple[NDArray[np.uint8], int]
+
+FONTS = [
+    *(f"DejaVu{kind}.ttf" for kind in ("Sans", "Sans-Bold", "Sans-Oblique", "SansMono", "SansMono-Bold")),
+    *(f"DejaVu{kind}.ttf" for kind in ("Serif", "Serif-Bold", "Serif-Italic")),
+    *(f"STIXGeneral{kind}.ttf" for kind in ("", "Bol", "Italic", "BolIta")),
+    *(f"cm{kind}10.ttf" for kind in ("r", "b", "ss", "tt")),
+]
+"""Fonts that come with Matplotlib, in which each digit is as high as the others."""
+
+STROKES = {
+    0: ["50,0 10,10 0,50 10,90 50,100 90,90 100,50 90,10 50,0"],
+    1: ["50,0 50,50 50,100", "25,30 55,0 | 55,0 55,50 55,100"],
+    2: ["5,25 20,3 60,0 95,20 80,50 40,75 0,100 | 0,100 50,97 100,100"],
+    3: ["10,10 50,0 90,15 80,40 40,48 | 40,48 90,55 95,85 50,100 5,88"],
+    4: [
+        "25,0 15,30 5,60 | 5,60 50,58 100,60 | 70,15 68,60 65,100",
+        "70,0 35,35 0,70 | 0,70 50,70 100,70 | 70,0 70,50 70,100",
+    ],
+    5: ["90,2 50,0 20,3 | 20,3 15,25 12,45 | 12,45 50,36 90,50 92,80 50,100 5,90"],
+    6: ["75,0 35,20 8,55 10,90 50,100 85,85 75,58 40,55 10,75"],
+    7: ["5,3 50,3 95,0 | 95,0 65,45 40,100", "5,3 95,0 | 95,0 65,45 40,100 | 30,52 85,48"],
+    8: ["80,12 50,0 15,15 30,40 70,55 90,80 50,100 10,82 30,55 70,40 88,20 80,12"],
+    9: ["85,15 50,0 12,15 15,42 50,50 85,30 85,15 | 87,15 80,60 70,100"],
+}
+"""By digit its ways to be written: strokes through points `x,y`, in percent of the digit, y down. Made for this
+project."""
+CANVAS = 240
+"""Pixels a side, of a drawing."""
+
+
+def printed() -> Iterator[Drawing]:
+    """Each digit in each of `FONTS`."""
+    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    for name in FONTS:
+        font = ImageFont.truetype(folder / name, 150)
+        for digit in range(10):
+            image = Image.new("L", (CANVAS, CANVAS), 255)
+            ImageDraw.Draw(image).text((CANVAS / 2, CANVAS / 2), str(digit), fill=0, font=font, anchor="mm")
+            yield np.asarray(image), digit
+
+
+def drawn(pen: float, tremor: float, count: int, seed: int) -> Iterator[Drawing]:
+    """`count` of each digit, with a pen of `pen` and a tremor of `tremor` times the digit's size, each with its own
+    slant and proportions."""
+    rng = np.random.default_rng(seed)
+    for _ in range(count):
+        for digit, ways in STROKES.items():
+            yield _drawn(ways[rng.integers(len(ways))], pen, tremor, rng), digit
+
+
+def _drawn(way: str, pen: float, tremor: float, rng: np.random.Generator) -> NDArray[np.uint8]:
+    image = np.full((CANVAS, CANVAS), 255, np.uint8)
+    height = rng.uniform(120, 180)
+    width, slant, turn = height * rng.uniform(0.5, 0.8), rng.uniform(-0.1, 0.35), rng.uniform(-0.12, 0.12)
+    for stroke in way.split(" | "):
+        points = np.array([point.split(",") for point in stroke.split()], float) / 100
+        points = _smooth(points + rng.normal(0, tremor, points.shape)) - 0.5
+        x = width * points[:, 0] - slant * height * points[:, 1]
+        y = height * points[:, 1]
+        turned = np.stack([x * np.cos(turn) - y * np.sin(turn), x * np.sin(turn) + y * np.cos(turn)], 1)
+        fixed = np.rint((turned + CANVAS / 2) * 16).astype(np.int32)  # in sixteenths of a pixel
+        cv2.polylines(image, [fixed[:, None]], False, 0, max(1, round(pen * height)), cv2.LINE_AA, shift=4)
+    return image
+
+
+def _smooth(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A curve through the points: Catmull and Rom's spline (1974), 12 steps a piece."""
+    padded = np.concatenate([points[:1], points, points[-1:]])
+    steps = np.linspace(0, 1, 12)[:, None]
+    pieces = [
+        b + 0.5 * steps * (c - a + steps * (2 * a - 5 * b + 4 * c - d + steps * (3 * (b - c) + d - a)))
+        for a, b, c, d in zip(padded, padded[1:], padded[2:], padded[3:], strict=False)
+    ]
+    return np.concatenate(pieces)

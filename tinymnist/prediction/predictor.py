@@ -1,0 +1,113 @@
+"""What a trained network reads in picture files."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from os import PathLike
+
+import numpy as np
+import torch
+
+from tinymnist.errors import ImageError, RunError
+from tinymnist.prediction.find import find_images
+from tinymnist.prediction.images import read_grey
+from tinymnist.prediction.prepare import SIDE, Picture, prepare
+from tinymnist.training import Run, load_run
+from tinymnist.training.environment import choose_device
+from tinymnist.training.score import BATCH_SIZE, normalized
+
+CLASSES = 10
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """What a network read in one file."""
+
+    file: str
+    picture: Picture
+    """(28, 28) uint8, light on dark: what the network saw."""
+    probabilities: tuple[float, ...]
+    """By digit, from 0 to 1, as the network gives them: they are no promise, least of all for what is no digit."""
+
+    @property
+    def digit(self) -> int:
+        return self.top(1)[0]
+
+    def top(self, count: int) -> list[int]:
+        """The `count` most probable digits, the most probable first."""
+        return sorted(range(len(self.probabilities)), key=lambda digit: -self.probabilities[digit])[:count]
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A file in which nothing could be read."""
+
+    file: str
+    error: ImageError
+
+
+def predict(
+    run: Run | str | PathLike[str], images: Iterable[str | PathLike[str]], *, device: str = "auto"
+) -> list[Prediction]:
+    """What the network of a finished run reads in PNG and JPEG files of any size, in folders of them, and in what
+    patterns such as `digits/*.png` match; each file once.
+
+    Raises `ImageError` for the first file that cannot be used, `RunError` where the run is not finished or not for
+    digits, `DataError` where it is damaged.
+    """
+    found = predict_each(run, images, device=device)
+    for each in found:
+        if isinstance(each, Unusable):
+            raise each.error
+    return [each for each in found if isinstance(each, Prediction)]
+
+
+def predict_each(
+    run: Run | str | PathLike[str], images: Iterable[str | PathLike[str]], *, device: str = "auto"
+) -> list[Prediction | Unusable]:
+    """As `predict`; a file that cannot be used is in its place in the list. Raises `RunError` and `DataError`."""
+    if not isinstance(run, Run):
+        run = load_run(run)
+    _refuse_what_reads_no_digits(run)
+    chosen_device = choose_device(device)
+    model = run.load_model().to(chosen_device)
+    prepared = [(file, _prepared(file)) for file in find_images(images)]
+    pictures = [picture for _, picture in prepared if not isinstance(picture, ImageError)]
+    probabilities = iter(_probabilities(run, model, pictures, chosen_device))
+    return [
+        Unusable(file, picture)
+        if isinstance(picture, ImageError)
+        else Prediction(file, picture, tuple(next(probabilities)))
+        for file, picture in prepared
+    ]
+
+
+def _prepared(file: str) -> Picture | ImageError:
+    try:
+        return prepare(read_grey(file))
+    except ImageError as error:
+        return ImageError(f"{file}: {error}")
+
+
+@torch.inference_mode()
+def _probabilities(
+    run: Run, model: torch.nn.Module, pictures: list[Picture], device: torch.device
+) -> list[list[float]]:
+    """By picture, then by digit."""
+    rows: list[list[float]] = []
+    for first in range(0, len(pictures), BATCH_SIZE):
+        batch = torch.from_numpy(np.stack(pictures[first : first + BATCH_SIZE]))
+        outputs = model(normalized(batch, run.spec.train.normalize, device))
+        rows += outputs.cpu().double().softmax(1).tolist()  # of logits, or of a log_softmax, which it undoes
+    return rows
+
+
+def _refuse_what_reads_no_digits(run: Run) -> None:
+    """Raises `RunError` for a network that does not take MNIST's pictures or does not tell digits."""
+    shape = run.spec.input
+    if (shape.channels, shape.height, shape.width, run.spec.classes) != (1, SIDE, SIDE, CLASSES):
+        raise RunError(
+            f"{run.path}: takes {shape.channels}x{shape.height}x{shape.width} and tells {run.spec.classes} classes: "
+            f"expects a network for 1x{SIDE}x{SIDE} and {CLASSES} digits"
+        )
+    if run.environment.dataset == "fashion-mnist":
+        raise RunError(f"{run.path}: was trained on fashion-mnist, which has no digits: name another run")

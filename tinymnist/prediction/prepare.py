@@ -1,0 +1,50 @@
+"""A grey picture of a digit to the 28x28 pixels that MNIST would have made of it.
+
+As Y. LeCun, L. Bottou, Y. Bengio and P. Haffner say (Gradient-Based Learning Applied to Document Recognition, 1998,
+section III A, and http://yann.lecun.com/exdb/mnist/): the digit's bounding box is scaled to 20x20 pixels with its
+aspect kept, which makes grey levels by anti-aliasing, and its centre of mass comes to the centre of 28x28 pixels.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tinymnist.prediction.images import Grey
+from tinymnist.prediction.ink import Ink, find_ink
+
+SIDE, BOX = 28, 20
+CENTRE = 14
+"""Row and column, from 0, of MNIST's centres of mass: in its training images they are from 13.5 to 14.5."""
+
+Picture = NDArray[np.uint8]
+"""(28, 28), from 0, ground, to 255, ink: what a network sees."""
+
+
+def prepare(grey: Grey) -> Picture:
+    """The digit of a picture of any size, dark on light or light on dark, as one of MNIST's. One of MNIST's own stays
+    as it is. Raises `ImageError` where there is no digit."""
+    return _centred(_boxed(find_ink(grey)))
+
+
+def _boxed(ink: Ink) -> Ink:
+    """Scaled to 20 pixels on the longer side. The strongest pixel becomes full ink: MNIST's pens were never so thin
+    that anti-aliasing left none."""
+    scale = BOX / max(ink.shape)
+    if scale != 1:
+        height, width = (max(1, round(size * scale)) for size in ink.shape)
+        ink = np.asarray(
+            cv2.resize(ink, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        )
+    return np.asarray(ink / ink.max(), dtype=np.float32)
+
+
+def _centred(ink: Ink) -> Picture:
+    """Shifted by whole pixels, so that nothing is blurred."""
+    height, width = ink.shape
+    total = ink.sum(dtype=np.float64)
+    row = float(ink.sum(1, dtype=np.float64) @ np.arange(height) / total)
+    column = float(ink.sum(0, dtype=np.float64) @ np.arange(width) / total)
+    top, left = (min(max(0, round(CENTRE - centre)), SIDE - size) for centre, size in ((row, height), (column, width)))
+    picture = np.zeros((SIDE, SIDE), np.uint8)
+    picture[top : top + height, left : left + width] = np.rint(255 * ink)
+    return picture
