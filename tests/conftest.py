@@ -2,11 +2,13 @@
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.nursery import Nursery
 
 _CACHE = tempfile.TemporaryDirectory(prefix="tinymnist-tests-")
 os.environ["XDG_CACHE_HOME"] = _CACHE.name  # the user's own cache is not for tests
@@ -93,6 +95,16 @@ def mnist_dir() -> Path:
     except NotThereError:
         pytest.skip("no MNIST here: set TINYMNIST_DATA to its folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+    """Where commands live in processes of their own, many of them, and with faults."""
+    if os.name != "posix":
+        pytest.skip("forks")
+    here = Nursery(tmp_path_factory.mktemp("nursery"))
+    yield here
+    here.close()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -12,8 +12,8 @@ import tinymnist
 PACKAGE = Path(tinymnist.__file__).parent
 
 ROOMS = [
-    ("errors", "text"),
-    ("files", "signals", "statistics"),
+    ("errors", "signals", "text"),
+    ("files", "statistics"),
     ("spec",),
     ("check",),
     ("model",),

@@ -21,9 +21,9 @@ from tinymnist.errors import CheckFailed, DataError, DivergedError, Interrupted,
 from tinymnist.spec import load_spec
 from tinymnist.training import Observer, Run, load_run, loop, resume, train
 from tinymnist.training.checkpoint import Progress, State, load_checkpoint, save_checkpoint
+from tinymnist.training.lock import locked
 from tinymnist.training.observer import EpochRow, Step
 from tinymnist.training.optimizer import apply, make_optimizer, optimizer_tensors
-from tinymnist.training.run import locked
 from tinymnist.training.schedule import Hyper
 
 TINY = ARCHS / "tiny3130.yaml"
@@ -283,7 +283,7 @@ def test_a_name_that_is_no_plain_name_is_refused(quick: Path, tmp_path: Path, na
 def test_two_trainings_in_one_run_are_refused(whole: Run, tmp_path: Path) -> None:
     with pytest.raises(Interrupted):
         train(whole.spec, seed=1, dataset="mnist-5k", output=tmp_path, name="cut", observer=StopAt(3))
-    with locked(tmp_path / "cut"), pytest.raises(RunError, match="another process is training here"):
+    with locked(tmp_path / "cut"), pytest.raises(RunError, match=rf"process {os.getpid()} is training here"):
         resume(tmp_path / "cut")
 
 

@@ -51,6 +51,18 @@ def stop_on_signals() -> Iterator[StopRequest]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """Lets a short block come to its end before a signal is answered, so that it leaves nothing half-done."""
+    outermost, stop = not _active, StopRequest()
+    try:
+        with stop_on_signals() as stop:
+            yield
+    finally:
+        if outermost and stop.signal_number is not None:
+            signal.raise_signal(stop.signal_number)
+
+
 def leave_at_once_on_signals(last_words: Callable[[int], None]) -> None:
     """Makes a signal call `last_words(number)` and end the process with 128 + number, without unwinding: an exception
     in the middle of an import is swallowed by some libraries and turned into another error by others."""
