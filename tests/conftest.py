@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.nursery import Nursery
+from tests.nursery import Fault, Nursery
+from tests.trainings import ENGINES, Uncut, outcome_of, training
 
 _CACHE = tempfile.TemporaryDirectory(prefix="tinymnist-tests-")
 os.environ["XDG_CACHE_HOME"] = _CACHE.name  # the user's own cache is not for tests
@@ -105,6 +106,19 @@ def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
     here = Nursery(tmp_path_factory.mktemp("nursery"))
     yield here
     here.close()
+
+
+@pytest.fixture(scope="session", params=ENGINES)
+def uncut(
+    nursery: Nursery, quick: Path, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Uncut:
+    """A training of each engine that nothing happened to: what every other must come to."""
+    arguments = training(quick, request.param, "--seed", 1)
+    for _ in range(2):  # the first compiles
+        output = tmp_path_factory.mktemp("uncut")
+        life = nursery.live(*arguments, "--output", output, fault=Fault(output))
+        assert life.code == 0, life.err
+    return Uncut(request.param, life, outcome_of(output / "run"), arguments)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

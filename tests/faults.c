@@ -133,7 +133,8 @@ int rename(const char *from, const char *to)
 int mkdir(const char *path, mode_t mode)
 {
     char whole[2 * PATH_MAX];
-    if (faulty("mkdir", full(AT_FDCWD, path, whole), "", 0))
+    struct stat status;
+    if (stat(path, &status) && faulty("mkdir", full(AT_FDCWD, path, whole), "", 0))
         return -1;
     return REAL(mkdir)(path, mode);
 }

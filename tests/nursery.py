@@ -58,6 +58,13 @@ class Child:
         """It may have ended, but is not forgotten before `wait`, so that nobody else has its number."""
         os.kill(self.pid, number)
 
+    def until_it_says(self, words: str) -> None:
+        """Waits until they stand on its stderr."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while words not in (self.place / "err").read_text():
+            assert time.monotonic() < deadline, f"never said {words!r}"
+            time.sleep(0.002)
+
     def wait(self) -> "Life":
         """Waits until it has ended."""
         code = self.nursery.ask({"wait": self.pid})["code"]
@@ -115,11 +122,12 @@ class Nursery:
         return answer
 
     def start(self, *arguments: object, fault: Fault | None = None, prepare: tuple[object, ...] = ()) -> Child:
-        """Begins `tinymnist ARGUMENTS…`. `prepare` names a module and a function of it, called in the child before, and
+        """Begins `tinymnist ARGUMENTS…`. `prepare` is a function of `preparations`, called in the child before, and
         what is given to it."""
         self._lives += 1
         place = self._work / str(self._lives)
         place.mkdir()
+        (place / "err").touch()
         request = {
             "place": str(place),
             "arguments": [str(argument) for argument in arguments],
@@ -199,8 +207,8 @@ def _live(request: dict[str, Any]) -> int:
         os.dup2(os.open(name, flags | os.O_CREAT, 0o600), handle)
     sys.argv = ["tinymnist", *request["arguments"]]
     if request["prepare"]:
-        module, function, *given = request["prepare"]
-        getattr(importlib.import_module(module), function)(*given)
+        function, *given = request["prepare"]
+        getattr(importlib.import_module("tests.preparations"), function)(*given)
     if request["fault"]:
         folder, at, error, lasts = request["fault"]
         ctypes.CDLL(None).faults_arm(folder.encode(), ctypes.c_long(at), error, int(lasts), b"calls")

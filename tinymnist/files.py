@@ -51,7 +51,8 @@ def sweep(folder: Path) -> None:
 def make_folder(path: Path) -> None:
     """Makes a folder, and those above it that are missing, so that they survive a power failure. Raises `OSError`."""
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
-    path.mkdir(parents=True, exist_ok=True)
+    if missing:
+        path.mkdir(parents=True, exist_ok=True)
     for folder in missing:
         sync_folder(folder.parent)
 
