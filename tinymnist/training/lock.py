@@ -4,6 +4,7 @@ import contextlib
 import os
 import platform
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,10 @@ from tinymnist.files import read_bytes, sweep, write_atomically
 
 LOCK, HOLDER = ".lock", ".holder"
 """The system's lock decides, and goes with its process, however that ends; the other file only says whose it is."""
+
+
+NOTE_SECONDS, NOTE_TRIES = 0.5, 10
+"""How long and how often the note of a process that has just taken the lock is looked for."""
 
 
 @contextmanager
@@ -41,15 +46,25 @@ def locked(path: Path, patience_seconds: float = 0.0) -> Iterator[None]:
 
 
 def _holder(path: Path) -> str:
-    """Which process has the lock. A note that a killed one left, which the next has yet to replace, names nobody."""
-    with contextlib.suppress(DataError, UnicodeDecodeError):
-        if note := re.fullmatch(r"([1-9]\d{0,9}) ([\w.-]{1,255})\n", read_bytes(path / HOLDER).decode()):
-            process, host = note.groups()
-            if host != platform.node():
-                return f"process {process} on {host}"
-            if _has_open(process, path / LOCK):
-                return f"process {process}"
+    """Which process has the lock. It may have yet to say so; a note that a killed one left names nobody."""
+    for _ in range(NOTE_TRIES):
+        if named := _named(path):
+            return named
+        time.sleep(NOTE_SECONDS / NOTE_TRIES)
     return "another process"
+
+
+def _named(path: Path) -> str | None:
+    try:
+        note = re.fullmatch(r"([1-9]\d{0,9}) ([\w.-]{1,255})\n", read_bytes(path / HOLDER).decode())
+    except (DataError, UnicodeDecodeError):
+        return None
+    if note is None:
+        return None
+    process, host = note.groups()
+    if host != platform.node():
+        return f"process {process} on {host}"
+    return f"process {process}" if _has_open(process, path / LOCK) else None
 
 
 def _has_open(process: str, lock: Path) -> bool:
