@@ -1,5 +1,6 @@
 """What tests share: the command line called in-process, and finished runs."""
 
+import atexit
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from tests.nursery import Fault, Nursery
 from tests.trainings import ENGINES, Uncut, outcome_of, training
 
 _CACHE = tempfile.TemporaryDirectory(prefix="tinymnist-tests-")
+atexit.register(_CACHE.cleanup)
 os.environ["XDG_CACHE_HOME"] = _CACHE.name  # the user's own cache is not for tests
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the networks here are too small for more, and tests may share the cores
 

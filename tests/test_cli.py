@@ -1,5 +1,6 @@
 """The command line: tables of arguments, output, errors and exit codes."""
 
+import fcntl
 import json
 import os
 import shlex
@@ -104,6 +105,21 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
         f"{shlex.quote(sys.executable)} -m tinymnist schema | head -c 1", shell=True, capture_output=True, cwd=tmp_path
     )
     assert (done.stdout, done.stderr) == (b"{", b"")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="makes a small pipe")
+@pytest.mark.parametrize("arguments", [["schema"], ["check", ARCHS, "--json"]], ids=["text", "JSON"])
+def test_a_signal_is_answered_while_the_result_waits_for_its_reader(arguments: list[str]) -> None:
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    command = [sys.executable, "-m", "tinymnist", *arguments]
+    with subprocess.Popen(command, stdout=writer, stderr=subprocess.PIPE, text=True) as process:
+        os.read(reader, 1)
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=5) == (None, "tinymnist: interrupted\n")
+    assert process.returncode == 130
+    os.close(reader)
+    os.close(writer)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

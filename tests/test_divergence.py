@@ -60,9 +60,10 @@ class Poison:
         return before
 
 
-@pytest.mark.parametrize(("epoch", "step"), [(1, 1), (1, 10), (2, 4), (3, 10)])
-@pytest.mark.parametrize("value", [math.nan, math.inf])
-@pytest.mark.parametrize("what", ["loss", "gradient"])
+@pytest.mark.parametrize(
+    ("what", "value", "epoch", "step"),
+    [("loss", math.nan, 1, 1), ("loss", math.inf, 2, 4), ("gradient", math.nan, 1, 10), ("gradient", math.inf, 3, 10)],
+)
 def test_the_step_is_named_and_the_last_good_checkpoint_kept(
     spec: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, value: float, epoch: int, step: int
 ) -> None:

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -353,6 +354,27 @@ def test_a_damaged_checkpoint_is_named(whole: Run, tmp_path: Path, damage: bytes
     path.write_bytes(path.read_bytes()[:500] if damage is None else damage)
     with pytest.raises(DataError, match="damaged checkpoint"):
         resume(tmp_path / "cut")
+
+
+@pytest.mark.parametrize("file", ["checkpoint/state.safetensors", "weights.safetensors"])
+def test_every_flipped_bit_of_a_run_is_found(whole: Run, tmp_path: Path, file: str) -> None:
+    ours = shutil.copytree(whole.path, tmp_path / "ours")
+    content, draws = (ours / file).read_bytes(), random.Random(file)
+    model = tinymnist.build_model(whole.spec)
+    state = State(model, make_optimizer(whole.spec.train.optimizer, model))
+
+    def load() -> object:
+        return load_run(ours).load_model() if file[0] == "w" else load_checkpoint(ours / file, state)
+
+    load()
+    for _ in range(100):
+        place, bit = draws.randrange(len(content)), draws.randrange(8)
+        broken = bytearray(content)
+        broken[place] ^= 1 << bit
+        (ours / file).write_bytes(broken)
+        with pytest.raises(DataError) as caught:
+            load()
+        assert str(caught.value).startswith(f"{ours / file}: damaged"), (place, bit)
 
 
 def test_a_checkpoint_holds_everything(tmp_path: Path) -> None:

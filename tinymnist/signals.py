@@ -68,8 +68,15 @@ def leave_at_once_on_signals(last_words: Callable[[int], None]) -> None:
     in the middle of an import is swallowed by some libraries and turned into another error by others."""
 
     def handle(number: int, _: FrameType | None) -> None:
+        leave_by_signals()  # should anyone be waiting for the last words to be read
         last_words(number)
         os._exit(128 + number)
 
     for number in SIGNALS:
         signal.signal(number, handle)
+
+
+def leave_by_signals() -> None:
+    """Makes a signal end the process as the system does, without a word: all is said."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_DFL)

@@ -87,6 +87,8 @@ def load_checkpoint(path: Path, state: State) -> Progress:
         with safe_open(path, framework="pt") as stream:
             metadata = stream.metadata() or {}
             tensors = {name: stream.get_tensor(name) for name in stream.offset_keys()}
+        if metadata["format"] != FORMAT:
+            raise ValueError("another format")
         if metadata["digest"] != _digest(metadata["progress"], tensors):
             raise ValueError("its SHA-256 is not the recorded one")
         progress = TypeAdapter(Progress).validate_json(metadata["progress"])
