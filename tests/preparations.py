@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -28,6 +29,10 @@ def sleep_in_steps(seconds: float) -> None:
 
     for kind in (engine.NativeEngine, engine.TorchEngine):
         _replace(kind, "step", slow(kind.step))
+
+
+def set_environment(variables: dict[str, str]) -> None:
+    os.environ.update(variables)
 
 
 def pack(run: str, file: str) -> None:

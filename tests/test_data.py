@@ -19,7 +19,6 @@ import pytest
 import torch
 
 from tests.conftest import ARCHS, Cli
-from tests.nursery import TRIALS
 from tinymnist.data import download as download_module
 from tinymnist.data import fetch as fetch_module
 from tinymnist.data import load as load_module
@@ -90,8 +89,7 @@ def test_one_flipped_bit_is_found(copy: Path, stem: str) -> None:
     )
 
 
-FLIPS = 25 * TRIALS
-"""100 bits are flipped, one after the other, as long as there are no more trials than usual."""
+FLIPS = 100
 
 
 @pytest.mark.slow

@@ -72,7 +72,7 @@ def test_a_resumed_training_that_cannot_write_can_be_gone_on_with(
 
 
 def test_a_series_that_cannot_write_can_be_gone_on_with(nursery: Nursery, quick: Path, tmp_path: Path) -> None:
-    arguments = [*training(quick, "native", "--seeds", 2, "--jobs", 1), "--output"]
+    arguments = [*training(quick, "native", "--seeds", 2, "--jobs", 1, "--epochs", 1), "--output"]
     whole = nursery.live(*arguments, tmp_path / "whole", fault=Fault(tmp_path / "whole"))
     expected = outcome_of(tmp_path / "whole" / "run")
     for fault in failures(whole.calls, tmp_path):

@@ -51,14 +51,14 @@ def _fetch(dataset: IdxDataset, staging: Path, limit_seconds: float) -> None:
         stop_on_signals() as stop,
         subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True) as child,
     ):
-        while child.poll() is None:
-            if stop.signal_number is not None:
-                child.kill()
-                raise Interrupted(f"{dataset.name}: download stopped; nothing of it is kept", stop.signal_number)
+        while child.poll() is None and not stop:
             if time.monotonic() > deadline:
                 child.kill()
                 raise NotThereError(f"{dataset.name}: not downloaded within {limit_seconds:g} s")
             time.sleep(POLL_SECONDS)
+        if stop.signal_number is not None:
+            child.kill()
+            raise Interrupted(f"{dataset.name}: download stopped; nothing of it is kept", stop.signal_number)
         said = child.stdout.read() if child.stdout is not None else ""
     if child.returncode != 0:
         reason = said.strip().splitlines()[-1:] or [f"the download ended with code {child.returncode}"]
