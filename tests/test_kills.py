@@ -73,7 +73,7 @@ def test_a_series_whose_parent_is_killed_goes_on_at_once_as_a_whole(
         time.sleep(moments.uniform(0, seconds))
         child.send(signal.SIGKILL)  # workers live on for a moment, and write their last checkpoint
         child.wait()
-        assert go_on(nursery, arguments, tmp_path / str(trial) / "run") == series.outcome
+        assert go_on(nursery, arguments, tmp_path / str(trial) / "run", "--jobs", jobs) == series.outcome
 
 
 # SIGINT and SIGTERM

@@ -41,11 +41,12 @@ def training(quick: Path, engine: str, *more: object) -> list[object]:
     return ["train", "--arch", quick, "--epochs", 3, "--engine", engine, *options, *where, *more]
 
 
-def go_on(nursery: Nursery, arguments: list[object], run: Path) -> dict[str, Any]:
-    """Opens what a training left that was cut short, trains it to its end, and says what is there then."""
+def go_on(nursery: Nursery, arguments: list[object], run: Path, *options: object) -> dict[str, Any]:
+    """Opens what a training left that was cut short, trains it to its end, and says what is there then. `options` are
+    for a series, which is gone on with as many seeds at once as there are cores."""
     if run.exists():
         open_run(run)
-        life = nursery.live("train", "--resume", run)
+        life = nursery.live("train", "--resume", run, *options)
     else:  # it ended before its directory appeared, whole, by one rename
         life = nursery.live(*arguments)
     assert (life.code, life.complaints) == (0, []), life.err

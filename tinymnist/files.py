@@ -57,6 +57,12 @@ def make_folder(path: Path) -> None:
         sync_folder(folder.parent)
 
 
+def sync_file(path: Path) -> None:
+    """Makes what another program has written to a file survive a power failure. Raises `OSError`."""
+    with open(path, "r+b") as stream:
+        os.fsync(stream.fileno())
+
+
 def sync_folder(folder: Path) -> None:
     """Makes a rename in `folder` survive a power failure, where the system can."""
     if os.name == "posix":

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from tinymnist.errors import Interrupted
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -58,6 +60,9 @@ def signals_held() -> Iterator[None]:
     try:
         with stop_on_signals() as stop:
             yield
+    except Interrupted:  # answered
+        outermost = False
+        raise
     finally:
         if outermost and stop.signal_number is not None:
             signal.raise_signal(stop.signal_number)
