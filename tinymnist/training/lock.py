@@ -17,7 +17,6 @@ from tinymnist.files import read_bytes, sweep, write_atomically
 LOCK, HOLDER = ".lock", ".holder"
 """The system's lock decides, and goes with its process, however that ends; the other file only says whose it is."""
 
-
 NOTE_SECONDS, NOTE_TRIES = 0.5, 10
 """How long and how often the note of a process that has just taken the lock is looked for."""
 

@@ -154,8 +154,9 @@ def _train(series: Series, jobs: int, data_dir: Path | None, observer: SeriesObs
             shutil.rmtree(staging, ignore_errors=True)
         for run in _begun(series):
             _refuse_stranger(series, run)
-            with locked(run.path, LAST_SECONDS):  # workers of a killed series may be at their last checkpoint
-                pass
+            if not run.finished:
+                with locked(run.path, LAST_SECONDS):  # workers of a killed series may be at their last checkpoint
+                    pass
         pending = [seed for seed in series.seeds if not (series.seed_path(seed) / RESULT).is_file()]
         tasks = [Task(series.path, series.spec, series.declaration, seed, data_dir) for seed in pending]
         observer.started(series.path, series.spec, series.seeds, len(tasks), jobs)
