@@ -77,9 +77,9 @@ def outcome_of(path: Path) -> dict[str, Any]:
 
 
 def files_in(path: Path) -> list[str]:
-    """All of them, but for locks, which stay."""
+    """All of them, but for the lock, which stays, and the note of whose it was, which stays after a kill at the end."""
     found = [str(file.relative_to(path)) for file in path.rglob("*") if not file.is_dir()]
-    return sorted(name for name in found if os.path.basename(name) != ".lock")
+    return sorted(name for name in found if os.path.basename(name) not in (".lock", ".holder"))
 
 
 def _sha256(content: bytes) -> str:
