@@ -12,8 +12,9 @@ import tinymnist
 PACKAGE = Path(tinymnist.__file__).parent
 
 ROOMS = [
-    ("errors", "signals", "text"),
-    ("files", "statistics"),
+    ("errors", "text"),
+    ("signals", "statistics"),
+    ("files",),
     ("spec",),
     ("check",),
     ("model",),
