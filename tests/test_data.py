@@ -108,7 +108,7 @@ def test_every_flipped_bit_is_found_and_its_file_named(copy: Path, packed: bool)
             try:
                 read_idx_dataset(replace(MNIST, files=(file,)), copy)  # type: ignore[arg-type]
             except DataError as error:
-                assert str(error).startswith(f"{path}: damaged (")
+                assert str(error).startswith(f"{path}: damaged (")  # noqa: PT017
             else:
                 assert packed, "only gzip has bits that mean nothing; the images are verified then"
     assert len(read_idx_dataset(MNIST, copy)[0]) == 4
