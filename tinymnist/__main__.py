@@ -6,9 +6,9 @@ import warnings
 from io import TextIOWrapper
 from typing import TextIO
 
-from tinymnist.console import report_error, wants_json
+from tinymnist.console import report_error, result_begun, wants_json
 from tinymnist.errors import Interrupted
-from tinymnist.signals import leave_at_once_on_signals
+from tinymnist.signals import leave_at_once_on_signals, leave_by_signals
 
 
 def main() -> None:
@@ -32,13 +32,17 @@ def main() -> None:
         code = 3
         print(f"tinymnist: cannot write the result: {error.strerror}", file=sys.stderr)
         _discard(sys.stdout)
+    leave_by_signals()
     sys.exit(code)
 
 
 def _last_words(number: int) -> None:
-    """What a signal leaves behind that comes while there is nothing to save."""
-    report_error(Interrupted("interrupted", number), wants_json(sys.argv[1:]))
-    sys.stdout.flush()
+    """What a signal leaves behind that comes while there is nothing to save. Nothing is added to a result that has
+    begun, nor is its reader waited for."""
+    alone = not result_begun.is_set()
+    report_error(Interrupted("interrupted", number), alone and wants_json(sys.argv[1:]))
+    if alone:
+        sys.stdout.flush()
 
 
 def _discard(stream: TextIO) -> None:

@@ -7,19 +7,25 @@ answered.
 import json
 import sys
 from itertools import pairwise
+from threading import Event
 from typing import Any
 
 from tinymnist.errors import TinyMnistError
 from tinymnist.text import SCHEMA_VERSION, printable
 
+result_begun = Event()
+"""Something is on stdout, or on its way there."""
+
 
 def show(text: str) -> None:
     """A result, on stdout."""
+    result_begun.set()
     print("\n".join(printable(line) for line in text.split("\n")))
 
 
 def show_json(content: dict[str, Any]) -> None:
     """The one JSON object of a `--json` command, on stdout."""
+    result_begun.set()
     print(json.dumps({"schema_version": SCHEMA_VERSION, **content}, indent=2, allow_nan=False))
 
 

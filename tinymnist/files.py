@@ -6,6 +6,10 @@ import secrets
 from pathlib import Path
 
 from tinymnist.errors import DataError
+from tinymnist.signals import signals_held
+
+SUFFIX = ".tmp"
+"""Of the temporary files that `write_atomically` makes."""
 
 
 def read_bytes(path: str | Path) -> bytes:
@@ -21,19 +25,42 @@ def write_atomically(path: str | Path, content: bytes | str) -> None:
     rename, fsync of the folder. Raises `DataError`; what was there before is then still there."""
     path = Path(path)
     data = content.encode("utf-8") if isinstance(content, str) else content
-    temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
-    try:
-        with open(temporary, "xb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-        sync_folder(path.parent)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from None
-    finally:
+    temporary = path.parent / f".{secrets.token_hex(8)}{SUFFIX}"
+    with signals_held():
+        try:
+            with open(temporary, "xb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(temporary, path)
+            sync_folder(path.parent)
+        except OSError as error:
+            raise DataError(f"{path}: cannot be written: {error.strerror or error}") from None
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+
+
+def sweep(folder: Path) -> None:
+    """Removes what killed processes have left of files that they were writing. For who has the folder to himself."""
+    for temporary in folder.glob(f".*{SUFFIX}"):
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def make_folder(path: Path) -> None:
+    """Makes a folder, and those above it that are missing, so that they survive a power failure. Raises `OSError`."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    if missing:
+        path.mkdir(parents=True, exist_ok=True)
+    for folder in missing:
+        sync_folder(folder.parent)
+
+
+def sync_file(path: Path) -> None:
+    """Makes what another program has written to a file survive a power failure. Raises `OSError`."""
+    with open(path, "r+b") as stream:
+        os.fsync(stream.fileno())
 
 
 def sync_folder(folder: Path) -> None:

@@ -15,8 +15,8 @@ from pathlib import Path
 from tinymnist.data.catalogue import IdxDataset
 from tinymnist.data.idx import NotThereError, read_idx_dataset
 from tinymnist.errors import DataError, Interrupted
-from tinymnist.files import sync_folder
-from tinymnist.signals import stop_on_signals
+from tinymnist.files import make_folder, sync_file, sync_folder
+from tinymnist.signals import signals_held, stop_on_signals
 
 POLL_SECONDS = 0.1
 
@@ -26,18 +26,21 @@ def download(dataset: IdxDataset, folder: Path, limit_seconds: float) -> None:
     had within the limit, `DataError` where it cannot be written."""
     raw = Path(dataset.torchvision_class) / "raw"
     staging = folder / f".download-{secrets.token_hex(4)}"
-    try:
-        staging.mkdir(parents=True)
-        _fetch(dataset, staging, limit_seconds)
-        read_idx_dataset(dataset, staging)
-        (folder / raw).mkdir(parents=True, exist_ok=True)
-        for file in dataset.files:
-            os.replace(staging / raw / file.published_name, folder / raw / file.published_name)
-        sync_folder(folder / raw)
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be written: {error.strerror or error}: choose another --data-dir") from None
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+    with signals_held():
+        try:
+            staging.mkdir(parents=True)
+            _fetch(dataset, staging, limit_seconds)
+            read_idx_dataset(dataset, staging)
+            make_folder(folder / raw)
+            for file in dataset.files:
+                sync_file(staging / raw / file.published_name)
+                os.replace(staging / raw / file.published_name, folder / raw / file.published_name)
+            sync_folder(folder / raw)
+        except OSError as error:
+            problem = f"cannot be written: {error.strerror or error}: choose another --data-dir"
+            raise DataError(f"{folder}: {problem}") from None
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
 
 
 def _fetch(dataset: IdxDataset, staging: Path, limit_seconds: float) -> None:
@@ -51,14 +54,14 @@ def _fetch(dataset: IdxDataset, staging: Path, limit_seconds: float) -> None:
         stop_on_signals() as stop,
         subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True) as child,
     ):
-        while child.poll() is None:
-            if stop.signal_number is not None:
-                child.kill()
-                raise Interrupted(f"{dataset.name}: download stopped; nothing of it is kept", stop.signal_number)
+        while child.poll() is None and not stop:
             if time.monotonic() > deadline:
                 child.kill()
                 raise NotThereError(f"{dataset.name}: not downloaded within {limit_seconds:g} s")
             time.sleep(POLL_SECONDS)
+        if stop.signal_number is not None:
+            child.kill()
+            raise Interrupted(f"{dataset.name}: download stopped; nothing of it is kept", stop.signal_number)
         said = child.stdout.read() if child.stdout is not None else ""
     if child.returncode != 0:
         reason = said.strip().splitlines()[-1:] or [f"the download ended with code {child.returncode}"]

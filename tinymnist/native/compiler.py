@@ -5,13 +5,18 @@ import hashlib
 import os
 import shlex
 import shutil
+import signal
 import stat
 import subprocess
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
+
+from tinymnist.errors import Interrupted
+from tinymnist.signals import StopRequest, signals_held, stop_on_signals
 
 FLAGS = ("-std=gnu11", "-O2", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden", "-fPIC", "-shared")
 LIBRARIES = ("-lm", "-pthread")
@@ -20,6 +25,7 @@ CPU_FLAGS = ("-march=native", "-mcpu=native")
 
 PROBE_SECONDS = 10.0
 COMPILE_SECONDS = 300.0
+POLL_SECONDS = 0.1
 
 
 class CompilerError(Exception):
@@ -101,7 +107,7 @@ def _is_whole(path: Path) -> bool:
 
 
 def _compile(source: str, compiler: Compiler, path: Path) -> None:
-    with tempfile.TemporaryDirectory(dir=path.parent) as work:
+    with signals_held(), tempfile.TemporaryDirectory(dir=path.parent) as work:
         code, library = Path(work) / "network.c", Path(work) / "network.so"
         code.write_text(source)
         _run((*compiler.command, *FLAGS, str(code), "-o", str(library), *LIBRARIES), COMPILE_SECONDS)
@@ -112,15 +118,40 @@ def _compile(source: str, compiler: Compiler, path: Path) -> None:
 
 
 def _run(command: tuple[str, ...], seconds: float) -> str:
-    try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=seconds
-        )
-    except subprocess.TimeoutExpired:
-        raise CompilerError(f"`{command[0]}` took more than {seconds:.0f} s") from None
-    except OSError as error:
-        raise CompilerError(f"`{command[0]}`: {error.strerror or error}") from None
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()
-        raise CompilerError(f"`{command[0]}` fails: {lines[0][:200] if lines else done.returncode}")
-    return done.stdout
+    """What a command prints. Raises `CompilerError`, and `Interrupted` after SIGINT or SIGTERM."""
+    with stop_on_signals() as stop:
+        try:
+            code, out, err = _communicate(command, seconds, stop)
+        except OSError as error:
+            raise CompilerError(f"`{command[0]}`: {error.strerror or error}") from None
+    if stop.signal_number is not None:
+        raise Interrupted("interrupted", stop.signal_number)
+    if code == -signal.SIGKILL:
+        raise CompilerError(f"`{command[0]}` took more than {seconds:.0f} s")
+    if code:
+        lines = [line for line in err.splitlines() if "error" in line] or err.splitlines()
+        raise CompilerError(f"`{command[0]}` fails: {lines[0][:200] if lines else code}")
+    return out
+
+
+def _communicate(command: tuple[str, ...], seconds: float, stop: StopRequest) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of a command, which is killed, with what it has started, at a stop or after so many
+    seconds."""
+    deadline = time.monotonic() + seconds
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    ) as child:
+        while True:
+            try:
+                out, err = child.communicate(timeout=POLL_SECONDS)
+            except subprocess.TimeoutExpired:
+                if stop or time.monotonic() > deadline:
+                    os.killpg(child.pid, signal.SIGKILL)
+            else:
+                return child.returncode, out, err

@@ -24,13 +24,14 @@ from tinymnist.spec import Spec
 from tinymnist.text import printable, shape_text
 from tinymnist.training.engine import Engine, choose_engine
 from tinymnist.training.environment import choose_device, describe_environment
+from tinymnist.training.lock import locked
 from tinymnist.training.loop import Trainer
 from tinymnist.training.memory import keep_memory
 from tinymnist.training.observer import EpochRow, Observer
 from tinymnist.training.opening import load_run
 from tinymnist.training.optimizer import Optimizer, make_optimizer
 from tinymnist.training.records import RESULT, Result, write_record
-from tinymnist.training.run import WEIGHTS, Run, create_run, locked, refuse_name
+from tinymnist.training.run import WEIGHTS, Run, create_run, refuse_name
 from tinymnist.training.seeds import LARGEST_SEED, derived_seed, draw_seed
 from tinymnist.training.teacher import refuse_unfit_teachers, teacher_digests, teacher_runs, teaching
 

@@ -17,7 +17,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from tinymnist.errors import DataError
-from tinymnist.files import write_atomically
+from tinymnist.files import make_folder, write_atomically
 from tinymnist.model.weights import copy_tensors
 from tinymnist.training.averaging import Average
 from tinymnist.training.observer import EpochRow
@@ -49,16 +49,33 @@ class State:
     optimizer: Optimizer
     average: Average | None = None
 
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """Those that training changes, by the names that a checkpoint has for them; not copies."""
+        parts = {
+            "model": self.model.state_dict(),
+            "optimizer": optimizer_tensors(self.optimizer),
+            "average": self._averages,
+        }
+        return {f"{part}.{name}": tensor for part, tensors in parts.items() for name, tensor in tensors.items()}
+
+    def put_back(self, tensors: dict[str, Tensor], origin: str) -> None:
+        """Makes the state what `tensors` gave once. Raises `DataError` where they do not fit."""
+        copy_tensors(self.model.state_dict(), _with_prefix("model.", tensors), origin)
+        restore_optimizer(self.optimizer, _with_prefix("optimizer.", tensors))
+        copy_tensors(self._averages, _with_prefix("average.", tensors), origin)
+
+    @property
+    def _averages(self) -> dict[str, Tensor]:
+        return {} if self.average is None else self.average.tensors
+
 
 def save_checkpoint(path: Path, progress: Progress, state: State) -> None:
     """Writes the state, whole or not at all. Raises `DataError`."""
-    tensors = {f"model.{name}": tensor for name, tensor in state.model.state_dict().items()}
-    tensors |= {f"optimizer.{name}": tensor for name, tensor in optimizer_tensors(state.optimizer).items()}
-    tensors |= {f"average.{name}": tensor for name, tensor in _averages(state).items()}
-    content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    content = {name: tensor.detach().cpu().contiguous() for name, tensor in state.tensors.items()}
     text = json.dumps(asdict(progress))
     try:
-        path.parent.mkdir(exist_ok=True)
+        make_folder(path.parent)
     except OSError as error:
         raise DataError(f"{path.parent}: cannot be made: {error.strerror or error}: make room for it") from None
     write_atomically(path, save(content, {"format": FORMAT, "progress": text, "digest": _digest(text, content)}))
@@ -70,22 +87,18 @@ def load_checkpoint(path: Path, state: State) -> Progress:
         with safe_open(path, framework="pt") as stream:
             metadata = stream.metadata() or {}
             tensors = {name: stream.get_tensor(name) for name in stream.offset_keys()}
+        if metadata["format"] != FORMAT:
+            raise ValueError("another format")
         if metadata["digest"] != _digest(metadata["progress"], tensors):
             raise ValueError("its SHA-256 is not the recorded one")
         progress = TypeAdapter(Progress).validate_json(metadata["progress"])
         if progress.epoch != len(progress.rows):
             raise ValueError("its rows do not fit its epoch")
-        copy_tensors(state.model.state_dict(), _with_prefix("model.", tensors), str(path))
-        restore_optimizer(state.optimizer, _with_prefix("optimizer.", tensors))
-        copy_tensors(_averages(state), _with_prefix("average.", tensors), str(path))
+        state.put_back(tensors, str(path))
     except (OSError, SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
         gist = " ".join(str(error).split())[:120]
         raise DataError(f"{path}: damaged checkpoint ({gist}): delete it to begin this run anew") from None
     return progress
-
-
-def _averages(state: State) -> dict[str, Tensor]:
-    return {} if state.average is None else state.average.tensors
 
 
 def _digest(progress: str, tensors: dict[str, Tensor]) -> str:

@@ -14,6 +14,7 @@ from tinymnist.data import Dataset
 from tinymnist.data.affine import AffineAugmenter
 from tinymnist.data.augment import Augmenter
 from tinymnist.errors import DataError, DivergedError, Interrupted
+from tinymnist.files import sweep
 from tinymnist.signals import StopRequest
 from tinymnist.spec import Spec
 from tinymnist.training.averaging import Average
@@ -58,6 +59,7 @@ class Trainer:
 
     def resume(self) -> None:
         """Goes back to the run's checkpoint, if it has one."""
+        sweep(self.run.checkpoint.parent)
         if os.path.isfile(self.run.checkpoint):
             self.progress = load_checkpoint(self.run.checkpoint, self.state)
             if self.progress.epoch > self.spec.train.epochs or self.progress.step > self.steps_per_epoch:
@@ -66,8 +68,8 @@ class Trainer:
     def train(self, stop: StopRequest) -> tuple[EpochRow, ...]:
         """Trains to the last epoch and returns the row of each.
 
-        Raises `Interrupted` once `stop` is set, with a checkpoint written; `DivergedError` where the loss or a weight
-        is no longer finite, with the last good checkpoint left as it is.
+        Raises `Interrupted` once `stop` is set, with a checkpoint written; `DivergedError` where the loss, a gradient
+        or anything that training changes is no longer finite, with the last good checkpoint left as it is.
         """
         if self.teacher is not None:
             self.teacher.prepare(self.dataset.train)
@@ -79,20 +81,21 @@ class Trainer:
 
     def _epoch(self, stop: StopRequest) -> None:
         progress, images = self.progress, len(self.dataset.train)
+        self.origin = _Origin(progress, {name: tensor.clone() for name, tensor in self.state.tensors.items()})
         self.observer.epoch_started(progress.epoch + 1, self.spec.train.epochs, images)
         self.began = time.perf_counter() - progress.seconds
         order = self._order()
         self.engine.begin(progress.loss_sum, progress.correct)
         while self.progress.step < self.steps_per_epoch:
-            self._step(order)
+            self.observer.stepped(self._step(order))
             self._stop_if(stop)
-        self._finish_epoch()
+        self._finish_epoch(stop)
 
     def _order(self) -> Tensor:
         generator = torch.Generator().manual_seed(derived_seed(self.seed, "order", self.progress.epoch))
         return torch.randperm(len(self.dataset.train), generator=generator).to(self.dataset.train.labels.device)
 
-    def _step(self, order: Tensor) -> None:
+    def _step(self, order: Tensor) -> Step:
         progress, recipe = self.progress, self.spec.train
         first = progress.step * recipe.batch_size
         chosen = order[first : first + recipe.batch_size]
@@ -107,7 +110,7 @@ class Trainer:
         if self.average is not None:
             self.average.follow(number)
         self.progress = replace(progress, step=progress.step + 1, images=progress.images + len(chosen))
-        self.observer.stepped(Step(self.progress.images, hyper.lr))
+        return Step(self.progress.images, hyper.lr)
 
     def _batch(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
         images = self.dataset.train.images.index_select(0, chosen)  # several times faster than [chosen]
@@ -116,22 +119,22 @@ class Trainer:
             images = self.augmenter(images, seed)
         return images, self.dataset.train.labels[chosen]
 
-    def _take_totals(self) -> Progress:
+    def _take_totals(self, stop: StopRequest) -> Progress:
         """The progress with what the engine summed up. Raises `DivergedError`."""
         loss_sum, correct = self.engine.totals()
         seconds = time.perf_counter() - self.began
-        if not math.isfinite(loss_sum):
-            raise self._diverged(f"the loss is {loss_sum}")
-        self._refuse_broken_weights()
+        if broken := self._broken():
+            raise self._diverged(*self._first_broken(broken, stop))
         self.progress = replace(self.progress, loss_sum=loss_sum, correct=correct, seconds=seconds)
         return self.progress
 
-    def _finish_epoch(self) -> None:
-        progress = self._take_totals()
+    def _finish_epoch(self, stop: StopRequest) -> None:
+        progress = self._take_totals(stop)
         with self.result_in_place():
             scored = self.engine.score(self.dataset.test)
         if not math.isfinite(scored.loss):
-            raise self._diverged(f"the loss on the images that are scored is {scored.loss}")
+            what = f"the loss on the images that are scored is {scored.loss}"
+            raise self._diverged(what, f"after step {progress.step}")
         last_step = (progress.epoch + 1) * self.steps_per_epoch - 1
         row = EpochRow(
             epoch=progress.epoch + 1,
@@ -156,7 +159,7 @@ class Trainer:
         if stop.signal_number is None:
             return
         if self.progress.step:
-            self._take_totals()
+            self._take_totals(stop)
             self._save()
         progress = self.progress
         raise Interrupted(
@@ -168,15 +171,43 @@ class Trainer:
     def _save(self) -> None:
         save_checkpoint(self.run.checkpoint, self.progress, self.state)
 
-    def _refuse_broken_weights(self) -> None:
-        for name, tensor in self.model.state_dict().items():
-            if not torch.isfinite(tensor).all():
-                raise self._diverged(f"{name} holds numbers that are not finite")
+    def _broken(self) -> str | None:
+        """What is not finite after the steps so far."""
+        loss_sum, _ = self.engine.totals()
+        if not math.isfinite(loss_sum):
+            return f"the loss is {loss_sum}"
+        gradients = {f"the gradient of {name}": each.grad for name, each in self.model.named_parameters()}
+        for name, tensor in (gradients | self.state.tensors).items():
+            if tensor is not None and not torch.isfinite(tensor).all():
+                return f"{name} holds numbers that are not finite"
+        return None
 
-    def _diverged(self, what: str) -> DivergedError:
-        epoch = self.progress.epoch
-        kept = f"the checkpoint of epoch {epoch} is kept" if epoch else "nothing was saved yet"
-        return DivergedError(
-            f"{self.run.path}: {what} at step {self.progress.step + 1} of epoch {self.progress.epoch + 1}; {kept}: "
-            "try a lower learning rate"
-        )
+    def _first_broken(self, broken: str, stop: StopRequest) -> tuple[str, str]:
+        """What broke first, and at which step. To look after every step would make all trainings slower, so the steps
+        since the epoch's beginning, where all was well, are taken once more; where they go another way (a GPU may), or
+        someone is waiting for the end, only the range of steps is known."""
+        origin, last = self.origin, self.progress.step
+        self.state.put_back(origin.tensors, str(self.run.path))
+        self.engine.begin(origin.progress.loss_sum, origin.progress.correct)
+        self.progress, order = origin.progress, self._order()
+        while self.progress.step < last and not stop:
+            self._step(order)
+            if found := self._broken():
+                return found, f"at step {self.progress.step}"
+        return broken, f"within steps {origin.progress.step + 1} to {last}"
+
+    def _diverged(self, what: str, where: str) -> DivergedError:
+        epoch, step = self.origin.progress.epoch, self.origin.progress.step
+        if step:
+            kept = f"the checkpoint of epoch {epoch + 1}, step {step} is kept"
+        else:
+            kept = f"the checkpoint of epoch {epoch} is kept" if epoch else "nothing was saved yet"
+        return DivergedError(f"{self.run.path}: {what} {where} of epoch {epoch + 1}; {kept}: try a lower learning rate")
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """Where the steps of this epoch began: a copy of all that they change."""
+
+    progress: Progress
+    tensors: dict[str, Tensor]

@@ -1,6 +1,7 @@
 """The run directory: where everything about one training stands."""
 
 import csv
+import errno
 import hashlib
 import io
 import math
@@ -9,17 +10,16 @@ import re
 import shlex
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from torch import nn
 
 from tinymnist.errors import DataError, RunError, SpecError, UsageError
-from tinymnist.files import read_bytes, sync_folder, write_atomically
+from tinymnist.files import make_folder, read_bytes, sync_folder, write_atomically
 from tinymnist.model import build_model, load_weights
+from tinymnist.signals import signals_held
 from tinymnist.spec import Spec, load_spec
 from tinymnist.spec.dump import dump_spec
 from tinymnist.text import shown
@@ -133,22 +133,31 @@ def create_folder(output: Path, name: str, spec: str, record: Record, record_nam
     """The folder `output/name` with `spec.yaml` and a record. Raises as `create_run` does."""
     refuse_name(output, name)
     path = output / name
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=output))
-    except OSError as error:
-        raise DataError(f"{output}: cannot be written: {error.strerror or error}: choose another --output") from None
-    try:
-        write_atomically(staging / SPEC, spec)
-        write_record(record, staging / record_name)
-        os.chmod(staging, 0o755)
-        os.rename(staging, path)  # fails where another process has made the same name meanwhile
-        sync_folder(output)
-    except OSError:
-        raise _taken(path) from None
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+    with signals_held():
+        try:
+            make_folder(output)
+            staging = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=output))
+        except OSError as error:
+            raise _unwritable(output, error) from None
+        try:
+            write_atomically(staging / SPEC, spec)
+            write_record(record, staging / record_name)
+            os.chmod(staging, 0o755)
+            os.rename(staging, path)  # fails where another process has made the same name meanwhile
+            sync_folder(output)
+        except OSError as error:
+            raise _taken(path) if error.errno in _IS_THERE else _unwritable(output, error) from None
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
     return path
+
+
+_IS_THERE = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
+"""What `rename` says, depending on the system, of a name that is taken."""
+
+
+def _unwritable(output: Path, error: OSError) -> DataError:
+    return DataError(f"{output}: cannot be written: {error.strerror or error}: choose another --output")
 
 
 def open_folder(folder: Path) -> Run:
@@ -179,19 +188,3 @@ def load_run_spec(folder: Path) -> Spec:
 def seed_name(seed: int) -> str:
     """Name of a seed's run in the directory of its series."""
     return f"seed-{seed}"
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Holds a run or series for this process; the lock goes with the process, however it ends. Raises `RunError`."""
-    lock = FileLock(path / ".lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise RunError(f"{path}: another process is training here: wait for it, or stop it first") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from None
-    try:
-        yield
-    finally:
-        lock.release()

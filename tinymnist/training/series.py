@@ -4,6 +4,7 @@ import csv
 import io
 import os
 import shlex
+import shutil
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from datetime import datetime
@@ -21,9 +22,10 @@ from tinymnist.spec.dump import dump_spec
 from tinymnist.statistics import summarize
 from tinymnist.text import printable
 from tinymnist.training.api import gather, prepare_device
+from tinymnist.training.lock import locked
 from tinymnist.training.observer import EpochRow, SeriesObserver
 from tinymnist.training.opening import load_run, load_runs
-from tinymnist.training.pool import Task, train_at_once, train_in_turn
+from tinymnist.training.pool import LAST_SECONDS, Task, train_at_once, train_in_turn
 from tinymnist.training.records import (
     RESULT,
     SERIES,
@@ -38,7 +40,6 @@ from tinymnist.training.run import (
     Run,
     create_folder,
     load_run_spec,
-    locked,
     open_folder,
     read_metrics,
     refuse_name,
@@ -175,8 +176,13 @@ def open_run(path: str | PathLike[str]) -> Run | Series:
 
 def _train(series: Series, jobs: int, data_dir: Path | None, observer: SeriesObserver) -> Series:
     with locked(series.path), stop_on_signals() as stop:
+        for staging in series.path.glob(f".{seed_name(0)[:-1]}*"):  # a killed process was making a run
+            shutil.rmtree(staging, ignore_errors=True)
         for run in _begun(series):
             _refuse_stranger(series, run)
+            if not run.finished:
+                with locked(run.path, LAST_SECONDS):  # workers of a killed series may be at their last checkpoint
+                    pass
         pending = [seed for seed in series.seeds if not (series.seed_path(seed) / RESULT).is_file()]
         tasks = [Task(series.path, series.spec, series.declaration, seed, data_dir) for seed in pending]
         observer.started(series.path, series.spec, series.seeds, len(tasks), jobs)
