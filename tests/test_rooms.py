@@ -13,7 +13,7 @@ PACKAGE = Path(tinymnist.__file__).parent
 
 ROOMS = [
     ("errors", "text"),
-    ("files", "signals", "statistics"),
+    ("files", "machine", "signals", "statistics"),
     ("spec",),
     ("check",),
     ("model",),

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, Strict, field_validator, model_validator
 
-from tinymnist.spec.base import Count, CountPair, Model, SizePair, expand
+from tinymnist.spec.base import MAX_ENTRIES, Count, CountPair, Model, SizePair, expand
 from tinymnist.spec.layers import Activation, Block, DropoutField, Head, LinearHead, Norm, Pool
 from tinymnist.spec.plan import Plan, PlanProblem
 from tinymnist.spec.recipe import Train
@@ -69,8 +69,12 @@ class Checks(Model):
     max_params: Budget | None = Field(None, description="At most this many parameters.")
     exact_params: Budget | None = Field(None, description="Exactly this many parameters.")
     max_macs: Budget | None = Field(None, description="At most this many multiply-adds for one image.")
-    require: Annotated[tuple[Feature, ...], Strict(False)] = Field((), description="What the network must have.")
-    forbid: Annotated[tuple[Feature, ...], Strict(False)] = Field((), description="What it must not have.")
+    require: Annotated[tuple[Feature, ...], Strict(False)] = Field(
+        (), max_length=MAX_ENTRIES, description="What the network must have."
+    )
+    forbid: Annotated[tuple[Feature, ...], Strict(False)] = Field(
+        (), max_length=MAX_ENTRIES, description="What it must not have."
+    )
     linear: LinearCheck | None = Field(None, description="Sizes that a fully connected layer must have.")
 
 
@@ -138,11 +142,12 @@ class Spec(Model):
 
 def _refuse_too_many_layers(data: dict[str, Any]) -> None:
     """Refuses before the validation of a hundred thousand layers takes its time. Raises `PlanProblem`."""
-    blocks = data.get("blocks")
+    blocks, head = data.get("blocks"), data.get("head")
     if not isinstance(blocks, list | tuple):
         return
-    convs = [block.get("convs") for block in blocks if isinstance(block, dict)]
-    layers = len(blocks) + sum(len(each) for each in convs if isinstance(each, list | tuple))
+    lists = [block.get("convs") for block in blocks if isinstance(block, dict)]
+    lists += [head.get("hidden")] if isinstance(head, dict) else []
+    layers = len(blocks) + sum(len(each) for each in lists if isinstance(each, list | tuple))
     if layers > 2 * MAX_LAYERS:
         raise PlanProblem(("blocks",), f"{layers:,} blocks and layers are more than a spec may have ({MAX_LAYERS:,})")
 

@@ -21,7 +21,7 @@ from tinymnist.text import shown
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 20
 MAX_DIGITS = 20
-MAX_VALUES = 150_000
+MAX_VALUES = 100_000
 
 _PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's parser where PyYAML was built with it
 
