@@ -6,11 +6,28 @@ answered.
 
 import json
 import sys
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
+from typing_extensions import TypedDict
+
 from tinymnist.errors import TinyMnistError
 from tinymnist.text import SCHEMA_VERSION, printable
+
+
+class Problem(TypedDict):
+    """What went wrong."""
+
+    kind: str
+    message: str
+    exit_code: int
+
+
+class Failure(TypedDict):
+    """What a command prints with `--json` when it fails."""
+
+    error: Problem
 
 
 def show(text: str) -> None:
@@ -18,7 +35,7 @@ def show(text: str) -> None:
     print("\n".join(printable(line) for line in text.split("\n")))
 
 
-def show_json(content: dict[str, Any]) -> None:
+def show_json(content: Mapping[str, Any]) -> None:
     """The one JSON object of a `--json` command, on stdout."""
     print(json.dumps({"schema_version": SCHEMA_VERSION, **content}, indent=2, allow_nan=False))
 
@@ -33,7 +50,8 @@ def report_error(error: TinyMnistError, as_json: bool) -> int:
     """One line on stderr, with `--json` an object on stdout too; returns the exit code."""
     say(f"tinymnist: {error}")
     if as_json:
-        show_json({"error": {"kind": error.kind, "message": str(error), "exit_code": error.exit_code}})
+        problem = Problem(kind=error.kind, message=str(error), exit_code=error.exit_code)
+        show_json(Failure(error=problem))
     return error.exit_code
 
 

@@ -82,9 +82,8 @@ def _make_private(folder: Path) -> None:
         status, around = folder.lstat(), folder.parent.stat()
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
             raise CompilerError(f"{folder}: is not a private folder of this user's")
-        if (
-            around.st_uid not in (os.geteuid(), 0) or around.st_mode & 0o1002 == 0o002
-        ):  # its owner could put another here
+        exposed = around.st_mode & 0o002 and not around.st_mode & stat.S_ISVTX
+        if around.st_uid not in (os.geteuid(), 0) or exposed:  # they could put another folder in its place
             raise CompilerError(f"{folder.parent}: is not a folder that only this user can change")
         folder.chmod(0o700)
     except OSError as error:

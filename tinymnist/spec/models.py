@@ -61,6 +61,7 @@ class LinearCheck(Model):
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 Budget = Annotated[int, Field(ge=0)]
+Features = Annotated[tuple[Feature, ...], Strict(False), Field(max_length=MAX_ENTRIES)]
 
 
 class Checks(Model):
@@ -69,12 +70,8 @@ class Checks(Model):
     max_params: Budget | None = Field(None, description="At most this many parameters.")
     exact_params: Budget | None = Field(None, description="Exactly this many parameters.")
     max_macs: Budget | None = Field(None, description="At most this many multiply-adds for one image.")
-    require: Annotated[tuple[Feature, ...], Strict(False)] = Field(
-        (), max_length=MAX_ENTRIES, description="What the network must have."
-    )
-    forbid: Annotated[tuple[Feature, ...], Strict(False)] = Field(
-        (), max_length=MAX_ENTRIES, description="What it must not have."
-    )
+    require: Features = Field((), description="What the network must have.")
+    forbid: Features = Field((), description="What it must not have.")
     linear: LinearCheck | None = Field(None, description="Sizes that a fully connected layer must have.")
 
 

@@ -254,11 +254,8 @@ class Train(Model):
     augment: Annotated[
         tuple[Annotated[AugmentStep, BeforeValidator(_bare_name, json_schema_input_type=AugmentStep | str)], ...],
         Strict(False),
-    ] = Field(
-        REFERENCE_AUGMENT,
-        max_length=MAX_ENTRIES,
-        description="Transforms of each training image, in order; `[]` for none.",
-    )
+        Field(max_length=MAX_ENTRIES),
+    ] = Field(REFERENCE_AUGMENT, description="Transforms of each training image, in order; `[]` for none.")
     augment_until: float = Field(
         1.0, ge=0, le=1, description="Share of the epochs that are augmented; the rest see the images as they are."
     )

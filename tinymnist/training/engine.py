@@ -163,8 +163,9 @@ def choose_engine(
     device: torch.device,
     warn: Callable[[str], None],
 ) -> Engine:
-    """The engine that `torch`, `native` or `auto` means here; `warn` is told why native cannot be had. Raises `DataError`
-    where the memory does not suffice."""
+    """The engine that `torch`, `native` or `auto` means here; `warn` is told why native cannot be had.
+
+    Raises `DataError` where the memory does not suffice."""
     if name != "torch" and device.type == "cpu":
         try:
             with enough_memory():

@@ -108,7 +108,7 @@ def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Puts back what `optimizer_tensors` gave. Raises `ValueError` for what does not fit: torch's fused steps trust it."""
+    """Puts back what `optimizer_tensors` gave. Raises `ValueError` for what does not fit, as torch trusts it."""
     for place, part in _parts(optimizer).items():
         state: dict[int, dict[str, Any]] = {}
         for name, tensor in tensors.items():

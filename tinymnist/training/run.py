@@ -172,7 +172,7 @@ def open_folder(folder: Path) -> Run:
 
 def refuse_link(path: Path) -> None:
     """Raises `DataError` where the folder of `path` is a symbolic link: what a run writes stays within it."""
-    if path.parent.is_symlink():
+    if os.path.islink(path.parent):
         raise DataError(f"{path.parent}: is a link, which may lead out of the run: put the folder itself there")
 
 
