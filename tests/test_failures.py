@@ -411,9 +411,14 @@ def test_a_schema_is_valid_and_leaves_room_for_later_keys(cli: Cli, command: str
 
 @pytest.mark.parametrize(
     "content",
-    [{}, {"error": {"kind": "x", "message": "y", "exit_code": 3}}, {"schema_version": 1}, {"schema_version": 1, "error": 0}],
+    [
+        {},
+        {"error": {"kind": "x", "message": "y", "exit_code": 3}},
+        {"schema_version": 1},
+        {"schema_version": 1, "error": 0},
+    ],
     ids=["empty", "no version", "no content", "no problem"],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("command", WITH_JSON)
 def test_a_schema_refuses_what_is_no_output(command: str, content: dict[str, Any]) -> None:
     assert not jsonschema.Draft202012Validator(schema_of(command, closed=False)).is_valid(content)

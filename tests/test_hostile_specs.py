@@ -35,11 +35,12 @@ REAL = [
     for path in sorted(folder.rglob("*.yaml"))
 ]
 
+SIGNS = r"- : , { } [ ] # & * ! | > ' % @ ` ? ~ << \ yes 010 0x1F 1:30 .inf -.nan 1e999 1_000 -1 0 null true *a &a ..."
 WORDS = [
-    *["-", ":", ",", "{", "}", "[", "]", "#", "&", "*", "!", "|", ">", "'", '"', "%", "@", "`", "?", "~", "<<", "\n", "\t", "\r", "\\"], "", " ", "\x00", "\x1b[31m", "\u202e", "\ufeff",
-    "\u2028", "\U0001f600", "\x85", "\ud800", "null", "yes", "010", "0x1F", "1:30", ".inf", "-.nan", "1e999", "1_000",
-    "2024-01-01", "-1", "0", "1000000000", "99999999999999999999", "9" * 5000, "1e-400", "[" * 50, "{a: " * 50, "!!python/name:os",
-    "*a", "&a", "--- ", "...", "%YAML 1.1", "<<: *a", "true", "'", '"', '"\\0"', '"\\ud800"', "name: x", "../..", "a" * 2000,
+    *SIGNS.split(" "),
+    "\n", "\t", "\r", "", " ", "\x00", "\x1b[31m", "\u202e", "\ufeff", "\u2028", "\U0001f600", "\x85", "\ud800", '"',
+    "2024-01-01", "1000000000", "99999999999999999999", "9" * 5000, "1e-400", "[" * 50, "{a: " * 50, "!!python/name:os",
+    "--- ", "%YAML 1.1", "<<: *a", '"\\0"', '"\\ud800"', "name: x", "../..", "a" * 2000,
 ]  # fmt: skip
 
 
@@ -56,24 +57,27 @@ def judged(text: str, file: str = "net.yaml") -> None:
     assert time.process_time() - began < SECONDS
 
 
+Change = Callable[[random.Random, str, int, int], str]
+
+CHANGES: tuple[Change, ...] = (
+    lambda draw, text, start, end: text[:start] + draw.choice(WORDS) + text[start:],
+    lambda draw, text, start, end: text[:start] + draw.choice(WORDS) + text[end:],
+    lambda draw, text, start, end: text[:start] + text[end:],
+    lambda draw, text, start, end: text[:start] + text[start:end] * draw.randrange(2, 40) + text[end:],
+    lambda draw, text, start, end: text[:start],
+    lambda draw, text, start, end: "".join(draw.sample(lines := text.splitlines(keepends=True), len(lines))),
+    lambda draw, text, start, end: re.sub(
+        r"\b[0-9.]+\b", lambda _: draw.choice(WORDS), text, count=draw.randrange(1, 9)
+    ),
+    lambda draw, text, start, end: text.replace(draw.choice(text.split() or ["x"]), draw.choice(WORDS), 1),
+)
+
+
 def mutated(draw: random.Random, text: str) -> str:
     """A real file with one to four things done to it."""
     for _ in range(draw.randrange(1, 5)):
         start = draw.randrange(len(text) + 1)
-        end = min(len(text), start + draw.randrange(30))
-        lines = text.splitlines(keepends=True) or [""]
-        text = draw.choice(
-            (
-                lambda: text[:start] + draw.choice(WORDS) + text[start:],
-                lambda: text[:start] + draw.choice(WORDS) + text[end:],
-                lambda: text[:start] + text[end:],
-                lambda: text[:start] + text[start:end] * draw.randrange(2, 40) + text[end:],
-                lambda: text[:start],
-                lambda: "".join(draw.sample(lines, len(lines))),
-                lambda: re.sub(r"\b[0-9.]+\b", lambda _: draw.choice(WORDS), text, count=draw.randrange(1, 9)),
-                lambda: text.replace(draw.choice(text.split() or ["x"]), draw.choice(WORDS), 1),
-            )
-        )()
+        text = draw.choice(CHANGES)(draw, text, start, min(len(text), start + draw.randrange(30)))
     return text
 
 
@@ -86,7 +90,8 @@ def test_mutated_files_are_judged_in_one_line(part: int) -> None:
 
 KEYS = sorted({word for text in REAL for word in re.findall(r"[A-Za-z_]+(?=:)", text)} | set(Spec.model_fields))
 SCALARS = st.one_of(
-    st.integers(-(10**12), 10**12), st.floats(allow_nan=False, allow_infinity=False), st.booleans(), st.text(max_size=20),
+    st.integers(-(10**12), 10**12), st.floats(allow_nan=False, allow_infinity=False), st.booleans(),
+    st.text(max_size=20),
     st.sampled_from([1, 2, 3, 28, "max", "batch", "relu", "linear", "sgd", "one_cycle", "identity", "mnist", "steady"]),
 )  # fmt: skip
 TREES: Any = st.recursive(
@@ -123,8 +128,10 @@ def test_any_override_is_taken_or_one_line(parts: list[str | int], value: str) -
     try:
         document_from_text(REAL[0], "net.yaml", [parse_override(option)])
     except TinyMnistError as error:
-        assert "\n" not in str(error)
-        assert printable(str(error)) == str(error)
+        message = str(error)
+    else:
+        message = ""
+    assert printable(message) == message
 
 
 HEAD = "name: net\n"
@@ -273,15 +280,14 @@ NAMES = {
     "line separator": "a\u2028b", "backspace": "a\x08b", "zero width": "a\u200bb", "DEL": "\x7f", "newline": "a\nb",
     "not UTF-8": "\udcff\udc9b",
 }  # fmt: skip
-COMMANDS: tuple[tuple[Any, ...], ...] = (
-    ("build", "{}"), ("summary", "{}"), ("check", "{}"), ("check", "--format", "github", "{}"), ("check", "--format", "junit", "{}"),
-    ("check", "--json", "{}"), ("check", "--require", "{}"), ("build", "tiny3130", "--set", "{}"), ("build", "tiny3130", "--set", "name={}"),
-    ("build", "tiny3130", "--output", "{}/x"), ("build", "tiny3130", "--{}"), ("train", "--arch", "{}"), ("train", "--resume", "{}"),
-    ("train", "--arch", "tiny3130", "--name", "{}"), ("train", "--arch", "tiny3130", "--recipe", "{}"),
-    ("train", "--arch", "tiny3130", "--dataset", "{}"), ("train", "--arch", "tiny3130", "--device", "{}", "--dataset", "mnist-5k"),
-    ("train", "--arch", "tiny3130", "--seeds", "{}"), ("train", "--arch", "tiny3130", "--engine", "{}"), ("evaluate", "{}"),
-    ("evaluate", "smooth996", "--dataset", "{}"), ("evaluate", "smooth996", "--dataset", "mnist", "--data-dir", "{}/x"),
-    ("compare", "{}", "smooth996"), ("front", "{}"), ("front", "--output", "{}"), ("new", "/dev/full/{}"), ("schema", "{}"), ("{}",),
+COMMANDS = (
+    "build {}", "summary {}", "check {}", "check --format github {}", "check --format junit {}", "check --json {}",
+    "check --require {}", "build tiny3130 --set {}", "build tiny3130 --set name={}", "build tiny3130 --output {}/x",
+    "build tiny3130 --{}", "train --arch {}", "train --resume {}", "train --arch tiny3130 --name {}",
+    "train --arch tiny3130 --recipe {}", "train --arch tiny3130 --dataset {}", "train --arch tiny3130 --device {}",
+    "train --arch tiny3130 --seeds {}", "train --arch tiny3130 --engine {}", "evaluate {}",
+    "evaluate smooth996 --dataset {}", "evaluate smooth996 --dataset mnist --data-dir {}/x", "compare {} smooth996",
+    "front {}", "front --output {}", "new /dev/full/{}", "schema {}", "{}",
 )  # fmt: skip
 
 
@@ -300,7 +306,7 @@ def test_no_control_character_reaches_the_terminal(
                 for path in (tmp_path / name, tmp_path / f"{name}.yaml"):
                     path.unlink(missing_ok=True)
                 (tmp_path / name).write_text(f"name: net\nblocks: [{{convs: [4], {name}: 1}}]\n", errors="replace")
-            outcome = cli(*(part.replace("{}", name) for part in command))
+            outcome = cli(*(part.replace("{}", name) for part in command.split()))
             for text in (outcome.out, outcome.err):
                 raw = [line for line in text.split("\n") if printable(line) != line]
                 assert raw == [], (command, text)

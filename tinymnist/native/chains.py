@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tinymnist.native.graph import Activation, Dropout, Elementwise, Node, Window
-from tinymnist.native.literals import real
+from tinymnist.native.literals import finite, real
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,8 @@ def _argument(layer: Activation) -> str:
 
 
 def _factor(layer: Dropout, element: str) -> str:
-    scale, threshold = 1 / (1 - layer.p), min(round(layer.p * 2**32), 2**32 - 1)
+    p = finite(layer.p)
+    scale, threshold = 1 / (1 - p), min(round(p * 2**32), 2**32 - 1)
     which = "(uint32_t)c" if layer.whole_channels else f"(uint32_t)({element})"
     return f"dropout_factor(net->seed, {layer.number}u, block, {which}, {threshold}u, {real(scale)})"
 

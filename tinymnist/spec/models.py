@@ -7,7 +7,7 @@ nothing downstream has to ask again.
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, Strict, field_validator, model_validator
+from pydantic import BeforeValidator, FailFast, Field, Strict, field_validator, model_validator
 
 from tinymnist.spec.base import MAX_ENTRIES, Count, CountPair, Model, SizePair, expand
 from tinymnist.spec.layers import Activation, Block, DropoutField, Head, LinearHead, Norm, Pool
@@ -61,7 +61,7 @@ class LinearCheck(Model):
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 Budget = Annotated[int, Field(ge=0)]
-Features = Annotated[tuple[Feature, ...], Strict(False), Field(max_length=MAX_ENTRIES)]
+Features = Annotated[tuple[Feature, ...], Strict(False), FailFast(), Field(max_length=MAX_ENTRIES)]
 
 
 class Checks(Model):
@@ -89,7 +89,9 @@ class Spec(Model):
     input: Input = Field(Input(), description="Shape of one image.")
     classes: Annotated[Count, Field(ge=2)] = Field(10, description="Number of classes.")
     defaults: Defaults | None = Field(None, exclude=True, description="Values for what blocks leave out.")
-    blocks: Annotated[tuple[Block, ...], Strict(False), Field(min_length=1)] = Field(description="Blocks in order.")
+    blocks: Annotated[tuple[Block, ...], Strict(False), FailFast(), Field(min_length=1)] = Field(
+        description="Blocks in order."
+    )
     head: Head = Field(LinearHead(kind="linear"), description="From the last block to the classes.")
     checks: Checks = Field(Checks(), description="What the network is held to.")
     train: Annotated[Train, BeforeValidator(_written_out, json_schema_input_type=Train | str)] = Field(
