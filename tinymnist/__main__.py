@@ -2,7 +2,6 @@
 
 import os
 import sys
-import traceback
 import warnings
 from io import TextIOWrapper
 from typing import TextIO
@@ -37,6 +36,8 @@ def main() -> None:
         print(f"tinymnist: cannot write the result: {error.strerror}", file=sys.stderr)
         _discard(sys.stdout)
     except Exception:
+        import traceback
+
         for line in traceback.format_exc().splitlines():
             say(line)
         code = report_error(Bug("this is a mistake in tinymnist itself: please report the lines above"), as_json)

@@ -10,24 +10,8 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-from typing_extensions import TypedDict
-
 from tinymnist.errors import TinyMnistError
 from tinymnist.text import SCHEMA_VERSION, printable
-
-
-class Problem(TypedDict):
-    """What went wrong."""
-
-    kind: str
-    message: str
-    exit_code: int
-
-
-class Failure(TypedDict):
-    """What a command prints with `--json` when it fails."""
-
-    error: Problem
 
 
 def show(text: str) -> None:
@@ -50,8 +34,7 @@ def report_error(error: TinyMnistError, as_json: bool) -> int:
     """One line on stderr, with `--json` an object on stdout too; returns the exit code."""
     say(f"tinymnist: {error}")
     if as_json:
-        problem = Problem(kind=error.kind, message=str(error), exit_code=error.exit_code)
-        show_json(Failure(error=problem))
+        show_json({"error": {"kind": error.kind, "message": str(error), "exit_code": error.exit_code}})
     return error.exit_code
 
 

@@ -5,13 +5,28 @@ from importlib import import_module
 from typing import Annotated, Any, Union
 
 import typer
+from typing_extensions import TypedDict
 
-from tinymnist.console import Failure, show
+from tinymnist.console import show
 from tinymnist.errors import UsageError
 from tinymnist.text import SCHEMA_VERSION, did_you_mean, shown
 
 WITH_JSON = ("build", "summary", "check", "train", "evaluate", "compare", "front", "list")
 """The commands that have `--json`. The module of each holds the type `Output`, or a function `output` that gives it."""
+
+
+class Problem(TypedDict):
+    """What went wrong."""
+
+    kind: str
+    message: str
+    exit_code: int
+
+
+class Failure(TypedDict):
+    """What a command prints with `--json` when it fails: `console.report_error`."""
+
+    error: Problem
 
 
 def command(
