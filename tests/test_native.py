@@ -180,6 +180,79 @@ def test_sanitizers_find_nothing(arch: str, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "finite\n", "")
 
 
+# What of a spec reaches the C text
+
+HOSTILE = 'x";system("id");//'
+
+
+def test_no_name_reaches_the_c_text() -> None:
+    plain = NETWORKS["residual paths, shared weights"]
+    named = json.loads(json.dumps(plain).replace("twice", "system"))
+    specs = [
+        Spec.model_validate({"name": "made", **plain}),
+        Spec.model_validate({"name": "int.main", "description": HOSTILE, "train": {"chosen_on": HOSTILE}, **named}),
+    ]
+    one, other = (c_source(graph_of(build_model(spec), (1, 28, 28), 10), 16) for spec in specs)
+    assert one == other
+
+
+@pytest.mark.parametrize("value", [HOSTILE, "1.0", float("nan"), float("inf"), None, True, b"1"], ids=repr)
+@pytest.mark.parametrize(("layer", "key"), [("norm1", "eps"), ("norm1", "momentum"), ("dropout1", "p")])
+def test_what_is_no_finite_number_is_refused(layer: str, key: str, value: object) -> None:
+    """A spec cannot hold it: this is what stands behind the spec."""
+    blocks = [{"name": "b", "convs": [{"out_channels": 4, "dropout": 0.5}]}]
+    model = build_model(Spec.model_validate({"name": "made", "blocks": blocks}))
+    module: Any = model.get_submodule(f"b.{layer}")
+    setattr(module, key, value)
+    with pytest.raises((NotCoveredError, AssertionError)):
+        c_source(graph_of(model, (1, 28, 28), 10), 16)
+
+
+EXTREMES = {
+    "smallest": {"eps": 5e-324, "momentum": 5e-324, "p": 5e-324},
+    "largest": {"eps": 1.0, "momentum": 1.0, "p": 1 - 2**-53},
+    "long": {"eps": 1 / 3, "momentum": 1e-17, "p": 0.1 + 0.2},
+}
+
+
+@pytest.mark.parametrize("values", EXTREMES.values(), ids=EXTREMES.keys())
+def test_extreme_values_are_c_that_compiles(values: dict[str, float], cache: Path) -> None:
+    norm = {"kind": "batch", "eps": values["eps"], "momentum": values["momentum"]}
+    blocks = [{"convs": [{"out_channels": 4, "norm": norm, "dropout": values["p"]}], "pool": "average"}]
+    spec = Spec.model_validate({"name": "made", "blocks": blocks})
+    load_library(c_source(graph_of(build_model(spec), (1, 28, 28), 10), 16), find_compiler(), cache)
+
+
+WINDOWS = {
+    "padding": {"convs": [{"out_channels": 4, "kernel_size": 1, "padding": 1000, "stride": 1000}]},
+    "max pooling": {"convs": [4], "pool": {"kind": "max", "kernel_size": 1000, "padding": 500, "stride": 1000}},
+    "average pooling": {"convs": [4], "pool": {"kind": "average", "kernel_size": 1000, "padding": 500, "stride": 7}},
+}
+
+
+@pytest.mark.parametrize("block", WINDOWS.values(), ids=WINDOWS.keys())
+def test_windows_beyond_the_image_compute_what_torch_does_or_are_left_to_it(block: dict[str, Any]) -> None:
+    spec = Spec.model_validate({"name": "made", "blocks": [block]})
+    try:
+        found = differences(spec, n=5)
+    except NotCoveredError as error:
+        found = {} if "values of a padded image" in str(error) else {str(error): 2.0}
+    assert beyond_tolerance(found) == {}
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"convs": [{"out_channels": 4, "kernel_size": 1, "padding": 10**9, "stride": 10**9}]},
+        {"convs": [4], "pool": {"kind": "max", "kernel_size": 10**9, "padding": 5 * 10**8}},
+    ],
+    ids=["convolution", "pooling"],
+)
+def test_windows_of_a_billion_are_no_spec(block: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="less than or equal to 1000"):
+        Spec.model_validate({"name": "made", "blocks": [block]})
+
+
 # The cache
 
 SOURCE = '__attribute__((visibility("default"))) int answer(void) { return 42; }\n'
@@ -214,6 +287,63 @@ def test_a_damaged_library_is_made_again(cache: Path, damage: bytes) -> None:
 def test_the_cache_is_private(cache: Path) -> None:
     answer(cache)
     assert stat.S_IMODE(cache.stat().st_mode) == 0o700
+
+
+def test_a_cache_that_others_may_read_is_made_private(cache: Path) -> None:
+    cache.mkdir(parents=True)
+    cache.chmod(0o755)
+    assert answer(cache) == 42
+    assert stat.S_IMODE(cache.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("which", ["cache", "the folder around it"])
+def test_a_cache_of_another_user_is_refused(cache: Path, which: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if: only root can give a folder away. Nothing that lies in it is run."""
+    cache.mkdir(mode=0o700, parents=True)
+    foreign = cache if which == "cache" else cache.parent
+    kept = {name: getattr(Path, name) for name in ("stat", "lstat")}
+
+    def status(path: Path, name: str) -> os.stat_result:
+        found = kept[name](path)
+        return os.stat_result([*found[:4], 12345, *found[5:]]) if path == foreign else found
+
+    monkeypatch.setattr(Path, "stat", lambda path, **_: status(path, "stat"))
+    monkeypatch.setattr(Path, "lstat", lambda path: status(path, "lstat"))
+    with pytest.raises(CompilerError, match="is not a"):
+        answer(cache)
+    assert list(cache.iterdir()) == []
+
+
+def test_a_cache_in_a_folder_that_others_may_change_is_refused(cache: Path) -> None:
+    cache.mkdir(mode=0o700, parents=True)
+    cache.parent.chmod(0o777)
+    with pytest.raises(CompilerError, match="is not a folder that only this user can change"):
+        answer(cache)
+
+
+def test_a_link_in_place_of_the_cache_is_refused(cache: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    cache.parent.mkdir()
+    cache.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(CompilerError, match="is not a private folder"):
+        answer(cache)
+
+
+@pytest.mark.parametrize("form", ["bytes added", "another library", "no digest"])
+def test_a_library_that_is_not_the_one_that_was_made_is_made_again(cache: Path, form: str, tmp_path: Path) -> None:
+    load_library(SOURCE, find_compiler(), cache)
+    (library,) = cache.glob("*.so")
+    content = library.read_bytes()
+    library.unlink()
+    if form == "another library":
+        load_library(SOURCE.replace("42", "43"), find_compiler(), tmp_path / "other" / "native")
+        (other,) = (tmp_path / "other" / "native").glob("*.so")
+        library.write_bytes(other.read_bytes())
+    else:
+        library.write_bytes(content + (b"\0" if form == "bytes added" else b""))
+    if form == "no digest":
+        library.with_suffix(".sha256").unlink()
+    assert answer(cache) == 42
 
 
 def test_a_cache_that_others_may_write_to_is_refused(cache: Path) -> None:

@@ -13,7 +13,7 @@ PACKAGE = Path(tinymnist.__file__).parent
 
 ROOMS = [
     ("errors", "text"),
-    ("signals", "statistics"),
+    ("machine", "signals", "statistics"),
     ("files",),
     ("plotting",),
     ("spec",),

@@ -6,8 +6,8 @@ import warnings
 from io import TextIOWrapper
 from typing import TextIO
 
-from tinymnist.console import report_error, result_begun, wants_json
-from tinymnist.errors import Interrupted
+from tinymnist.console import report_error, result_begun, say, wants_json
+from tinymnist.errors import Bug, DataError, Interrupted
 from tinymnist.signals import leave_at_once_on_signals, leave_by_signals
 
 
@@ -22,9 +22,12 @@ def main() -> None:
 
     from tinymnist.cli import run
 
+    as_json = wants_json(sys.argv[1:])
     try:
         code = run(sys.argv[1:])
         sys.stdout.flush()
+    except MemoryError:
+        code = report_error(DataError("not enough memory: close other programs, or choose something smaller"), as_json)
     except BrokenPipeError:  # whoever was reading has gone, and with them the wish for a message
         code = 1
         _discard(sys.stdout)
@@ -32,6 +35,12 @@ def main() -> None:
         code = 3
         print(f"tinymnist: cannot write the result: {error.strerror}", file=sys.stderr)
         _discard(sys.stdout)
+    except Exception:
+        import traceback
+
+        for line in traceback.format_exc().splitlines():
+            say(line)
+        code = report_error(Bug("this is a mistake in tinymnist itself: please report the lines above"), as_json)
     leave_by_signals()
     sys.exit(code)
 

@@ -6,6 +6,7 @@ answered.
 
 import json
 import sys
+from collections.abc import Mapping
 from itertools import pairwise
 from threading import Event
 from typing import Any
@@ -23,7 +24,7 @@ def show(text: str) -> None:
     print("\n".join(printable(line) for line in text.split("\n")))
 
 
-def show_json(content: dict[str, Any]) -> None:
+def show_json(content: Mapping[str, Any]) -> None:
     """The one JSON object of a `--json` command, on stdout."""
     result_begun.set()
     print(json.dumps({"schema_version": SCHEMA_VERSION, **content}, indent=2, allow_nan=False))

@@ -74,6 +74,14 @@ class Interrupted(TinyMnistError):
         return Interrupted, (str(self), self.signal_number)  # what a process of its own raises is pickled
 
 
+class Bug(TinyMnistError):
+    """What nobody but the makers of tinymnist can mend. The exit code is `EX_SOFTWARE` of BSD's sysexits.h: 1, which
+    Python would take, is that of a failed check."""
+
+    exit_code = 70
+    kind = "bug"
+
+
 def combined_exit_code(codes: list[int]) -> int:
     """The one code for several outcomes: the first of 2, 3, 4, 1 that occurs, else 0."""
     return next((code for code in (2, 3, 4, 1) if code in codes), 0)

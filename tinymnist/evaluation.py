@@ -1,5 +1,6 @@
 """Judging a trained network on a test set."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from os import PathLike
@@ -10,11 +11,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tinymnist.data import Dataset, load_dataset, usable_name
-from tinymnist.errors import UsageError
+from tinymnist.errors import DataError, UsageError
 from tinymnist.spec.recipe import Normalize
 from tinymnist.statistics import wilson_interval
 from tinymnist.training import Run, load_run
 from tinymnist.training.environment import choose_device
+from tinymnist.training.memory import enough_memory, refuse_too_large
 from tinymnist.training.score import BATCH_SIZE, Score, normalized, score
 
 MAX_SHIFTS = 3
@@ -107,10 +109,17 @@ def evaluate(
 
 def score_on_test(run: Run, model: nn.Module, data: Dataset, device: torch.device) -> Score:
     """Predictions for the test images of `data`, and their loss, by the trained network `model` of `run`, which is on
-    `device`. Raises `UsageError` where the test images were among its training images."""
+    `device`. Raises `UsageError` where the test images were among its training images, and `DataError`
+    for a network whose loss is no finite number."""
     refuse_training_images(run, data)
+    if device.type == "cpu":
+        refuse_too_large(run.spec)
     images = normalized(data.test.images, run.spec.train.normalize, device)
-    return score(model, images, data.test.labels.to(device))
+    with enough_memory():
+        scored = score(model, images, data.test.labels.to(device))
+    if not math.isfinite(scored.loss):
+        raise DataError(f"{run.path}: damaged: its network answers with what is no number: train it or copy it again")
+    return scored
 
 
 def refuse_training_images(run: Run, data: Dataset) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import secrets
+import stat
 from pathlib import Path
 
 from tinymnist.errors import DataError
@@ -11,13 +12,31 @@ from tinymnist.signals import signals_held
 SUFFIX = ".tmp"
 """Of the temporary files that `write_atomically` makes."""
 
+MAX_BYTES = 1 << 30
+"""The largest file that is read whole: several times what any weights or data set here need."""
 
-def read_bytes(path: str | Path) -> bytes:
-    """The file's bytes. Raises `DataError`."""
+
+def read_bytes(path: str | Path, limit: int = MAX_BYTES) -> bytes:
+    """The bytes of a regular file of at most `limit` bytes: a pipe or a device that lies where a file should would keep
+    its reader for ever. Raises `DataError`."""
+    refuse_unreadable(path, limit)
     try:
         return Path(path).read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def refuse_unreadable(path: str | Path, limit: int = MAX_BYTES) -> None:
+    """Raises `DataError` for what is no regular file of at most `limit` bytes."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise DataError(f"{path}: cannot be read: {reason or error}") from None
+    if not stat.S_ISREG(status.st_mode):
+        raise DataError(f"{path}: cannot be read: is no regular file")
+    if status.st_size > limit:
+        raise DataError(f"{path}: cannot be read: larger than {limit:,} bytes, as no such file is")
 
 
 def write_atomically(path: str | Path, content: bytes | str) -> None:
@@ -34,10 +53,11 @@ def write_atomically(path: str | Path, content: bytes | str) -> None:
                 os.fsync(stream.fileno())
             os.replace(temporary, path)
             sync_folder(path.parent)
-        except OSError as error:
-            raise DataError(f"{path}: cannot be written: {error.strerror or error}") from None
+        except (OSError, ValueError) as error:  # a NUL in the path is a `ValueError`
+            reason = error.strerror if isinstance(error, OSError) else None
+            raise DataError(f"{path}: cannot be written: {reason or error}") from None
         finally:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, ValueError):
                 temporary.unlink()
 
 

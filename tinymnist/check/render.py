@@ -2,12 +2,39 @@
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
 from xml.etree import ElementTree
+
+from typing_extensions import TypedDict
 
 from tinymnist.check.rules import Report, Verdict
 from tinymnist.errors import combined_exit_code
 from tinymnist.text import SCHEMA_VERSION, printable
+
+
+class RuleOutput(TypedDict):
+    rule: str
+    asked: str
+    found: str
+    passed: bool
+    file: str
+    line: int | None
+    option: str | None
+
+
+class ArchitectureOutput(TypedDict):
+    file: str
+    name: str | None
+    passed: bool
+    error: str | None
+    rules: list[RuleOutput]
+
+
+class Output(TypedDict):
+    """What `check --json` prints."""
+
+    schema_version: int
+    exit_code: int
+    architectures: list[ArchitectureOutput]
 
 
 def render(reports: Sequence[Report], form: str) -> str:
@@ -36,26 +63,24 @@ def _count(number: int, noun: str) -> str:
 
 
 def _json(reports: Sequence[Report]) -> str:
-    return json.dumps(
-        {
-            "schema_version": SCHEMA_VERSION,
-            "exit_code": combined_exit_code([report.exit_code for report in reports]),
-            "architectures": [
-                {
-                    "file": report.file,
-                    "name": report.name,
-                    "passed": report.exit_code == 0,
-                    "error": None if report.error is None else str(report.error),
-                    "rules": [_as_dict(verdict) for verdict in report.verdicts],
-                }
-                for report in reports
-            ],
-        },
-        indent=2,
-    )
+    content: Output = {
+        "schema_version": SCHEMA_VERSION,
+        "exit_code": combined_exit_code([report.exit_code for report in reports]),
+        "architectures": [
+            {
+                "file": report.file,
+                "name": report.name,
+                "passed": report.exit_code == 0,
+                "error": None if report.error is None else str(report.error),
+                "rules": [_as_dict(verdict) for verdict in report.verdicts],
+            }
+            for report in reports
+        ],
+    }
+    return json.dumps(content, indent=2)
 
 
-def _as_dict(verdict: Verdict) -> dict[str, Any]:
+def _as_dict(verdict: Verdict) -> RuleOutput:
     return {
         "rule": verdict.rule,
         "asked": verdict.asked,

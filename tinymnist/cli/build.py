@@ -1,9 +1,10 @@
 """`tinymnist build`: validate, build, and say what was built."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typing_extensions import TypedDict
 
 from tinymnist.cli.options import Arch, Json, Set, load
 from tinymnist.console import say, show, show_json
@@ -11,6 +12,21 @@ from tinymnist.text import shape_text
 
 if TYPE_CHECKING:
     from tinymnist.spec import Plan, Spec
+
+
+class BlockOutput(TypedDict):
+    name: str
+    input: tuple[int, ...]
+    output: tuple[int, ...]
+    parameters: int
+
+
+class Output(TypedDict):
+    """What `build --json` prints."""
+
+    name: str
+    parameters: int
+    blocks: list[BlockOutput]
 
 
 def command(
@@ -41,7 +57,7 @@ def command(
         show(_as_text(spec))
 
 
-def _blocks(plan: "Plan") -> list[dict[str, Any]]:
+def _blocks(plan: "Plan") -> list[BlockOutput]:
     return [
         {
             "name": name,
@@ -53,7 +69,7 @@ def _blocks(plan: "Plan") -> list[dict[str, Any]]:
     ]
 
 
-def _as_dict(spec: "Spec") -> dict[str, Any]:
+def _as_dict(spec: "Spec") -> Output:
     return {"name": spec.name, "parameters": spec.plan.parameters, "blocks": _blocks(spec.plan)}
 
 

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from tinymnist.spec import Checks
 
 
+def output() -> Any:
+    """What `check --json` prints."""
+    from tinymnist.check import Output
+
+    return Output
+
+
 def command(
     archs: Annotated[
         list[str] | None,

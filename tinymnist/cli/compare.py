@@ -1,15 +1,81 @@
 """`tinymnist compare`: whether one of two runs, or of two series of runs, is better."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Literal, Union
 
 import typer
+from typing_extensions import TypedDict
 
 from tinymnist.cli.options import DataDir, Dataset, Device, Json
 from tinymnist.console import say, show, show_json
 
 if TYPE_CHECKING:
     from tinymnist.comparison import RunComparison, SeriesComparison
+
+
+class IntervalOutput(TypedDict):
+    low: float
+    high: float
+    level: int
+    method: str
+
+
+class RunOutput(TypedDict):
+    run: str
+    name: str
+    parameters: int
+    accuracy: float
+    n: int
+
+
+class SeriesOutput(TypedDict):
+    run: str
+    name: str
+    parameters: int
+    mean: float
+    std: float | None
+    n: int
+
+
+class _Conclusion(TypedDict):
+    better: Literal["A", "B"] | None
+    conclusion: str
+
+
+class RunsOutput(_Conclusion):
+    """What `compare --json` prints for two runs. Accuracies are percent, differences points."""
+
+    kind: Literal["runs"]
+    dataset: str
+    a: RunOutput
+    b: RunOutput
+    both_right: int
+    only_a_right: int
+    only_b_right: int
+    difference: float
+    interval: IntervalOutput
+    test: Literal["mcnemar-exact"]
+    p: float
+
+
+class ManyOutput(_Conclusion):
+    """What `compare --json` prints for two series."""
+
+    kind: Literal["series"]
+    dataset: str
+    scored_on: Literal["test", "validation"]
+    images: int
+    a: SeriesOutput
+    b: SeriesOutput
+    difference: float
+    interval: IntervalOutput | None
+    test: Literal["welch"]
+    t: float | None
+    degrees_of_freedom: float | None
+    p: float | None
+
+
+Output = Union[RunsOutput, ManyOutput]  # noqa: UP007 - on Python 3.10 these know no `|`
 
 
 def command(
@@ -24,31 +90,28 @@ def command(
     from tinymnist.comparison import RunComparison, compare
 
     found = compare(run_a, run_b, dataset=dataset, data_dir=data_dir, device=device, warn=say)
-    if isinstance(found, RunComparison):
-        content, text = _runs_as_dict(found), _runs_as_text(found)
-    else:
-        content, text = _series_as_dict(found), _series_as_text(found)
     if as_json:
-        show_json({**content, "better": found.better, "conclusion": found.conclusion})
+        show_json(_runs_as_dict(found) if isinstance(found, RunComparison) else _series_as_dict(found))
     else:
-        show(text)
+        show(_runs_as_text(found) if isinstance(found, RunComparison) else _series_as_text(found))
 
 
-def _runs_as_dict(found: "RunComparison") -> dict[str, Any]:
-    sides = {
-        side: {
-            "run": str(run.path),
-            "name": run.spec.name,
-            "parameters": run.spec.plan.parameters,
-            "accuracy": accuracy,
-            "n": found.n,
-        }
-        for side, run, accuracy in zip(("a", "b"), (found.a, found.b), found.accuracies, strict=True)
-    }
+def _runs_as_dict(found: "RunComparison") -> RunsOutput:
+    a, b = (
+        RunOutput(
+            run=str(run.path),
+            name=run.spec.name,
+            parameters=run.spec.plan.parameters,
+            accuracy=accuracy,
+            n=found.n,
+        )
+        for run, accuracy in zip((found.a, found.b), found.accuracies, strict=True)
+    )
     return {
         "kind": "runs",
         "dataset": found.dataset,
-        **sides,
+        "a": a,
+        "b": b,
         "both_right": found.both,
         "only_a_right": found.only_a,
         "only_b_right": found.only_b,
@@ -56,6 +119,8 @@ def _runs_as_dict(found: "RunComparison") -> dict[str, Any]:
         "interval": _interval(found.interval, "agresti-min"),
         "test": "mcnemar-exact",
         "p": found.p,
+        "better": found.better,
+        "conclusion": found.conclusion,
     }
 
 
@@ -79,33 +144,34 @@ def _runs_as_text(found: "RunComparison") -> str:
     )
 
 
-def _series_as_dict(found: "SeriesComparison") -> dict[str, Any]:
-    sides = {
-        side: {
-            "run": str(series.path),
-            "name": result.name,
-            "parameters": result.parameters,
-            "mean": summary.mean,
-            "std": summary.std,
-            "n": summary.n,
-        }
-        for side, series, result, summary in zip(
-            ("a", "b"), (found.a, found.b), found.results, found.summaries, strict=True
+def _series_as_dict(found: "SeriesComparison") -> ManyOutput:
+    a, b = (
+        SeriesOutput(
+            run=str(series.path),
+            name=result.name,
+            parameters=result.parameters,
+            mean=summary.mean,
+            std=summary.std,
+            n=summary.n,
         )
-    }
+        for series, result, summary in zip((found.a, found.b), found.results, found.summaries, strict=True)
+    )
     result = found.results[0]
     return {
         "kind": "series",
         "dataset": result.dataset,
         "scored_on": result.scored_on,
         "images": result.images,
-        **sides,
+        "a": a,
+        "b": b,
         "difference": found.welch.difference,
         "interval": None if found.welch.interval is None else _interval(found.welch.interval, "welch"),
         "test": "welch",
         "t": found.welch.t,
         "degrees_of_freedom": found.welch.degrees_of_freedom,
         "p": found.welch.p,
+        "better": found.better,
+        "conclusion": found.conclusion,
     }
 
 
@@ -131,6 +197,6 @@ def _series_as_text(found: "SeriesComparison") -> str:
     return "\n".join([*lines, line, found.conclusion, *note])
 
 
-def _interval(interval: tuple[float, float], method: str) -> dict[str, Any]:
+def _interval(interval: tuple[float, float], method: str) -> IntervalOutput:
     low, high = interval
     return {"low": low, "high": high, "level": 95, "method": method}

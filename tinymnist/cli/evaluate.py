@@ -1,9 +1,10 @@
 """`tinymnist evaluate`: judge a trained network on a test set."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typing_extensions import NotRequired, TypedDict
 
 from tinymnist.cli.options import DataDir, Dataset, Device, Json
 from tinymnist.console import say, show, show_json
@@ -11,6 +12,36 @@ from tinymnist.console import say, show, show_json
 if TYPE_CHECKING:
     from tinymnist.evaluation import Evaluation
     from tinymnist.training import Run
+
+
+class IntervalOutput(TypedDict):
+    low: float
+    high: float
+    level: int
+    method: str
+
+
+class ShiftsOutput(TypedDict):
+    pixels: int
+    views: int
+    accuracy: float
+    n: int
+
+
+class Output(TypedDict):
+    """What `evaluate --json` prints. Accuracies are percent."""
+
+    run: str
+    name: str
+    parameters: int
+    dataset: str
+    accuracy: float
+    interval: IntervalOutput
+    n: int
+    loss: float
+    accuracy_by_class: tuple[float, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    shifts: NotRequired[ShiftsOutput]
 
 
 def command(
@@ -37,9 +68,9 @@ def command(
         show(_as_text(run, evaluation))
 
 
-def _as_dict(run: "Run", evaluation: "Evaluation") -> dict[str, Any]:
+def _as_dict(run: "Run", evaluation: "Evaluation") -> Output:
     low, high = evaluation.interval
-    content = {
+    content: Output = {
         "run": str(run.path),
         "name": run.spec.name,
         "parameters": run.spec.plan.parameters,

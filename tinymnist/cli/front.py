@@ -1,15 +1,56 @@
 """`tinymnist front`: what networks reach for their parameters, as a table or a picture."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from typing_extensions import TypedDict
 
 from tinymnist.cli.options import Json
 from tinymnist.console import say, show, show_json
 
 if TYPE_CHECKING:
     from tinymnist.front import Front
+
+
+class IntervalOutput(TypedDict):
+    low: float
+    high: float
+    level: int
+    method: str
+
+
+class SeriesOutput(TypedDict):
+    name: str
+    result: str
+    parameters: int
+    mean: float
+    std: float | None
+    n: int
+    interval: IntervalOutput | None
+    minimum: float
+    maximum: float
+    on_front: bool
+
+
+class PublishedOutput(TypedDict):
+    parameters: int
+    accuracy: float
+    std: float | None
+    kind: Literal["mean", "one run", "chosen"]
+    how: str
+    who: str
+    source: str
+
+
+class Output(TypedDict):
+    """What `front --json` prints. Accuracies are percent."""
+
+    dataset: str
+    scored_on: Literal["test"]
+    images: int
+    series: list[SeriesOutput]
+    published: list[PublishedOutput]
 
 
 def command(
@@ -42,7 +83,7 @@ def command(
         show(_as_text(front))
 
 
-def _as_dict(front: "Front") -> dict[str, Any]:
+def _as_dict(front: "Front") -> Output:
     return {
         "dataset": front.dataset,
         "scored_on": "test",
@@ -77,7 +118,7 @@ def _as_dict(front: "Front") -> dict[str, Any]:
     }
 
 
-def _interval(interval: tuple[float, float] | None) -> dict[str, Any] | None:
+def _interval(interval: tuple[float, float] | None) -> IntervalOutput | None:
     return None if interval is None else {"low": interval[0], "high": interval[1], "level": 95, "method": "t"}
 
 

@@ -1,12 +1,38 @@
 """`tinymnist summary`: the table of layers, and what they cost."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from typing_extensions import TypedDict
 
 from tinymnist.cli.options import Arch, Json, Set, load
 from tinymnist.console import show, show_json
 
 if TYPE_CHECKING:
     from tinymnist.model import Summary
+
+
+class LayerOutput(TypedDict):
+    name: str
+    type: str
+    input: tuple[int, ...]
+    output: tuple[int, ...]
+    parameters: int
+    buffers: int
+    multiply_adds: int
+    receptive_field: tuple[int, int]
+
+
+class Output(TypedDict):
+    """What `summary --json` prints."""
+
+    name: str
+    parameters: int
+    buffers: int
+    multiply_adds: int
+    torchinfo_mult_adds: int
+    receptive_field: tuple[int, int]
+    peak_activation_bytes: int
+    layers: list[LayerOutput]
 
 
 def command(arch: Arch, overrides: Set = None, as_json: Json = False) -> None:
@@ -22,7 +48,7 @@ def command(arch: Arch, overrides: Set = None, as_json: Json = False) -> None:
         show(_as_text(summary))
 
 
-def _as_dict(summary: "Summary") -> dict[str, Any]:
+def _as_dict(summary: "Summary") -> Output:
     plan = summary.plan
     return {
         "name": summary.name,

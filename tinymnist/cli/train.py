@@ -4,9 +4,10 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from typing_extensions import TypedDict
 
 from tinymnist.cli.options import DataDir, Dataset, Json, Set, Threads, load
 from tinymnist.console import show, show_json
@@ -17,6 +18,38 @@ if TYPE_CHECKING:
     from tinymnist.statistics import LastEpochsVerdict, Verdict
     from tinymnist.training import Run, Series
     from tinymnist.training.records import Result
+
+
+class MeanVerdict(TypedDict):
+    """Whether the mean over seeds is above the target."""
+
+    outcome: Literal["pass", "fail", "inconclusive"]
+    target: float
+    more_seeds: int | None
+
+
+class LastEpochs(TypedDict):
+    """Whether each of the last epochs is above the target."""
+
+    outcome: Literal["pass", "fail"]
+    target: float
+    last: int
+    passed: int
+    n: int
+    lowest: float
+
+
+def output() -> Any:
+    """What `train --json` prints: the result of a run, or of a series, and with `--target` a verdict."""
+    from tinymnist.training.records import Result, SeriesResult
+
+    class RunOutput(Result):
+        verdict: MeanVerdict | LastEpochs | None = None
+
+    class SeriesOutput(SeriesResult):
+        verdict: MeanVerdict | LastEpochs | None = None
+
+    return RunOutput | SeriesOutput
 
 
 def command(

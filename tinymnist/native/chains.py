@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tinymnist.native.graph import Activation, Dropout, Elementwise, Node, Window
+from tinymnist.native.literals import finite, real
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,13 +166,14 @@ def _call(layer: Elementwise, value: str, element: str) -> str:
 def _argument(layer: Activation) -> str:
     if layer.parameter is not None:
         return f", parameter{layer.parameter}"
-    return "" if layer.argument is None else f", {layer.argument}f"
+    return "" if layer.argument is None else f", {real(layer.argument)}"
 
 
 def _factor(layer: Dropout, element: str) -> str:
-    scale, threshold = 1 / (1 - layer.p), min(round(layer.p * 2**32), 2**32 - 1)
+    p = finite(layer.p)
+    scale, threshold = 1 / (1 - p), min(round(p * 2**32), 2**32 - 1)
     which = "(uint32_t)c" if layer.whole_channels else f"(uint32_t)({element})"
-    return f"dropout_factor(net->seed, {layer.number}u, block, {which}, {threshold}u, {scale!r}f)"
+    return f"dropout_factor(net->seed, {layer.number}u, block, {which}, {threshold}u, {real(scale)})"
 
 
 def _forth_and_back(
@@ -280,7 +282,7 @@ def _windowed(node: Node, sink: list[str]) -> list[str]:
     after_forth, after_back = _forth_and_back(node.after, "m", "a", end)
     lines += [*(after_forth if node.after else []), f"vf g = d[{end}];", *after_back, "const vf top = g;"]
     if window.average:
-        route = [f"vf g = top * {1 / (high * wide)!r}f;"]
+        route = [f"vf g = top * {real(1 / (high * wide))};"]
     else:
         lines.append("vi taken = {0};")
         route = [f"const vi here = (value[p * {wide} + q] == m) & ~taken;", "taken |= here;"]
@@ -300,7 +302,7 @@ def _windowed(node: Node, sink: list[str]) -> list[str]:
 def _reduced(window: Window, count: int) -> list[str]:
     if window.average:
         total = " + ".join(f"value[{k}]" for k in range(count))
-        return [f"const vf m = ({total}) * {1 / count!r}f;"]
+        return [f"const vf m = ({total}) * {real(1 / count)};"]
     return ["vf m = value[0];", f"UNROLL for (int k = 1; k < {count}; k++) m = maximum(value[k], m);"]
 
 

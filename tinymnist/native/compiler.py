@@ -85,11 +85,15 @@ def _make_private(folder: Path) -> None:
     """Makes sure that the cache is a folder that nobody else can write to: what lies there is run."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        status = folder.lstat()
+        status, around = folder.lstat(), folder.parent.stat()
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
+            raise CompilerError(f"{folder}: is not a private folder of this user's")
+        exposed = around.st_mode & 0o002 and not around.st_mode & stat.S_ISVTX
+        if around.st_uid not in (os.geteuid(), 0) or exposed:  # they could put another folder in its place
+            raise CompilerError(f"{folder.parent}: is not a folder that only this user can change")
+        folder.chmod(0o700)
     except OSError as error:
         raise CompilerError(f"{folder}: {error.strerror or error}") from None
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
-        raise CompilerError(f"{folder}: is not a private folder of this user's")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise CompilerError(f"{folder}: cannot be written")
 

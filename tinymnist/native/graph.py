@@ -173,6 +173,7 @@ class _Tracer:
             (max(root.shape[0] for root in roots), MAX_CHANNELS, "channels"),
             (sum(parameter.numel() for parameter in self.graph.parameters), MAX_PARAMETERS, "parameters"),
             (sum(prod(root.shape) for root in roots), MAX_VALUES, "values kept of an image"),
+            (max(map(_padded_values, roots)), MAX_VALUES, "values of a padded image"),
         ):
             if found > limit:
                 raise NotCoveredError(f"{found:,} {what}, and it is made for {limit:,} at most")
@@ -299,6 +300,14 @@ class _Tracer:
         body.uses += 1
         shortcut.uses += 1
         self._open(Addition((body, shortcut)), body.shape)
+
+
+def _padded_values(root: Root) -> int:
+    """Values of what the convolution that makes `root` walks over, the border around it included."""
+    if not isinstance(root.source, Convolution):
+        return 0
+    (channels, height, width), (above, beside) = root.source.node.shape, root.source.padding
+    return channels * (height + 2 * above) * (width + 2 * beside)
 
 
 def _pair(value: object) -> Pair:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from tinymnist.data.warp import BorderMode, Interpolation, Warps
+from tinymnist.machine import memory_of_machine
 from tinymnist.model.loss import Lesson
 from tinymnist.native.compiler import Compiler, find_compiler, load_library
 from tinymnist.native.graph import Graph, graph_of
@@ -137,6 +138,8 @@ class NativeNetwork:
 
     def _open(self, batch_size: int, threads: int) -> int:
         assert all(tensor.is_contiguous() and tensor.is_cpu for tensors in self._tensors for tensor in tensors)
+        if self._library.tm_bytes(threads, batch_size) > memory_of_machine():
+            raise MemoryError
         parameters, gradients, *buffers = map(_addresses, self._tensors)
         handle = self._library.tm_open(threads, batch_size, parameters, gradients, len(self._graph.norms), *buffers)
         if not handle:
@@ -148,6 +151,8 @@ def _declare(library: ctypes.CDLL) -> None:
     """The signatures in `csrc/network.h`."""
     pointer, long, integer, real = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int, ctypes.c_float
     batch = (pointer, pointer, pointer, long, real, real)
+    library.tm_bytes.argtypes = (integer, long)
+    library.tm_bytes.restype = ctypes.c_double
     library.tm_open.argtypes = (integer, long, pointer, pointer, integer, pointer, pointer, pointer)
     library.tm_open.restype = pointer
     library.tm_close.argtypes = [pointer]

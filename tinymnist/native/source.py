@@ -22,6 +22,7 @@ from tinymnist.native.chains import (
     sums_function,
 )
 from tinymnist.native.graph import Convolution, Graph, Node, Pair, Root, Shape
+from tinymnist.native.literals import real
 from tinymnist.native.tiles import REGISTERS, conv_tile, weight_tile
 
 CHEAP_TAPS = 12
@@ -157,7 +158,7 @@ class _Program:
         if self.training:
             return []
         return [
-            f"running_norm(net, {root.shape[0]}, {root.norm.eps!r}f, {self._pointer(root.norm.weight)}, "
+            f"running_norm(net, {root.shape[0]}, {real(root.norm.eps)}, {self._pointer(root.norm.weight)}, "
             f"{self._pointer(root.norm.bias)}, {self._conv_bias(root)}, {root.norm.number}, {self._norm(root)});"
             for root in self.graph.roots
             if root.norm and not root.norm.groups
@@ -281,14 +282,14 @@ class _Program:
             first = self.first_sum[root.index]
             self._line(f"keep_sums(sums{root.index}, {count}, mask, block_sums + {first});")
             self._end_phase(
-                f"batch_norm(worker, {first}, {root.shape[0]}, {prod(root.shape[1:])}, {norm.eps!r}f, "
-                f"{norm.momentum!r}f, {self._pointer(norm.weight)}, {self._pointer(norm.bias)}, "
+                f"batch_norm(worker, {first}, {root.shape[0]}, {prod(root.shape[1:])}, {real(norm.eps)}, "
+                f"{real(norm.momentum)}, {self._pointer(norm.weight)}, {self._pointer(norm.bias)}, "
                 f"{self._conv_bias(root)}, {norm.number}, {self._norm(root)});"
             )
         if norm is not None and norm.groups:
             self._line(
                 f"group_norm({self._root(root)}, {root.shape[0]}, {prod(root.shape[1:])}, {norm.groups}, "
-                f"{norm.eps!r}f, {self._pointer(norm.weight)}, {self._pointer(norm.bias)}, {self._norm(root)});"
+                f"{real(norm.eps)}, {self._pointer(norm.weight)}, {self._pointer(norm.bias)}, {self._norm(root)});"
             )
 
     def _target(self, root: Root) -> str:

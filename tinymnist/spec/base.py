@@ -9,6 +9,13 @@ from tinymnist.text import shown
 MAX_SIZE = 10**9
 """The largest size a spec may name. Far beyond tiny, and small enough that no count overflows anything."""
 
+MAX_WINDOW = 1000
+"""The largest side, step or border of a window: no image here is as large, and torch takes minutes to walk over a
+border of a billion."""
+
+MAX_ENTRIES = 100
+"""Of a list that is not made of layers."""
+
 SHORTHANDS = {
     "convs": "out_channels",
     "hidden": "out_features",
@@ -42,7 +49,8 @@ def expanding(key: str, shorthand: Any) -> BeforeValidator:
 
 
 Count = Annotated[int, Field(ge=1, le=MAX_SIZE)]
-Size = Annotated[int, Field(ge=0, le=MAX_SIZE)]
+_Side = Annotated[int, Field(ge=1, le=MAX_WINDOW)]
+_Border = Annotated[int, Field(ge=0, le=MAX_WINDOW)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -59,17 +67,17 @@ def _shortest(pair: tuple[int, int]) -> int | list[int]:
 
 
 CountPair = Annotated[
-    tuple[Count, Count],
+    tuple[_Side, _Side],
     Strict(False),
-    BeforeValidator(_pair, json_schema_input_type=Count | tuple[Count, Count]),
+    BeforeValidator(_pair, json_schema_input_type=_Side | tuple[_Side, _Side]),
     PlainSerializer(_shortest),
 ]
-"""Height and width, each at least 1; one number stands for both."""
+"""Height and width of a window or step, each at least 1; one number stands for both."""
 
 SizePair = Annotated[
-    tuple[Size, Size],
+    tuple[_Border, _Border],
     Strict(False),
-    BeforeValidator(_pair, json_schema_input_type=Size | tuple[Size, Size]),
+    BeforeValidator(_pair, json_schema_input_type=_Border | tuple[_Border, _Border]),
     PlainSerializer(_shortest),
 ]
-"""Height and width, each at least 0; one number stands for both."""
+"""Height and width of a border, each at least 0; one number stands for both."""

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, Strict, model_validator
+from pydantic import FailFast, Field, Strict, model_validator
 
 from tinymnist.spec.base import Count, CountPair, Model, Probability, SizePair, expanding
 
@@ -135,7 +135,7 @@ class Block(Model):
     name: str | None = Field(
         None, pattern=IDENTIFIER, description="Name in `state_dict`, and for `weights_from`; default: block1, block2, …"
     )
-    convs: Annotated[tuple[Annotated[Conv, expanding("convs", Conv | Count)], ...], Strict(False)] = Field(
+    convs: Annotated[tuple[Annotated[Conv, expanding("convs", Conv | Count)], ...], Strict(False), FailFast()] = Field(
         (), description="The convolutions in order; a bare number is `out_channels`."
     )
     residual: Annotated[Residual, expanding("residual", Residual | Literal["none", "identity", "projection"])] = Field(
@@ -186,8 +186,8 @@ class LinearHead(Model):
     """Flatten, then fully connected layers down to the classes."""
 
     kind: Literal["linear"] = Field(description="Fully connected.")
-    hidden: Annotated[tuple[Annotated[Hidden, expanding("hidden", Hidden | Count)], ...], Strict(False)] = Field(
-        (), description="Hidden layers in order; a bare number is `out_features`."
+    hidden: Annotated[tuple[Annotated[Hidden, expanding("hidden", Hidden | Count)], ...], Strict(False), FailFast()] = (
+        Field((), description="Hidden layers in order; a bare number is `out_features`.")
     )
     bias: bool = Field(True, description="Whether the last layer has a bias.")
     activation: OutputActivation = Field("log_softmax", description="`none` gives logits.")

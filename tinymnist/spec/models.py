@@ -7,9 +7,9 @@ nothing downstream has to ask again.
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, Strict, field_validator, model_validator
+from pydantic import BeforeValidator, FailFast, Field, Strict, field_validator, model_validator
 
-from tinymnist.spec.base import Count, CountPair, Model, SizePair, expand
+from tinymnist.spec.base import MAX_ENTRIES, Count, CountPair, Model, SizePair, expand
 from tinymnist.spec.layers import Activation, Block, DropoutField, Head, LinearHead, Norm, Pool
 from tinymnist.spec.plan import Plan, PlanProblem
 from tinymnist.spec.recipe import Train
@@ -61,6 +61,7 @@ class LinearCheck(Model):
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 Budget = Annotated[int, Field(ge=0)]
+Features = Annotated[tuple[Feature, ...], Strict(False), FailFast(), Field(max_length=MAX_ENTRIES)]
 
 
 class Checks(Model):
@@ -69,8 +70,8 @@ class Checks(Model):
     max_params: Budget | None = Field(None, description="At most this many parameters.")
     exact_params: Budget | None = Field(None, description="Exactly this many parameters.")
     max_macs: Budget | None = Field(None, description="At most this many multiply-adds for one image.")
-    require: Annotated[tuple[Feature, ...], Strict(False)] = Field((), description="What the network must have.")
-    forbid: Annotated[tuple[Feature, ...], Strict(False)] = Field((), description="What it must not have.")
+    require: Features = Field((), description="What the network must have.")
+    forbid: Features = Field((), description="What it must not have.")
     linear: LinearCheck | None = Field(None, description="Sizes that a fully connected layer must have.")
 
 
@@ -88,7 +89,9 @@ class Spec(Model):
     input: Input = Field(Input(), description="Shape of one image.")
     classes: Annotated[Count, Field(ge=2)] = Field(10, description="Number of classes.")
     defaults: Defaults | None = Field(None, exclude=True, description="Values for what blocks leave out.")
-    blocks: Annotated[tuple[Block, ...], Strict(False), Field(min_length=1)] = Field(description="Blocks in order.")
+    blocks: Annotated[tuple[Block, ...], Strict(False), FailFast(), Field(min_length=1)] = Field(
+        description="Blocks in order."
+    )
     head: Head = Field(LinearHead(kind="linear"), description="From the last block to the classes.")
     checks: Checks = Field(Checks(), description="What the network is held to.")
     train: Annotated[Train, BeforeValidator(_written_out, json_schema_input_type=Train | str)] = Field(
@@ -138,11 +141,12 @@ class Spec(Model):
 
 def _refuse_too_many_layers(data: dict[str, Any]) -> None:
     """Refuses before the validation of a hundred thousand layers takes its time. Raises `PlanProblem`."""
-    blocks = data.get("blocks")
+    blocks, head = data.get("blocks"), data.get("head")
     if not isinstance(blocks, list | tuple):
         return
-    convs = [block.get("convs") for block in blocks if isinstance(block, dict)]
-    layers = len(blocks) + sum(len(each) for each in convs if isinstance(each, list | tuple))
+    lists = [block.get("convs") for block in blocks if isinstance(block, dict)]
+    lists += [head.get("hidden")] if isinstance(head, dict) else []
+    layers = len(blocks) + sum(len(each) for each in lists if isinstance(each, list | tuple))
     if layers > 2 * MAX_LAYERS:
         raise PlanProblem(("blocks",), f"{layers:,} blocks and layers are more than a spec may have ({MAX_LAYERS:,})")
 

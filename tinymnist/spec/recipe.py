@@ -6,9 +6,9 @@ What a file leaves out, at any depth, is as in the reference recipe; and what th
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, Strict, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, FailFast, Field, Strict, field_validator, model_validator
 
-from tinymnist.spec.base import Model, Probability, expanding
+from tinymnist.spec.base import MAX_ENTRIES, Model, Probability, expanding
 from tinymnist.text import printable, shown
 
 
@@ -254,6 +254,8 @@ class Train(Model):
     augment: Annotated[
         tuple[Annotated[AugmentStep, BeforeValidator(_bare_name, json_schema_input_type=AugmentStep | str)], ...],
         Strict(False),
+        FailFast(),
+        Field(max_length=MAX_ENTRIES),
     ] = Field(REFERENCE_AUGMENT, description="Transforms of each training image, in order; `[]` for none.")
     augment_until: float = Field(
         1.0, ge=0, le=1, description="Share of the epochs that are augmented; the rest see the images as they are."

@@ -21,7 +21,8 @@ from tinymnist.text import shown
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 20
 MAX_DIGITS = 20
-MAX_VALUES = 150_000
+MAX_KEYS = 1000
+MAX_VALUES = 100_000
 
 _PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's parser where PyYAML was built with it
 
@@ -172,6 +173,8 @@ def _mapping(events: Iterator[yaml.Event], path: Path, lines: dict[Path, int]) -
         here = (*path, key)
         if key in entries:
             raise YamlProblem(f"the key is there twice, first on line {lines[here]}: keep one", line, here)
+        if len(entries) == MAX_KEYS:
+            raise YamlProblem(f"more than {MAX_KEYS:,} keys: nothing here has so many", line, path)
         entries[key] = _value(next(events), events, here, lines)
         lines[here] = line
     return entries

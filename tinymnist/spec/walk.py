@@ -21,8 +21,12 @@ if TYPE_CHECKING:
     from tinymnist.spec.layers import Block, Conv, GlobalPoolHead, LinearHead, Norm, Pool
     from tinymnist.spec.models import Spec
 
-MAX_LAYERS = 20_000
+MAX_LAYERS = 10_000
 """Convolutions and hidden layers that one spec may ask for, repetitions counted."""
+
+MAX_REACH = 10**12
+"""Where the receptive field stops growing: beyond the largest image, and still a number that can be written after ten
+thousand strides."""
 
 
 def block_name(spec: Spec, index: int) -> str:
@@ -288,10 +292,10 @@ class _Walk:
                 steps -= 1
             sizes.append(steps + 1)
         self.reach = (
-            self.reach[0] + (kernel[0] - 1) * self.jump[0],
-            self.reach[1] + (kernel[1] - 1) * self.jump[1],
+            min(self.reach[0] + (kernel[0] - 1) * self.jump[0], MAX_REACH),
+            min(self.reach[1] + (kernel[1] - 1) * self.jump[1], MAX_REACH),
         )
-        self.jump = (self.jump[0] * stride[0], self.jump[1] * stride[1])
+        self.jump = (min(self.jump[0] * stride[0], MAX_REACH), min(self.jump[1] * stride[1], MAX_REACH))
         return sizes[0], sizes[1]
 
     def _norm(self, norm: Norm, name: str, path: Path) -> None:

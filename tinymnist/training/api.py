@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from tinymnist.check import enforce_budget
-from tinymnist.data import DATASETS, Dataset, load_dataset, usable_name
+from tinymnist.data import Dataset, load_dataset, usable_name
 from tinymnist.data.affine import AffineAugmenter, is_affine
 from tinymnist.data.augment import Augmenter
 from tinymnist.errors import DataError, SpecError, UsageError
@@ -99,8 +99,6 @@ def resume(
     if run.finished:
         return run
     before = run.environment
-    if before.dataset not in DATASETS:
-        raise DataError(f"{run.path}: damaged: environment.json names no known dataset: copy the run again")
     engine = before.engine if device in (None, "auto", "cpu") else "torch"
     chosen_device = prepare_device(device or before.device, engine, threads or before.threads)
     material = gather(run.spec, before.dataset, data_dir, before.validation, observer.warned)

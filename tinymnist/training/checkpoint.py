@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from tinymnist.errors import DataError
-from tinymnist.files import make_folder, write_atomically
+from tinymnist.files import make_folder, refuse_unreadable, write_atomically
 from tinymnist.model.weights import copy_tensors
 from tinymnist.training.averaging import Average
 from tinymnist.training.observer import EpochRow
@@ -26,17 +26,22 @@ from tinymnist.training.optimizer import Optimizer, optimizer_tensors, restore_o
 FORMAT = "tinymnist-checkpoint-1"
 
 
+Count = Annotated[int, Field(ge=0, le=10**12)]
+
+
 @dataclass(frozen=True)
 class Progress:
     """How far a training is: `epoch` epochs are done, and `step` steps of the next."""
 
-    epoch: Annotated[int, Field(ge=0)] = 0
-    step: Annotated[int, Field(ge=0)] = 0
-    images: int = 0
+    __pydantic_config__ = ConfigDict(allow_inf_nan=False)
+
+    epoch: Count = 0
+    step: Count = 0
+    images: Count = 0
     """Images seen in the unfinished epoch; below, their summed loss, correct predictions and seconds."""
     loss_sum: float = 0.0
-    correct: int = 0
-    seconds: float = 0.0
+    correct: Count = 0
+    seconds: Annotated[float, Field(ge=0)] = 0.0
     rows: tuple[EpochRow, ...] = field(default=())
     """Finished epochs."""
 
@@ -83,6 +88,7 @@ def save_checkpoint(path: Path, progress: Progress, state: State) -> None:
 
 def load_checkpoint(path: Path, state: State) -> Progress:
     """Puts the state back. Raises `DataError` where it is damaged or does not fit."""
+    refuse_unreadable(path)
     try:
         with safe_open(path, framework="pt") as stream:
             metadata = stream.metadata() or {}

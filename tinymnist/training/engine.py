@@ -14,7 +14,7 @@ from tinymnist.model.loss import lesson_loss, lesson_of
 from tinymnist.native import CompilerError, NativeNetwork, NotCoveredError
 from tinymnist.spec import Spec
 from tinymnist.spec.recipe import Train
-from tinymnist.training.memory import enough_memory
+from tinymnist.training.memory import enough_memory, refuse_too_large
 from tinymnist.training.optimizer import Optimizer
 from tinymnist.training.score import Score, normalized, score
 
@@ -163,11 +163,15 @@ def choose_engine(
     device: torch.device,
     warn: Callable[[str], None],
 ) -> Engine:
-    """The engine that `torch`, `native` or `auto` means here; `warn` is told why native cannot be had."""
+    """The engine that `torch`, `native` or `auto` means here; `warn` is told why native cannot be had.
+
+    Raises `DataError` where the memory does not suffice."""
     if name != "torch" and device.type == "cpu":
         try:
             with enough_memory():
                 return NativeEngine(spec, model, optimizer, torch.get_num_threads())
         except (CompilerError, NotCoveredError) as problem:
             warn(f"WARNING: no native engine ({problem}): going on with the torch engine, many times slower.")
+    if device.type == "cpu":
+        refuse_too_large(spec, spec.train.batch_size)
     return TorchEngine(spec.train, model, optimizer, device)

@@ -62,8 +62,10 @@ class Trainer:
         sweep(self.run.checkpoint.parent)
         if os.path.isfile(self.run.checkpoint):
             self.progress = load_checkpoint(self.run.checkpoint, self.state)
-            if self.progress.epoch > self.spec.train.epochs or self.progress.step > self.steps_per_epoch:
-                raise DataError(f"{self.run.checkpoint}: does not belong to this run: it stands beyond its last step")
+            progress, recipe = self.progress, self.spec.train
+            seen = min(progress.step * recipe.batch_size, len(self.dataset.train))
+            if progress.epoch > recipe.epochs or progress.step > self.steps_per_epoch or progress.images != seen:
+                raise DataError(f"{self.run.checkpoint}: does not belong to this run: it stands at no step of it")
 
     def train(self, stop: StopRequest) -> tuple[EpochRow, ...]:
         """Trains to the last epoch and returns the row of each.
@@ -130,7 +132,7 @@ class Trainer:
 
     def _finish_epoch(self, stop: StopRequest) -> None:
         progress = self._take_totals(stop)
-        with self.result_in_place():
+        with self.result_in_place(), enough_memory():
             scored = self.engine.score(self.dataset.test)
         if not math.isfinite(scored.loss):
             what = f"the loss on the images that are scored is {scored.loss}"

@@ -4,10 +4,15 @@ import ctypes
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import prod
 
 import torch
 
 from tinymnist.errors import DataError
+from tinymnist.machine import memory_of_machine
+from tinymnist.spec import Spec
+from tinymnist.spec.plan import FLOAT_BYTES
+from tinymnist.training.score import BATCH_SIZE
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 _ONE_GIB = 1 << 30
@@ -27,6 +32,25 @@ def keep_memory() -> None:
         libc.mallopt(_M_TRIM_THRESHOLD, _ONE_GIB)
     except (OSError, AttributeError):  # another libc: nothing to tell it
         return
+
+
+def refuse_too_large(spec: Spec, batch: int = 0) -> None:
+    """Raises `DataError` where PyTorch could not score on this machine, or train with batches of `batch` images, before
+    anything is allocated: Linux promises more memory than it has, and then ends the process.
+
+    Counted is what is needed at least: the outputs of convolutions and linear layers, which the way back reads again,
+    or the largest layer when `BATCH_SIZE` images are scored.
+    """
+    plan = spec.plan
+    kept = sum(prod(layer.output) for layer in plan.layers if layer.kind in ("conv", "linear"))
+    needed = max(FLOAT_BYTES * (batch * kept + 3 * plan.parameters), BATCH_SIZE * plan.peak_activation_bytes)
+    limit = memory_of_machine()
+    if needed > limit:
+        raise DataError(
+            f"{spec.name}: not enough memory: batches of {max(batch, BATCH_SIZE):,} images need "
+            f"{needed / _ONE_GIB:.1f} GiB at least, there are {limit / _ONE_GIB:.1f}: choose a smaller network or "
+            "--batch-size"
+        )
 
 
 @contextmanager

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import ConfigDict
+
 from tinymnist.spec import Spec
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ class Step:
 class EpochRow:
     """One row of `metrics.csv`. Losses are means per image, accuracies percent; training figures are those of the
     augmented images as they were trained on, and `eval_` those of the test images, or of `--validation`."""
+
+    __pydantic_config__ = ConfigDict(allow_inf_nan=False)
 
     epoch: int
     lr: float

@@ -108,14 +108,26 @@ def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Puts back what `optimizer_tensors` gave."""
+    """Puts back what `optimizer_tensors` gave. Raises `ValueError` for what does not fit, as torch trusts it."""
     for place, part in _parts(optimizer).items():
         state: dict[int, dict[str, Any]] = {}
         for name, tensor in tensors.items():
             if name.startswith(place):
                 index, _, key = name.removeprefix(place).partition(".")
                 state.setdefault(int(index), {})[key] = tensor
+        _refuse_unfit(part, state)
         part.load_state_dict({**part.state_dict(), "state": state})
+
+
+def _refuse_unfit(part: torch.optim.Optimizer, state: dict[int, dict[str, Tensor]]) -> None:
+    parameters = [parameter for group in part.param_groups for parameter in group["params"]]
+    for index, entries in state.items():
+        if not 0 <= index < len(parameters):
+            raise ValueError(f"the optimizer has no parameter {index}")
+        for key, tensor in entries.items():
+            shape = torch.Size() if key == "step" else parameters[index].shape
+            if (tensor.shape, tensor.dtype) != (shape, torch.float32):
+                raise ValueError(f"optimizer.{index}.{key} does not fit its parameter")
 
 
 def _parts(optimizer: Optimizer) -> dict[str, torch.optim.Optimizer]:

@@ -14,7 +14,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from tinymnist.errors import DataError, RunError, SpecError
-from tinymnist.files import write_atomically
+from tinymnist.files import refuse_unreadable, write_atomically
 from tinymnist.model import build_model
 from tinymnist.model.weights import copy_tensors
 from tinymnist.spec.dump import dump_spec
@@ -80,6 +80,7 @@ def open_packed(path: Path) -> PackedRun:
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    refuse_unreadable(path)
     try:
         with safe_open(path, framework="pt") as stream:
             header = dict(stream.metadata() or {})

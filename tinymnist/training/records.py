@@ -1,5 +1,6 @@
 """What the JSON files of a run hold, typed, so that a damaged one is found when it is opened."""
 
+import json
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -15,12 +16,27 @@ from tinymnist.training.seeds import LARGEST_SEED, MAX_SEEDS
 ENVIRONMENT, RESULT, SERIES = "environment.json", "result.json", "series.json"
 
 
+MAX_BYTES = 16 << 20
+"""Of a record: several times that of a series of as many seeds as there may be."""
+
+
 class Record(BaseModel):
     """Base of the records: frozen, without coercion or infinities; keys of later versions are let through."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="allow", allow_inf_nan=False)
 
-    schema_version: Annotated[int, Field(ge=1)] = SCHEMA_VERSION
+    schema_version: Annotated[int, Field(ge=1, le=1_000_000)] = SCHEMA_VERSION
+
+    @model_validator(mode="after")
+    def _can_be_written_again(self) -> "Record":
+        json.dumps(self.model_extra, allow_nan=False)  # a later version's keys hold anything, but no NaN
+        return self
+
+
+Number = Annotated[int, Field(ge=0, le=10**12)]
+"""A count; Python refuses to write one of more than 4,300 digits."""
+Percent = Annotated[float, Field(ge=0, le=100)]
+DatasetName = Annotated[str, Field(pattern=f"^({'|'.join(DATASETS)})$")]
 
 
 class Environment(Record):
@@ -29,9 +45,9 @@ class Environment(Record):
     created: str
     command: list[str]
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)]
-    dataset: str
+    dataset: DatasetName
     checksums: dict[str, str]
-    validation: Annotated[int, Field(ge=0)] = 0
+    validation: Number = 0
     """Images held out of the training images, and scored instead of the test set."""
     teachers: dict[str, str] = {}
     """SHA-256 of the weights of each teacher, by run."""
@@ -42,7 +58,7 @@ class Environment(Record):
     threads: Annotated[int, Field(ge=1, le=256)]
     versions: dict[str, str]
     system: str
-    cores: int | None
+    cores: Number | None
 
 
 Name = Annotated[str, Field(pattern=NAME)]
@@ -55,19 +71,19 @@ class Result(Record):
 
     run: str
     name: Name
-    parameters: int
+    parameters: Number
     dataset: str
-    seed: int
-    epochs: int
+    seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)]
+    epochs: Number
     scored_on: Literal["test", "validation"] = "test"
     chosen_on: Line = ""
     """Which data the recipe was chosen on, as it says itself."""
-    accuracy: float
+    accuracy: Percent
     """After the last epoch."""
-    n: int
+    n: Number
     """Images scored."""
     loss: float
-    train_accuracy: float
+    train_accuracy: Percent
     train_loss: float
     seconds: float
     weights_sha256: str
@@ -79,9 +95,9 @@ class Declaration(Record):
     settings."""
 
     seeds: Annotated[list[Annotated[int, Field(ge=0, le=LARGEST_SEED)]], Field(min_length=1, max_length=MAX_SEEDS)]
-    dataset: Annotated[str, Field(pattern=f"^({'|'.join(DATASETS)})$")]
+    dataset: DatasetName
     checksums: dict[str, str]
-    validation: Annotated[int, Field(ge=0)]
+    validation: Number
     teachers: dict[str, str]
     """As in `Environment`."""
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda|mps)$")]
@@ -118,17 +134,17 @@ class SeriesResult(Record):
     dataset: str
     scored_on: Literal["test", "validation"]
     chosen_on: Line
-    images: Annotated[int, Field(ge=1)]
+    images: Annotated[int, Field(ge=1, le=10**12)]
     """Images that each seed was scored on."""
-    epochs: int
-    seeds: list[int]
+    epochs: Number
+    seeds: list[Annotated[int, Field(ge=0, le=LARGEST_SEED)]]
     accuracies: list[float]
     """By seed, as `losses`."""
     losses: list[float]
     mean: float
     std: float | None
     interval: Interval | None
-    n: int
+    n: Number
     """Seeds."""
     minimum: float
     maximum: float
@@ -158,7 +174,7 @@ R = TypeVar("R", bound=Record)
 def read_record(kind: type[R], path: Path) -> R:
     """Raises `DataError` where the file is damaged."""
     try:
-        return kind.model_validate_json(read_bytes(path))
+        return kind.model_validate_json(read_bytes(path, MAX_BYTES))
     except ValidationError as error:
         problem = error.errors()[0]
         where = "".join(f"{part}: " for part in problem["loc"])

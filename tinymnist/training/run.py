@@ -38,6 +38,9 @@ from tinymnist.training.records import (
 
 SPEC, METRICS, WEIGHTS, CHECKPOINT = "spec.yaml", "metrics.csv", "weights.safetensors", "checkpoint/state.safetensors"
 
+MAX_METRICS_BYTES = 256 << 20
+"""A hundred bytes a row: several times the epochs of any series."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -93,7 +96,7 @@ class Run:
 def read_metrics(path: Path, seeds: int) -> list[list[EpochRow]]:
     """The rows of a `metrics.csv` by seed; that of a run has one. Raises `DataError` where it is missing or damaged."""
     try:
-        rows = list(csv.DictReader(read_bytes(path).decode().splitlines()))
+        rows = list(csv.DictReader(read_bytes(path, MAX_METRICS_BYTES).decode().splitlines()))
         read = []
         for row in rows:
             row.pop("seed", None)
@@ -165,6 +168,7 @@ def open_folder(folder: Path) -> Run:
 
     Raises `RunError` where there is none, `DataError` where it is damaged.
     """
+    refuse_link(folder / CHECKPOINT)
     if not os.path.isdir(folder):
         raise RunError(f"{shown(str(folder))[1:-1]}: no such run directory: `tinymnist train` makes one under runs/")
     if os.path.lexists(folder / SERIES):
@@ -173,6 +177,12 @@ def open_folder(folder: Path) -> Run:
             f"{folder}: is a series of {len(seeds)} seeds: name one of them, as in {folder / seed_name(seeds[0])}"
         )
     return Run(folder, load_run_spec(folder), read_record(Environment, folder / ENVIRONMENT))
+
+
+def refuse_link(path: Path) -> None:
+    """Raises `DataError` where the folder of `path` is a symbolic link: what a run writes stays within it."""
+    if os.path.islink(path.parent):
+        raise DataError(f"{path.parent}: is a link, which may lead out of the run: put the folder itself there")
 
 
 def load_run_spec(folder: Path) -> Spec:

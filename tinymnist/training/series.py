@@ -42,6 +42,7 @@ from tinymnist.training.run import (
     load_run_spec,
     open_folder,
     read_metrics,
+    refuse_link,
     refuse_name,
     seed_name,
 )
@@ -205,6 +206,7 @@ def _begun(series: Series) -> list[Run]:
     for seed in series.seeds:
         path = series.seed_path(seed)
         if os.path.lexists(path):
+            refuse_link(path / METRICS)
             try:
                 begun.append(open_folder(path))
             except RunError as error:

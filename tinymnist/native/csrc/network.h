@@ -32,6 +32,13 @@ static void *copy_of(void *const *pointers, size_t count) {
     return copy;
 }
 
+/* Bytes that `tm_open` takes with the same arguments; as a double, which a batch of any size does not overflow. */
+EXPORT double tm_bytes(int threads, int64_t batch) {
+    const double blocks = (double)((batch + LANES - 1) / LANES);
+    const double block = (double)BLOCK_VECTORS * sizeof(vf) + (double)SUMS * sizeof(double) + (double)PARAMETERS * sizeof(float);
+    return blocks * block + threads * (double)SCRATCH_VECTORS * sizeof(vf);
+}
+
 /* A network for batches of up to `batch` images, which reads and writes the tensors given: parameters and their
    gradients, then mean, variance and counter of each batch norm. NULL where memory or threads cannot be had. */
 EXPORT struct network *tm_open(int threads, int64_t batch, void **parameters, void **gradients, int norms, void **means,

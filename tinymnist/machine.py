@@ -1,0 +1,20 @@
+"""What the machine has."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+
+def memory_of_machine() -> float:
+    """Bytes that this process may ever have: the machine's, or fewer where the system holds it to fewer."""
+    limits = [float("inf")]
+    with suppress(OSError, ValueError, AttributeError):
+        limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    with suppress(OSError, ValueError):  # of a container
+        limits.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    with suppress(ImportError):
+        import resource
+
+        soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+        limits += [] if soft == resource.RLIM_INFINITY else [soft]
+    return min(limits)
