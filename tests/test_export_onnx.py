@@ -59,9 +59,9 @@ def test_labels_and_normalisation_are_in_the_metadata(cli: Cli, tmp_path: Path, 
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     assert METADATA.items() <= metadata.items()
     assert "BatchNormalization" in {node.op_type for node in model.graph.node}
-    assert (content["files"].keys(), content["n"]) == ({"smooth675.onnx"}, 10_000)
-    assert content["accuracy"] == pytest.approx(load_run("smooth675").result.accuracy, abs=0.03)
-    assert content["largest_difference"] < 1e-3
+    assert (content["files"].keys(), content["facts"]["n"]) == ({"smooth675.onnx"}, 10_000)
+    assert content["facts"]["accuracy"] == pytest.approx(load_run("smooth675").result.accuracy, abs=0.03)
+    assert content["facts"]["largest_difference"] < 1e-3
 
 
 def test_a_file_that_computes_something_else_is_never_written(

@@ -5,6 +5,7 @@ A new command needs a line in `COMMANDS`; where it has `--json`, one in `tinymni
 """
 
 import copy
+import io
 import json
 import os
 import shutil
@@ -21,12 +22,13 @@ from typing import Any
 import jsonschema
 import pytest
 import typer.main
+from PIL import Image
 
 from tests.conftest import ARCHS, Cli, Outcome
 from tinymnist.cli import app
 from tinymnist.cli.schema import WITH_JSON
 from tinymnist.errors import TinyMnistError
-from tinymnist.training.run import locked
+from tinymnist.training.lock import locked
 
 TINY = str(ARCHS / "tiny3130.yaml")
 
@@ -89,8 +91,8 @@ def too_large(*command: object) -> Failing:
     return Failing(2, lambda place: [*command, place.write("huge.yaml", text)], "spec")
 
 
-def no_run(*command: object) -> Failing:
-    return Failing(2, lambda place: [*command, place.tmp / "nowhere"], "run")
+def no_run(*command: object, then: tuple[object, ...] = ()) -> Failing:
+    return Failing(2, lambda place: [*command, place.tmp / "nowhere", *then], "run")
 
 
 def damaged_run(*command: object, then: tuple[object, ...] = ()) -> Failing:
@@ -162,6 +164,8 @@ def mixed(place: Place) -> list[object]:
 def unreadable_and_over(place: Place) -> list[object]:
     return ["check", "/proc/self/mem", TINY, "--max-params", 1]
 
+
+AS_C = ("--format", "c", "--output", "out")
 
 COMMANDS: dict[str, dict[str, Failing]] = {
     "build": {
@@ -242,6 +246,49 @@ COMMANDS: dict[str, dict[str, Failing]] = {
         "a run and a series": Failing(2, lambda place: ["compare", place.run, place.series], "usage"),
         "unknown data set": usage("compare", "smooth996", "smooth675", "--dataset", "mnits"),
         "damaged data": damaged_data(lambda place: ["compare", of_mnist(place), place.run, "--data-dir", place.tmp]),
+    },
+    "predict": {
+        "unknown option": usage("predict", "smooth996", "7.png", "--sed"),
+        "missing argument": usage("predict", "smooth996"),
+        "no run": no_run("predict", then=("7.png",)),
+        "unfinished run": unfinished_run("predict", then=("7.png",)),
+        "damaged run": damaged_run("predict", then=("7.png",)),
+        "damaged weights": damaged_weights("predict", then=("7.png",)),
+        "no picture of several": Failing(
+            2, lambda place: ["predict", place.run, place.write("7.png", "7"), "8.png"], "image", 1, True
+        ),
+    },
+    "report": {
+        "unknown option": usage("report", "smooth996", "--sed"),
+        "missing argument": usage("report"),
+        "no run": no_run("report"),
+        "unfinished run": unfinished_run("report"),
+        "damaged run": damaged_run("report"),
+        "damaged weights": damaged_weights("report"),
+        "no page": Failing(2, lambda place: ["report", place.run, "--output", "page.txt"], "usage"),
+        "unwritable output": Failing(3, lambda place: ["report", place.run, "--output", "/dev/full/x.html"], "data"),
+        "damaged data": damaged_data(lambda place: ["report", of_mnist(place), "--data-dir", place.tmp]),
+    },
+    "export": {
+        "unknown option": usage("export", "smooth996", "--format", "c", "--output", "c", "--sed"),
+        "missing argument": usage("export", "smooth996", "--format", "c"),
+        "no run": no_run("export", then=AS_C),
+        "unfinished run": unfinished_run("export", then=AS_C),
+        "damaged run": damaged_run("export", then=AS_C),
+        "damaged weights": damaged_weights("export", then=AS_C),
+        "unknown format": usage("export", "smooth996", "--format", "tflite", "--output", "out"),
+        "folder taken": Failing(2, lambda place: ["export", "smooth996", *AS_C[:-1], place.empty], "usage"),
+        "unwritable output": Failing(3, lambda place: ["export", place.run, *AS_C[:-1], "/dev/full/x"], "data"),
+        "damaged data": damaged_data(lambda place: ["export", of_mnist(place), *AS_C, "--data-dir", place.tmp]),
+    },
+    "benchmark": {
+        "unknown option": usage("benchmark", "smooth996", "--sed"),
+        "missing argument": usage("benchmark"),
+        "no run": no_run("benchmark"),
+        "unfinished run": unfinished_run("benchmark"),
+        "damaged run": damaged_run("benchmark"),
+        "damaged weights": damaged_weights("benchmark"),
+        "damaged data": damaged_data(lambda place: ["benchmark", of_mnist(place), "--data-dir", place.tmp]),
     },
     "front": {
         "unknown option": usage("front", "--sed"),
@@ -351,6 +398,16 @@ def test_with_json_it_is_one_object_as_published(failing: Failing, cli: Cli, pla
         assert outcome.err.splitlines()[-1] == f"tinymnist: {content['error']['message']}"
 
 
+def _picture() -> bytes:
+    stroke = Image.new("L", (28, 28))
+    stroke.paste(255, (12, 4, 16, 24))
+    stream = io.BytesIO()
+    stroke.save(stream, "PNG")
+    return stream.getvalue()
+
+
+ONE = _picture()
+
 SUCCESSES: dict[str, Make] = {
     "build": lambda _: ["build", TINY],
     "summary": lambda _: ["summary", TINY],
@@ -362,6 +419,10 @@ SUCCESSES: dict[str, Make] = {
     "evaluate with shifts": lambda place: ["evaluate", place.run, "--shifts", 1],
     "compare": lambda place: ["compare", place.run, place.run],
     "compare two series": lambda place: ["compare", place.series, place.series],
+    "predict": lambda place: ["predict", place.run, place.write("1.png", ONE), "--show"],
+    "report": lambda place: ["report", place.run],
+    "export": lambda place: ["export", place.run, *AS_C],
+    "benchmark": lambda place: ["benchmark", place.run],
     "front": lambda place: ["front", place.series],
     "list": lambda _: ["list"],
 }

@@ -1,16 +1,37 @@
 """`tinymnist benchmark`: what a trained network costs in each format, on this machine."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typing_extensions import TypedDict
 
 from tinymnist.cli.options import DataDir, Dataset, Json
 from tinymnist.console import say, show, show_json
 
 if TYPE_CHECKING:
     from tinymnist.benchmark import Row
+
+
+class RowOutput(TypedDict):
+    """One format: accuracy in percent, latency of one image in seconds; or the `problem`, and figures of 0."""
+
+    format: str
+    bytes: int
+    accuracy: float
+    latency: float
+    images_per_second: float
+    problem: str | None
+
+
+class Output(TypedDict):
+    """What `benchmark --json` prints."""
+
+    run: str
+    name: str
+    dataset: str
+    n: int
+    rows: list[RowOutput]
 
 
 def command(
@@ -31,19 +52,29 @@ def command(
     data = load_dataset(usable_name(run.environment.dataset if dataset is None else dataset), data_dir, say)
     rows = benchmark(run, data)
     if as_json:
-        show_json(
-            {
-                "run": str(run.path),
-                "name": run.spec.name,
-                "dataset": data.name,
-                "n": len(data.test),
-                "rows": [asdict(row) for row in rows],
-            }
-        )
+        content: Output = {
+            "run": str(run.path),
+            "name": run.spec.name,
+            "dataset": data.name,
+            "n": len(data.test),
+            "rows": [_as_dict(row) for row in rows],
+        }
+        show_json(content)
     else:
         where = f"on the {len(data.test):,} test images of {data.name}, one thread"
         head = f"{run.spec.name}, {run.spec.plan.parameters:,} parameters, {where}"
         show("\n".join([head, _COLUMNS, *map(_line, rows)]))
+
+
+def _as_dict(row: "Row") -> RowOutput:
+    return {
+        "format": row.format,
+        "bytes": row.bytes,
+        "accuracy": row.accuracy,
+        "latency": row.latency,
+        "images_per_second": row.images_per_second,
+        "problem": row.problem,
+    }
 
 
 _COLUMNS = f"{'format':14}{'bytes':>8}{'accuracy':>11}{'one image':>12}{'images/s':>11}"

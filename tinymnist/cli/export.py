@@ -5,9 +5,19 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typing_extensions import TypedDict
 
 from tinymnist.cli.options import DataDir, Dataset, Json
 from tinymnist.console import say, show, show_json
+
+
+class Output(TypedDict):
+    """What `export --json` prints. `facts` depend on the format: accuracy in percent, n images, sizes in bytes."""
+
+    output: str
+    format: str
+    files: dict[str, int]
+    facts: dict[str, int | float | str | bool]
 
 
 def command(
@@ -41,7 +51,13 @@ def command(
     )
     files = {name: len(content) for name, content in artifact.files.items()}
     if as_json:
-        show_json({"output": str(output), "format": format_name, "files": files, **artifact.facts})
+        content: Output = {
+            "output": str(output),
+            "format": format_name,
+            "files": files,
+            "facts": dict(artifact.facts),
+        }
+        show_json(content)
     else:
         show(
             "\n".join(

@@ -2,9 +2,10 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typing_extensions import NotRequired, TypedDict
 
 from tinymnist.cli.options import Device, Json
 from tinymnist.console import say, show, show_json
@@ -21,6 +22,43 @@ ASCII = " .:-=+*#%@"
 """Two pixels above each other, by how much ink they have."""
 INKED = 96
 """Grey level from which a half block is set."""
+
+
+class GuessOutput(TypedDict):
+    digit: int
+    probability: float
+
+
+class PictureOutput(TypedDict):
+    """A picture that could be read. Probabilities are from 0 to 1; `picture` is with `--show`: rows of grey levels."""
+
+    file: str
+    digit: int
+    probability: float
+    top: list[GuessOutput]
+    probabilities: tuple[float, ...]
+    picture: NotRequired[list[list[int]]]
+
+
+class UnusableProblem(TypedDict):
+    kind: str
+    message: str
+
+
+class UnusableOutput(TypedDict):
+    """A picture that could not be used."""
+
+    file: str
+    error: UnusableProblem
+
+
+class Output(TypedDict):
+    """What `predict --json` prints."""
+
+    run: str
+    name: str
+    parameters: int
+    files: list[PictureOutput | UnusableOutput]
 
 
 def command(
@@ -50,7 +88,7 @@ def command(
     return 0 if not unusable else 1 if len(unusable) < len(found) else 2
 
 
-def _as_dict(run: "Run", found: "list[Prediction | Unusable]", draw: bool) -> dict[str, Any]:
+def _as_dict(run: "Run", found: "list[Prediction | Unusable]", draw: bool) -> Output:
     return {
         "run": str(run.path),
         "name": run.spec.name,
@@ -59,19 +97,21 @@ def _as_dict(run: "Run", found: "list[Prediction | Unusable]", draw: bool) -> di
     }
 
 
-def _file_as_dict(each: "Prediction | Unusable", draw: bool) -> dict[str, Any]:
+def _file_as_dict(each: "Prediction | Unusable", draw: bool) -> PictureOutput | UnusableOutput:
     from tinymnist.prediction import Unusable
 
     if isinstance(each, Unusable):
         return {"file": each.file, "error": {"kind": each.error.kind, "message": str(each.error)}}
-    content = {
+    content: PictureOutput = {
         "file": each.file,
         "digit": each.digit,
         "probability": each.probabilities[each.digit],
         "top": [{"digit": digit, "probability": each.probabilities[digit]} for digit in each.top(TOP)],
         "probabilities": each.probabilities,
     }
-    return {**content, "picture": each.picture.tolist()} if draw else content
+    if draw:
+        content["picture"] = each.picture.tolist()
+    return content
 
 
 def _as_text(predictions: "list[Prediction]", draw: bool) -> str:

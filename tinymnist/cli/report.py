@@ -1,15 +1,47 @@
 """`tinymnist report`: everything about runs on one page."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typing_extensions import TypedDict
 
 from tinymnist.cli.options import DataDir, Dataset, Device, Json
 from tinymnist.console import say, show, show_json
 
 if TYPE_CHECKING:
     from tinymnist.report import Entry, Report
+
+
+class NetworkOutput(TypedDict):
+    """The network whose mistakes and filters are shown, on the images that the page shows. Accuracy is percent."""
+
+    seed: int
+    dataset: str
+    scored_on: str
+    accuracy: float
+    n: int
+    wrong: int
+    loss: float
+
+
+class RunOutput(TypedDict):
+    """A run or series on the page; a series that holds no runs shows no network."""
+
+    run: str
+    label: str
+    name: str
+    parameters: int
+    seeds: list[int]
+    network: NetworkOutput | None
+
+
+class Output(TypedDict):
+    """What `report --json` prints: the files written."""
+
+    output: str
+    runs: list[RunOutput]
+    pictures: list[str]
 
 
 def command(
@@ -39,7 +71,7 @@ def command(
         show(_as_text(report))
 
 
-def _as_dict(report: "Report") -> dict[str, Any]:
+def _as_dict(report: "Report") -> Output:
     return {
         "output": str(report.page),
         "runs": [_run_as_dict(entry) for entry in report.entries],
@@ -47,25 +79,29 @@ def _as_dict(report: "Report") -> dict[str, Any]:
     }
 
 
-def _run_as_dict(entry: "Entry") -> dict[str, Any]:
-    """`network` is what the page shows of mistakes and filters; of a series that holds no runs, null."""
-    network, seed = entry.network, entry.shown_seed
+def _run_as_dict(entry: "Entry") -> RunOutput:
     return {
         "run": entry.path,
         "label": entry.label,
         "name": entry.spec.name,
         "parameters": entry.spec.plan.parameters,
         "seeds": list(entry.seeds),
-        "network": network
-        and {
-            "seed": entry.seeds[0] if seed is None else seed,
-            "dataset": network.evaluation.dataset,
-            "scored_on": network.scored_on,
-            "accuracy": network.evaluation.accuracy,
-            "n": network.evaluation.n,
-            "wrong": network.wrong,
-            "loss": network.evaluation.loss,
-        },
+        "network": _network_as_dict(entry),
+    }
+
+
+def _network_as_dict(entry: "Entry") -> NetworkOutput | None:
+    network, seed = entry.network, entry.shown_seed
+    if network is None:
+        return None
+    return {
+        "seed": entry.seeds[0] if seed is None else seed,
+        "dataset": network.evaluation.dataset,
+        "scored_on": network.scored_on,
+        "accuracy": network.evaluation.accuracy,
+        "n": network.evaluation.n,
+        "wrong": network.wrong,
+        "loss": network.evaluation.loss,
     }
 
 

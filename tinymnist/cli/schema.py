@@ -11,7 +11,10 @@ from tinymnist.console import show
 from tinymnist.errors import UsageError
 from tinymnist.text import SCHEMA_VERSION, did_you_mean, shown
 
-WITH_JSON = ("build", "summary", "check", "train", "evaluate", "compare", "front", "list")
+WITH_JSON = (
+    "build", "summary", "check", "train", "evaluate", "compare", "predict", "report", "export", "benchmark", "front",
+    "list",
+)  # fmt: skip
 """The commands that have `--json`. The module of each holds the type `Output`, or a function `output` that gives it."""
 
 
