@@ -46,7 +46,7 @@ def layers_as_torch_runs_them(spec: Spec) -> tuple[list[tuple[str, tuple[int, ..
     return rows, flops.get_total_flops() // 2
 
 
-@settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
 @given(spec=specs())
 def test_counts_equal_those_of_the_built_module(spec: Spec) -> None:
     rows, macs = layers_as_torch_runs_them(spec)

@@ -89,7 +89,9 @@ def test_shifts_are_told_apart_from_the_plain_figures(cli: Cli, small_run: Path)
     ("pixels", "start"),
     [
         (1, "with shifts of up to 1 pixel (mean of 9 views, 9 times the work): "),
-        (2, "with shifts of up to 2 pixels (mean of 25 views, 25 times the work): "),
+        pytest.param(
+            2, "with shifts of up to 2 pixels (mean of 25 views, 25 times the work): ", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_text_shows_shifts_on_one_more_line(cli: Cli, small_run: Path, pixels: int, start: str) -> None:

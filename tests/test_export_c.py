@@ -183,7 +183,7 @@ def test_packaged_networks_read_the_real_test_set_as_pytorch_does(
 ) -> None:
     for dtype, most_changed in (("float32", 0), ("int8", 40)):
         arguments = ["--format", "c", "--dtype", dtype, "--output", tmp_path / dtype, "--data-dir", mnist_dir, "--json"]
-        facts = json.loads(cli("export", name, *arguments).out)
+        facts = json.loads(cli("export", name, *arguments).out)["facts"]
         assert (facts["verified"], facts["n"]) == (True, 10_000)
         assert facts["changed"] <= most_changed
         assert facts["accuracy"] >= facts["pytorch_accuracy"] - 0.3
@@ -194,9 +194,10 @@ def test_export_writes_a_header_and_a_source_and_says_what_they_cost(
     cli: Cli, small_run: Path, tmp_path: Path, dtype: str
 ) -> None:
     out = tmp_path / "out"
-    facts = json.loads(cli("export", small_run, "--format", "c", "--dtype", dtype, "--output", out, "--json").out)
-    assert {path.name: path.stat().st_size for path in out.iterdir()} == facts["files"]
-    assert sorted(facts["files"]) == ["tiny3130.c", "tiny3130.h"]
+    content = json.loads(cli("export", small_run, "--format", "c", "--dtype", dtype, "--output", out, "--json").out)
+    assert {path.name: path.stat().st_size for path in out.iterdir()} == content["files"]
+    assert sorted(content["files"]) == ["tiny3130.c", "tiny3130.h"]
+    facts = content["facts"]
     assert (facts["multiply_adds"], facts["parameters"]) == (530_100, 3_130)
     assert facts["scratch_bytes"] == {"float32": 4 * 4920, "int8": 4890}[dtype]
     assert facts["verified"] is (COMPILER is not None)

@@ -51,6 +51,7 @@ def test_folded_there_is_no_batch_norm(exported: Path) -> None:
     assert "BatchNormalization" not in {node.op_type for node in model.graph.node}
 
 
+@pytest.mark.slow
 def test_labels_and_normalisation_are_in_the_metadata(cli: Cli, tmp_path: Path, mnist_dir: Path) -> None:
     arguments = ["--format", "onnx", "--output", tmp_path / "out", "--data-dir", mnist_dir, "--json"]
     outcome = cli("export", "smooth675", *arguments)
@@ -64,6 +65,7 @@ def test_labels_and_normalisation_are_in_the_metadata(cli: Cli, tmp_path: Path, 
     assert content["facts"]["largest_difference"] < 1e-3
 
 
+@pytest.mark.slow
 def test_a_file_that_computes_something_else_is_never_written(
     cli: Cli, tmp_path: Path, mnist_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

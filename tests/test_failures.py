@@ -428,7 +428,13 @@ SUCCESSES: dict[str, Make] = {
 }
 
 
-@pytest.mark.parametrize("make", SUCCESSES.values(), ids=SUCCESSES.keys())
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(make, marks=[pytest.mark.slow] if name == "benchmark" else [], id=name)
+        for name, make in SUCCESSES.items()
+    ],
+)
 def test_a_result_is_one_object_as_published(make: Make, cli: Cli, place: Place) -> None:
     arguments = [*make(place), "--json"]
     outcome = cli(*arguments)

@@ -162,6 +162,7 @@ LARGE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", LARGE.values(), ids=LARGE.keys())
 def test_large_files_are_judged_in_one_line_and_a_second(text: str) -> None:
     judged(text)

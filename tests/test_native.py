@@ -93,7 +93,17 @@ def beyond_tolerance(found: dict[str, float]) -> dict[str, float]:
     return {name: share for name, share in found.items() if not share <= 1}
 
 
-@pytest.mark.parametrize("arch", sorted(ARCHS.glob("*.yaml")), ids=lambda path: path.stem)
+ALIKE = ("smooth996", "smooth675", "smooth1938", "mini697", "separable-residual")
+"""Of the same kinds as smooth3092 and shared-stairs, and seconds to compile."""
+
+
+@pytest.mark.parametrize(
+    "arch",
+    [
+        pytest.param(path, marks=[pytest.mark.slow] if path.stem in ALIKE else [], id=path.stem)
+        for path in sorted(ARCHS.glob("*.yaml"))
+    ],
+)
 def test_every_shipped_architecture_computes_what_torch_does(arch: Path) -> None:
     assert beyond_tolerance(differences(load_spec(arch), n=37)) == {}
 
@@ -215,6 +225,7 @@ EXTREMES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("values", EXTREMES.values(), ids=EXTREMES.keys())
 def test_extreme_values_are_c_that_compiles(values: dict[str, float], cache: Path) -> None:
     norm = {"kind": "batch", "eps": values["eps"], "momentum": values["momentum"]}
