@@ -1,9 +1,13 @@
 """Reading and writing files so that nothing is lost."""
 
 import contextlib
+import errno
 import os
 import secrets
+import shutil
 import stat
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from tinymnist.errors import DataError
@@ -59,6 +63,35 @@ def write_atomically(path: str | Path, content: bytes | str) -> None:
         finally:
             with contextlib.suppress(OSError, ValueError):
                 temporary.unlink()
+
+
+def write_folder(path: Path, files: Mapping[str, bytes | str]) -> None:
+    """Makes a folder that appears with all its files or not at all, and those above it that are missing.
+
+    Raises `FileExistsError` where the name is taken, `OSError` or `DataError` where it cannot be written.
+    """
+    with signals_held():
+        try:
+            make_folder(path.parent)
+        except FileExistsError:
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path.parent)) from None
+        staging = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        try:
+            for name, content in files.items():
+                write_atomically(staging / name, content)
+            os.chmod(staging, 0o755)
+            os.rename(staging, path)  # fails where another process has made the same name meanwhile
+            sync_folder(path.parent)
+        except OSError as error:
+            if error.errno in _IS_THERE:
+                raise FileExistsError(error.errno, error.strerror, str(path)) from None
+            raise
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+_IS_THERE = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
+"""What `rename` says, depending on the system, of a name that is taken."""
 
 
 def sweep(folder: Path) -> None:

@@ -183,4 +183,9 @@ def read_record(kind: type[R], path: Path) -> R:
 
 
 def write_record(record: Record, path: Path) -> None:
-    write_atomically(path, record.model_dump_json(indent=2) + "\n")
+    write_atomically(path, record_text(record))
+
+
+def record_text(record: Record) -> str:
+    """A record as its file holds it."""
+    return record.model_dump_json(indent=2) + "\n"

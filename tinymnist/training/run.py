@@ -1,15 +1,12 @@
 """The run directory: where everything about one training stands."""
 
 import csv
-import errno
 import hashlib
 import io
 import math
 import os
 import re
 import shlex
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
@@ -17,9 +14,8 @@ from pathlib import Path
 from torch import nn
 
 from tinymnist.errors import DataError, RunError, SpecError, UsageError
-from tinymnist.files import make_folder, read_bytes, sync_folder, write_atomically
+from tinymnist.files import read_bytes, write_atomically, write_folder
 from tinymnist.model import build_model, load_weights
-from tinymnist.signals import signals_held
 from tinymnist.spec import Spec, load_spec
 from tinymnist.spec.dump import dump_spec
 from tinymnist.text import shown
@@ -33,7 +29,7 @@ from tinymnist.training.records import (
     Record,
     Result,
     read_record,
-    write_record,
+    record_text,
 )
 
 SPEC, METRICS, WEIGHTS, CHECKPOINT = "spec.yaml", "metrics.csv", "weights.safetensors", "checkpoint/state.safetensors"
@@ -136,27 +132,13 @@ def create_folder(output: Path, name: str, spec: str, record: Record, record_nam
     """The folder `output/name` with `spec.yaml` and a record. Raises as `create_run` does."""
     refuse_name(output, name)
     path = output / name
-    with signals_held():
-        try:
-            make_folder(output)
-            staging = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=output))
-        except OSError as error:
-            raise _unwritable(output, error) from None
-        try:
-            write_atomically(staging / SPEC, spec)
-            write_record(record, staging / record_name)
-            os.chmod(staging, 0o755)
-            os.rename(staging, path)  # fails where another process has made the same name meanwhile
-            sync_folder(output)
-        except OSError as error:
-            raise _taken(path) if error.errno in _IS_THERE else _unwritable(output, error) from None
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
+    try:
+        write_folder(path, {SPEC: spec, record_name: record_text(record)})
+    except FileExistsError:
+        raise _taken(path) from None
+    except OSError as error:
+        raise _unwritable(output, error) from None
     return path
-
-
-_IS_THERE = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
-"""What `rename` says, depending on the system, of a name that is taken."""
 
 
 def _unwritable(output: Path, error: OSError) -> DataError:
