@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from tests.conftest import Cli
 from tinymnist import load_run, load_spec, train
 from tinymnist.errors import DataError, Interrupted, RunError, UsageError
+from tinymnist.text import interval_text
 from tinymnist.training import Series, SeriesObserver, open_run, resume_series, train_series
 from tinymnist.training.observer import EpochRow
 from tinymnist.training.records import Result
@@ -379,3 +380,8 @@ def test_what_is_no_list_of_seeds_is_refused(text: str) -> None:
 def test_the_same_seed_twice_is_refused(quick: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="each once"):
         train_series(load_spec(quick), [1, 1], dataset="mnist-5k", output=tmp_path)
+
+
+def test_an_interval_of_few_seeds_ends_where_percent_end() -> None:
+    assert interval_text(-12.3, 138.966, 3) == "0.000 to 100.000 %"
+    assert interval_text(98.1, 99.304, 2) == "98.10 to 99.30 %"

@@ -35,6 +35,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(known)}"
 
 
+def interval_text(low: float, high: float, decimals: int) -> str:
+    """`98.10 to 99.30 %`; what lies beyond 0 and 100 %, as of few seeds, is cut off."""
+    return f"{max(low, 0.0):.{decimals}f} to {min(high, 100.0):.{decimals}f} %"
+
+
 def shape_text(shape: tuple[int, ...]) -> str:
     """`6x14x14` for (6, 14, 14)."""
     return "x".join(str(size) for size in shape)

@@ -102,12 +102,12 @@ def _measured(accuracy: Measured | None) -> str:
 
 def _architectures_text(rows: list[ArchitectureOutput]) -> str:
     width = max(len(row["name"]) for row in rows)
-    lines = [f"{'name':{width}}  parameters  multiply-adds  accuracy % (n)     description"]
+    lines = [f"{'name':{width}}  parameters  multiply-adds  accuracy % (n)     trained  description"]
     for row in rows:
         measured = _measured(row["accuracy"])
         lines.append(
             f"{row['name']:{width}}  {row['parameters']:>10,}  {row['multiply_adds']:>13,}  {measured:17}  "
-            f"{row['description']}"
+            f"{'yes' if row['trained'] else 'no':7}  {row['description']}"
         )
     return "\n".join(lines)
 

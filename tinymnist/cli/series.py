@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from tinymnist.console import say
 from tinymnist.spec import Spec
+from tinymnist.text import interval_text
 from tinymnist.training import Series, SeriesObserver
 from tinymnist.training.observer import EpochRow
 from tinymnist.training.records import Result, SeriesResult
@@ -77,8 +78,8 @@ def series_text(series: Series) -> str:
 def _figures(result: SeriesResult) -> str:
     if result.interval is None:
         return f"mean {result.mean:.2f} % (n 1: no deviation, no interval)"
+    interval = interval_text(result.interval.low, result.interval.high, 3)
     return (
-        f"mean {result.mean:.3f} % ± {result.std:.3f} (n {result.n}), 95 % interval of the mean "
-        f"{result.interval.low:.3f} to {result.interval.high:.3f} %, minimum {result.minimum:.2f} %, "
-        f"maximum {result.maximum:.2f} %"
+        f"mean {result.mean:.3f} % ± {result.std:.3f} (n {result.n}), 95 % interval of the mean {interval}, "
+        f"minimum {result.minimum:.2f} %, maximum {result.maximum:.2f} %"
     )

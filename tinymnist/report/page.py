@@ -50,6 +50,7 @@ def _overview(entries: Sequence[Entry]) -> Markup:
             tag("td", f"{entry.spec.plan.macs:,}", class_="number wide"),
             tag("td", f"{figures(entry).accuracy} %", class_="number"),
             tag("td", figures(entry).interval, class_="wide"),
+            tag("td", figures(entry).of, class_="wide"),
         )
         for entry in entries
     ]
@@ -59,6 +60,7 @@ def _overview(entries: Sequence[Entry]) -> Markup:
         tag("th", "parameters", class_="number"),
         tag("th", "multiply-adds", class_="number wide"),
         tag("th", "accuracy", class_="number"),
+        tag("th", "", class_="wide"),
         tag("th", "", class_="wide"),
     )
     return tag("table", tag("thead", head), tag("tbody", *rows), class_="overview")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tinymnist.report.contents import Entry
+from tinymnist.text import interval_text
 from tinymnist.training.records import SeriesResult
 
 
@@ -34,7 +35,7 @@ def figures(entry: Entry) -> Figures:
 
 
 def _interval(low: float, high: float, kind: str) -> str:
-    return f"95 % {kind} {low:.2f} to {high:.2f} %"
+    return f"95 % {kind} {interval_text(low, high, 2)}"
 
 
 def _seeds(count: int) -> str:

@@ -1,11 +1,13 @@
 """What a RUN argument means: a run directory, a packed run, or a trained network that comes with tinymnist."""
 
 import os
+import re
 from os import PathLike
 from pathlib import Path
 
 from tinymnist.errors import RunError
 from tinymnist.spec.packaged import packaged_files, packaged_networks
+from tinymnist.text import did_you_mean
 from tinymnist.training.packed import open_packed
 from tinymnist.training.records import SERIES, Declaration, read_record
 from tinymnist.training.run import Run, open_folder, seed_name
@@ -25,6 +27,9 @@ def load_run(path: str | PathLike[str]) -> Run:
             return open_packed(packaged)
         if str(path) in packaged_files():
             raise RunError(f"{path}: comes without a trained network: make one by `tinymnist train --arch {path}`")
+        if re.fullmatch(r"[\w-]+", str(path)):
+            hint = did_you_mean(str(path), packaged_networks())
+            raise RunError(f"{path}: no such run directory, nor a trained network of tinymnist: {hint}")
     return open_folder(folder)
 
 
