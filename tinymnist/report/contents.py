@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tinymnist.report.network import Network, Options, images_text, loader, look_at
 from tinymnist.spec import Spec
+from tinymnist.spec.packaged import packaged_networks
 from tinymnist.training import Run, Series, load_run, open_run
 from tinymnist.training.observer import EpochRow
 from tinymnist.training.packed import SUFFIX, PackedRun
@@ -69,7 +70,8 @@ def gather(paths: Sequence[str | PathLike[str]], options: Options) -> list[Entry
 
 def _of_run(run: Run, label: str, network: Callable[[Run], Network]) -> Entry:
     metrics = [] if isinstance(run, PackedRun) else run.metrics_by_seed
-    return Entry(label, str(run.path), run.spec, run.result, run.environment, metrics, network(run))
+    place = label if run.path in packaged_networks().values() else str(run.path)
+    return Entry(label, place, run.spec, run.result, run.environment, metrics, network(run))
 
 
 def _of_series(series: Series, label: str, network: Callable[[Run], Network]) -> Entry:
