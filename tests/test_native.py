@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from tests.conftest import ARCHS, ROOT, Cli
 from tests.native_reference import differences
 from tests.specs import specs
+from tests.trainings import StopAfter
 from tinymnist import Spec, load_spec, train
 from tinymnist.data.affine import AffineAugmenter
 from tinymnist.model import build_model
@@ -452,16 +453,6 @@ def test_an_unknown_engine_is_refused(cli: Cli) -> None:
     assert "--engine fast" in outcome.err
 
 
-class StopAt(Observer):
-    def __init__(self, steps: int) -> None:
-        self.left = steps
-
-    def stepped(self, step: object) -> None:
-        self.left -= 1
-        if self.left == 0:
-            os.kill(os.getpid(), 2)
-
-
 @pytest.mark.parametrize("engine", ["torch", "native"])
 def test_a_checkpoint_does_not_know_the_engine(quick: Spec, engine: str, tmp_path: Path) -> None:
     """A run begun natively goes on without a compiler, and the other way round."""
@@ -469,7 +460,7 @@ def test_a_checkpoint_does_not_know_the_engine(quick: Spec, engine: str, tmp_pat
 
     spec = load_spec(ARCHS / "tiny3130.yaml", ["train.epochs=2", "train.augment=[]", f"train.engine={engine}"])
     with pytest.raises(Interrupted):
-        train(spec, seed=1, dataset="mnist-5k", output=tmp_path, name="run", observer=StopAt(9))
+        train(spec, seed=1, dataset="mnist-5k", output=tmp_path, name="run", observer=StopAfter(9))
     record = tmp_path / "run" / "environment.json"
     other = {"torch": "native", "native": "torch"}[engine]
     record.write_text(record.read_text().replace(f'"engine": "{engine}"', f'"engine": "{other}"'))

@@ -17,25 +17,13 @@ import torch
 from torch import Tensor
 
 from tests.conftest import Cli
+from tests.trainings import StopAfter
 from tinymnist import load_run, load_spec, train
 from tinymnist.errors import Interrupted
-from tinymnist.training import Observer
 from tinymnist.training import checkpoint as checkpoints
 from tinymnist.training import packed as packing
 
 MUTATIONS = int(os.environ.get("TINYMNIST_MUTATIONS", "35"))
-
-
-class StopAfter(Observer):
-    """Interrupts a training as Ctrl-C does."""
-
-    def __init__(self, steps: int) -> None:
-        self.left = steps
-
-    def stepped(self, step: object) -> None:
-        self.left -= 1
-        if self.left == 0:
-            os.kill(os.getpid(), 2)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import signal
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,25 @@ from typing import Any
 from safetensors import safe_open
 
 from tests.nursery import Life, Nursery
-from tinymnist.training import Series, open_run
+from tinymnist.training import Observer, Series, open_run
 
 ENGINES = ["native", "torch"]
 TIMES = ("seconds", "images_per_second")
 
 # With everything that a checkpoint can hold: dropout, augmentation, momentum and an average.
 RECIPE = ["train.augment=[{ShiftScaleRotate: {rotate_limit: 12}}]", "train.augment_until=0.4", "train.ema={decay: 0.9}"]
+
+
+class StopAfter(Observer):
+    """Interrupts a training after so many steps, as Ctrl-C does."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    def stepped(self, step: object) -> None:
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), signal.SIGINT)
 
 
 @dataclass(frozen=True)
