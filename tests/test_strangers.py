@@ -350,7 +350,8 @@ def test_names_in_a_spec_or_option_stay_plain(cli: Cli, quick: Path, tmp_path: P
 
 @pytest.mark.parametrize("path", ["a\0b", "\0", "x" * 5000])
 @pytest.mark.parametrize(
-    "command", ["build tiny3130 --output", "new", "front --output", "train --arch tiny3130 --output"]
+    "command",
+    ["build tiny3130 --output", "new", "front --output", "train --dataset mnist-5k --arch tiny3130 --output"],
 )
 def test_places_that_cannot_be_are_one_line(cli: Cli, command: str, path: str) -> None:
     outcome = cli(*command.split(), path)

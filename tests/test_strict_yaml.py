@@ -53,7 +53,8 @@ BAD_FILES = {
     "date": (GOOD + "classes: 2024-01-01\n", "net.yaml:4: classes: 2024-01-01 is ambiguous: YAML reads"),
     "5,000 digits": (GOOD + f"classes: {'9' * 5000}\n", "net.yaml:4: classes: a number of 5,000 digits"),
     "nested 1,000 deep": ("name: " + "[" * 1000 + "]" * 1000, "net.yaml:1: nested deeper than 20 levels"),
-    "too many values": (f"blocks: [{'1,' * 200_000}]\n", "net.yaml:1: more than 100,000 values"),
+    "too many values": (f"blocks: [{'[1,1,1,1,1,1,1,1,1,1],' * 9_500}]\n", "net.yaml:1: more than 100,000 values"),
+    "too many entries": (f"blocks: [{'1,' * 200_000}]\n", "net.yaml:1: blocks: more than 10,000 entries: no list"),
     "text for a number": (GOOD + 'classes: "10"\n', "net.yaml:4: classes: expects a whole number, found '10'"),
     "fraction for a count": (GOOD + "classes: 10.5\n", "net.yaml:4: classes: expects a whole number, found 10.5"),
     "true for a count": (GOOD + "classes: true\n", "net.yaml:4: classes: expects a whole number, found true"),
@@ -142,7 +143,10 @@ BAD_FILES = {
     ),
     "no blocks beside defaults": ("name: net\ndefaults: {bias: false}\n", "net.yaml:1: blocks: is missing"),
     "no block": ("name: net\nblocks: []\n", "net.yaml:2: blocks: needs at least 1 entry"),
-    "many bad blocks": (f"name: net\nblocks: [{'{},' * 50_000}]\n", "net.yaml:2: blocks: 50,000 blocks and layers are"),
+    "many bad blocks": (
+        f"name: net\nblocks: [{'{convs: [0, 0]},' * 9_000}]\n",
+        "net.yaml:2: blocks: 27,000 blocks and layers are",
+    ),
     "a form without its kind": (
         GOOD + "    pool: {kernel_size: 2}\n",
         "net.yaml:4: blocks[0].pool: kind is missing: it is one of max, average, global_average, global_max, none",

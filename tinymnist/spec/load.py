@@ -96,7 +96,8 @@ def _parsed(text: str, file: str) -> tuple[Any, dict[Path, Place]]:
         tree = parse(text)
     except YamlProblem as problem:
         raise _error(Place(file, problem.line), problem.path, problem.message) from None
-    return tree.data, {path: Place(file, line) for path, line in tree.lines.items()}
+    on_line = {line: Place(file, line) for line in set(tree.lines.values())}
+    return tree.data, {path: on_line[line] for path, line in tree.lines.items()}
 
 
 def _expand_recipe(data: dict[str, Any], places: dict[Path, Place]) -> None:

@@ -21,6 +21,7 @@ from tinymnist.text import shown
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 20
 MAX_DIGITS = 20
+MAX_ENTRIES = 10_000
 MAX_KEYS = 1000
 MAX_VALUES = 100_000
 
@@ -157,6 +158,8 @@ def _value(event: yaml.Event, events: Iterator[yaml.Event], path: Path, lines: d
 def _sequence(events: Iterator[yaml.Event], path: Path, lines: dict[Path, int]) -> list[Any]:
     items: list[Any] = []
     while not isinstance(event := next(events), yaml.SequenceEndEvent):
+        if len(items) == MAX_ENTRIES:
+            raise YamlProblem(f"more than {MAX_ENTRIES:,} entries: no list here has so many", _line(event), path)
         items.append(_value(event, events, (*path, len(items)), lines))
     return items
 
