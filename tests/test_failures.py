@@ -507,6 +507,7 @@ def run_apart(*arguments: object, code: str = "from tinymnist.__main__ import ma
     return Outcome(done.returncode, done.stdout, done.stderr)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"])
 def test_an_interruption_is_one_object_as_published(quick: Path, tmp_path: Path, number: int, code: int) -> None:
     options = ["--dataset", "mnist-5k", "--epochs", "5000", "--name", "cut", "--json"]

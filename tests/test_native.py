@@ -114,6 +114,7 @@ def test_every_kind_of_layer_computes_what_torch_does(name: str) -> None:
     assert beyond_tolerance(differences(network(name), n=37)) == {}
 
 
+@pytest.mark.slow
 @settings(max_examples=int(os.environ.get("TINYMNIST_NATIVE_EXAMPLES", "6")), deadline=None, database=None,
           derandomize=True, suppress_health_check=list(HealthCheck))  # fmt: skip
 @given(specs())

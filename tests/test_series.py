@@ -72,6 +72,7 @@ def test_a_finished_series_is_left_as_it_is(series: Series) -> None:
     assert {path: path.stat().st_mtime_ns for path in series.path.rglob("*")} == before
 
 
+@pytest.mark.slow
 def test_a_finished_series_can_have_more_seeds(series: Series, tmp_path: Path, cli: Cli) -> None:
     shutil.copytree(series.path, tmp_path / "more")
     before = [weights(run.path) for run in series.runs]
@@ -262,6 +263,7 @@ def test_a_script_from_standard_input_is_told_what_to_do(quick: Path, tmp_path: 
     assert "UsageError: a series with several jobs needs a main module that is a file" in done.stderr
 
 
+@pytest.mark.slow
 def test_an_error_of_one_seed_ends_the_series(quick: Path, cli: Cli, tmp_path: Path) -> None:
     wild = "train.schedule={name: constant, lr: 1000000}"
     outcome = cli("train", "--arch", quick, "--set", wild, "--seeds", 2, "--dataset", "mnist-5k", "--output", tmp_path,

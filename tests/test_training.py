@@ -93,6 +93,7 @@ def test_environment_records_how_it_was_made(small_run: Path) -> None:
     assert list(environment["checksums"]) == ["mnist_5k.csv"]
 
 
+@pytest.mark.slow
 def test_an_image_at_a_time_resumes_to_the_same_bits(quick: Path, tmp_path: Path) -> None:
     spec = load_spec(quick, ["train.augment=[{GaussNoise: {p: 0.5}}, {Affine: {rotate: [-9, 9]}}]"])
     uncut = train(spec, seed=1, dataset="mnist-5k", output=tmp_path, name="uncut")

@@ -225,7 +225,9 @@ def _backward(
     elif _fits_registers(node):
         body = _windowed(node, sink)
     else:
-        opening.append(f"vf *values = spare, *routed = spare + {shape[1] * shape[2]};")
+        plane = shape[1] * shape[2]
+        opening.append(f"vf *values = spare, *routed = spare + {plane}, *gates = spare + {2 * plane};")
+        closing.append("(void)gates;")
         body = _scattered(node, sink)
     loop = [f"for (int c = 0; c < {shape[0]}; c++) {{", *head, *body, *after, "}"]
     return _function(signature, [*opening, *loop, *closing])
@@ -308,18 +310,32 @@ def _reduced(window: Window, count: int) -> list[str]:
 
 def _scattered(node: Node, sink: list[str]) -> list[str]:
     """Windows of any kind: the gradient of a whole channel is scattered first."""
+    _, height, width = node.root.shape
+    forth, back = _forth_and_back(node.before, "n0", "b", flat(node.root.shape).at("c", "i", "j"))
+    read = f"const vf z0 = z[{flat(node.root.shape).at('c', 'i', 'j')}];"
+    normed = f"const vf n0 = {_normed(node)};"
+    each = f"for (int i = 0; i < {height}; i++) for (int j = 0; j < {width}; j++) {{"
+    here = f"i * {width} + j"
+    gated = not any(isinstance(layer, Activation) and layer.parameter is not None for layer in node.before)
+    first = [each, read, normed, *forth, f"values[{here}] = bend;"]
+    if gated:  # what a gradient is multiplied by on its way back, so that the layers need not be computed again
+        first += ["vf g = splat(1.0f);", *back, f"gates[{here}] = g;"]
+    routing, routed = _pairwise(node) if _is_pairwise(node) else _each_window(node)
+    last = [each, read, *([] if gated else [normed, *forth]), f"vf g = {routed};"]
+    last += [f"g = g * gates[{here}];"] if gated else back
+    return [*first, "}", *routing, *last, *sink, "}"]
+
+
+def _each_window(node: Node) -> tuple[list[str], str]:
+    """C that scatters the gradient of each window to `routed`, and C of what has come to (i, j)."""
     window = node.window
     assert window is not None
     _, height, width = node.root.shape
     _, rows, columns = node.shape
-    place = flat(node.root.shape).at("c", "i", "j")
-    forth, back = _forth_and_back(node.before, "n0", "b", place)
-    read = f"const vf z0 = z[{place}], n0 = {_normed(node)};"
-    each = f"for (int i = 0; i < {height}; i++) for (int j = 0; j < {width}; j++) {{"
     here = f"i * {width} + j"
     end = flat(node.shape).at("c", "y", "x")
     after_forth, after_back = _forth_and_back(node.after, "m", "a", end)
-    lines = [each, read, *forth, f"values[{here}] = bend;", f"routed[{here}] = (vf){{0}};", "}"]
+    lines = [f"for (int k = 0; k < {height * width}; k++) routed[k] = (vf){{0}};"]
     lines += [f"for (int y = 0; y < {rows}; y++) for (int x = 0; x < {columns}; x++) {{", *_bounds(node)]
     if window.average:
         lines += ["vf m = {0};", *_window_loops(node), f"m += values[{here}];", "}"]
@@ -331,7 +347,46 @@ def _scattered(node: Node, sink: list[str]) -> list[str]:
         lines += [*after_forth, f"vf g = d[{end}];", *after_back, "vi taken = {0};", *_window_loops(node)]
         lines += [f"const vi top = (values[{here}] == m) & ~taken;", "taken |= top;"]
         lines += [f"routed[{here}] += keep_where(top, g);", "}"]
-    return [*lines, "}", each, read, *forth, f"vf g = routed[{here}];", *back, *sink, "}"]
+    return [*lines, "}"], f"routed[{here}]"
+
+
+def _is_pairwise(node: Node) -> bool:
+    """Whether the windows are maxima of 2x2 at every place."""
+    window = node.window
+    assert window is not None
+    _, height, width = node.root.shape
+    inside = window.padding == (0, 0) and node.shape[1:] == (height - 1, width - 1)
+    return not window.average and window.kernel == (2, 2) and window.stride == (1, 1) and inside
+
+
+def _pairwise(node: Node) -> tuple[list[str], str]:
+    """As `_each_window`, by maxima of two: the gradient goes to the row, then to the column, of the maximum. Of equal
+    values the first has it, as in the order of rows."""
+    _, height, width = node.root.shape
+    end = flat(node.shape).at("c", "y", "x")
+    after_forth, after_back = _forth_and_back(node.after, "m", "a", end)
+    lines = [
+        f"for (int x = 0; x < {width - 1}; x++) {{",
+        "vf upper = maximum(values[x], values[x + 1]), from_above = {0};",
+        f"for (int y = 0; y < {height - 1}; y++) {{",
+        f"const vf *below = values + (y + 1) * {width} + x;",
+        "const vf lower = maximum(below[0], below[1]), m = maximum(upper, lower);",
+        "(void)m;",
+        *after_forth,
+        f"vf g = d[{end}];",
+        *after_back,
+        "const vi first = upper >= lower;",
+        f"routed[y * {width} + x] = from_above + keep_where(first, g);",
+        "from_above = keep_where(~first, g);",
+        "upper = lower;",
+        "}",
+        f"routed[{(height - 1) * width} + x] = from_above;",
+        "}",
+    ]
+    here = f"i * {width} + j"
+    left = f"j > 0 ? keep_where(values[{here} - 1] < values[{here}], routed[{here} - 1]) : (vf){{0}}"
+    right = f"j < {width - 1} ? keep_where(values[{here}] >= values[{here} + 1], routed[{here}]) : (vf){{0}}"
+    return lines, f"({left}) + ({right})"
 
 
 def _bounds(node: Node) -> list[str]:

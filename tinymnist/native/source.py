@@ -201,8 +201,8 @@ class _Program:
         return "NULL" if root.norm is None else self.arrays.thread(f"back{root.index}", 3 * root.shape[0])
 
     def _spare(self) -> str:
-        """Two channels of any root, for chains whose windows do not fit registers."""
-        return self.arrays.thread("spare", 2 * max(prod(root.shape[1:]) for root in self.graph.roots))
+        """Three channels of any root, for chains whose windows do not fit registers."""
+        return self.arrays.thread("spare", 3 * max(prod(root.shape[1:]) for root in self.graph.roots))
 
     @staticmethod
     def _pointer(parameter: int | None) -> str:
