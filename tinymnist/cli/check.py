@@ -26,9 +26,9 @@ def command(
         list[str] | None,
         typer.Argument(metavar="[ARCH]...", help="Files, folders or packaged names; default: every YAML in ./archs."),
     ] = None,
-    max_params: Annotated[int | None, typer.Option(min=0, help="At most this many parameters.")] = None,
-    exact_params: Annotated[int | None, typer.Option(min=0, help="Exactly this many parameters.")] = None,
-    max_macs: Annotated[int | None, typer.Option(min=0, help="At most this many multiply-adds an image.")] = None,
+    max_params: Annotated[int | None, typer.Option(metavar="N", min=0, help="At most this many parameters.")] = None,
+    exact_params: Annotated[int | None, typer.Option(metavar="N", min=0, help="Exactly this many parameters.")] = None,
+    max_macs: Annotated[int | None, typer.Option(metavar="N", min=0, help="At most this many multiply-adds an image.")] = None,
     require: Annotated[
         list[str] | None, typer.Option(metavar="FEATURE", help="It must have this, as in batch_norm, dropout, linear.")
     ] = None,

@@ -24,9 +24,9 @@ def command(
     run_path: Annotated[
         Path, typer.Argument(metavar="RUN", readable=False, help="A run, or the name of a network in `list`.")
     ],
-    format_name: Annotated[str, typer.Option("--format", help="onnx, c or html.")],
-    output: Annotated[Path, typer.Option("--output", readable=False, help="A folder, made new.")],
-    dtype: Annotated[str, typer.Option("--dtype", help="Of --format c: float32 or int8.")] = "float32",
+    format_name: Annotated[str, typer.Option("--format", metavar="NAME", help="onnx, c or html.")],
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", readable=False, help="A folder, made new.")],
+    dtype: Annotated[str, typer.Option("--dtype", metavar="NAME", help="Of --format c: float32 or int8.")] = "float32",
     folded: Annotated[bool, typer.Option("--folded", help="Of --format onnx: batch norm folded away.")] = False,
     preprocessing: Annotated[
         bool, typer.Option("--with-preprocessing", help="Of --format onnx: takes pixels of 0 to 255, as uint8.")
