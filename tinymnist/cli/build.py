@@ -36,7 +36,9 @@ def command(
         Path | None,
         typer.Option("--output", metavar="FILE", readable=False, help="Write fresh weights here."),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, max=2**31 - 1, help="Seed of the fresh weights.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", min=0, max=2**31 - 1, help="Seed of the fresh weights.")
+    ] = 0,
     as_json: Json = False,
 ) -> None:
     """Validate an architecture, build it, and show its parameters by block."""

@@ -28,7 +28,9 @@ def command(
     ] = None,
     max_params: Annotated[int | None, typer.Option(metavar="N", min=0, help="At most this many parameters.")] = None,
     exact_params: Annotated[int | None, typer.Option(metavar="N", min=0, help="Exactly this many parameters.")] = None,
-    max_macs: Annotated[int | None, typer.Option(metavar="N", min=0, help="At most this many multiply-adds an image.")] = None,
+    max_macs: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="At most this many multiply-adds an image.")
+    ] = None,
     require: Annotated[
         list[str] | None, typer.Option(metavar="FEATURE", help="It must have this, as in batch_norm, dropout, linear.")
     ] = None,

@@ -18,14 +18,17 @@ Set = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Dataset = Annotated[
-    str | None, typer.Option("--dataset", metavar="NAME", help="mnist, fashion-mnist, mnist-5k or auto (mnist, else mnist-5k).")
+    str | None,
+    typer.Option("--dataset", metavar="NAME", help="mnist, fashion-mnist, mnist-5k or auto (mnist, else mnist-5k)."),
 ]
 DataDir = Annotated[
     Path | None,
     typer.Option("--data-dir", metavar="DIR", readable=False, help="Folder of data sets [TINYMNIST_DATA, or a cache]."),
 ]
 Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda or mps.")]
-Threads = Annotated[int | None, typer.Option("--threads", metavar="N", min=1, max=256, help="CPU threads; default: torch's choice.")]
+Threads = Annotated[
+    int | None, typer.Option("--threads", metavar="N", min=1, max=256, help="CPU threads; default: torch's choice.")
+]
 
 
 def load(

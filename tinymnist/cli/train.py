@@ -64,16 +64,22 @@ def command(
         str | None,
         typer.Option("--recipe", metavar="NAME|FILE", help="Train by this recipe instead of the architecture's own."),
     ] = None,
-    epochs: Annotated[int | None, typer.Option("--epochs", metavar="N", help="Passes over the training images.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", metavar="N", help="Passes over the training images.")
+    ] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", metavar="N", help="Images a step.")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Decides everything random; default: drawn.")] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="N", help="Decides everything random; default: drawn.")
+    ] = None,
     seeds: Annotated[
         str | None,
         typer.Option(
             "--seeds", metavar="N|A-B|A,B,C", help="Train once with each of these; with --resume, also these."
         ),
     ] = None,
-    jobs: Annotated[int | None, typer.Option("--jobs", metavar="N", min=1, help="Seeds trained at once [the cores].")] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", metavar="N", min=1, help="Seeds trained at once [the cores].")
+    ] = None,
     target: Annotated[
         float | None, typer.Option("--target", metavar="PERCENT", help="Judge the accuracy: exit 0 on a pass, else 1.")
     ] = None,
@@ -91,8 +97,12 @@ def command(
         Path | None, typer.Option("--output", metavar="DIR", readable=False, help="Parent of runs [runs].")
     ] = None,
     name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="Name of the run; default: made.")] = None,
-    device: Annotated[str | None, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda or mps [auto].")] = None,
-    engine: Annotated[str | None, typer.Option("--engine", metavar="NAME", help="auto, torch or native [auto].")] = None,
+    device: Annotated[
+        str | None, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda or mps [auto].")
+    ] = None,
+    engine: Annotated[
+        str | None, typer.Option("--engine", metavar="NAME", help="auto, torch or native [auto].")
+    ] = None,
     threads: Threads = None,
     overrides: Set = None,
     as_json: Json = False,
