@@ -151,7 +151,7 @@ def test_conclusion_about_two_runs(
     small_run: Path, only_a: int, only_b: int, better: str | None, conclusion: str
 ) -> None:
     run = tinymnist.load_run(small_run)
-    found = RunComparison(run, run, "mnist", 10_000, 9_900, only_a, only_b)
+    found = RunComparison(run, run, "mnist", "test", 10_000, 9_900, only_a, only_b)
     assert (found.better, found.conclusion) == (better, conclusion)
 
 
@@ -291,6 +291,39 @@ def test_a_test_set_that_one_was_trained_on_is_refused(cli: Cli, run_of_mnist: P
     outcome = cli("compare", other_run, run_of_mnist, "--dataset", "mnist-5k")
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err.startswith(f"tinymnist: {run_of_mnist}: was trained on all of MNIST, which mnist-5k is a part")
+
+
+@pytest.fixture
+def tuned(small_run: Path, tmp_path: Path) -> Callable[[int], Path]:
+    """Makes copies of the small run that say how many training images were held out."""
+
+    def make(held_out: int) -> Path:
+        path = Path(shutil.copytree(small_run, tmp_path / f"tuned-{held_out}"))
+        environment = json.loads((path / "environment.json").read_text())
+        (path / "environment.json").write_text(json.dumps({**environment, "validation": held_out}))
+        return path
+
+    return make
+
+
+def test_runs_that_held_images_out_are_compared_on_those(cli: Cli, tuned: Callable[[int], Path]) -> None:
+    path = tuned(500)
+    outcome = cli("compare", path, path)
+    assert (outcome.code, outcome.out.splitlines()[0]) == (0, "on the 500 held-out training images of mnist-5k")
+    content = json.loads(cli("compare", path, path, "--dataset", "mnist-5k", "--json").out)
+    assert (content["scored_on"], content["a"]["n"]) == ("test", 1000)
+
+
+def test_a_run_that_is_being_tuned_and_one_that_is_not_need_a_test_set(
+    cli: Cli, small_run: Path, tuned: Callable[[int], Path]
+) -> None:
+    path = tuned(500)
+    outcome = cli("compare", path, small_run)
+    assert (outcome.code, outcome.err) == (
+        2,
+        f"tinymnist: {path} held out 500 training images, {small_run} 0: name the test set with --dataset mnist-5k, "
+        "once nothing is tuned any more\n",
+    )
 
 
 def test_mnists_test_set_is_fit_for_both(cli: Cli, run_of_mnist: Path, other_run: Path, mnist_dir: Path) -> None:

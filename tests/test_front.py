@@ -243,6 +243,18 @@ def test_validation_results_make_no_front(result: MakeResult, cli: Cli) -> None:
     )
 
 
+def test_a_series_on_held_out_images_that_a_folder_holds_is_left_out(
+    result: MakeResult, tmp_path: Path, cli: Cli
+) -> None:
+    series = result("runs/final", 3130, TEN)
+    result("runs/tuned", 3130, TEN, scored_on="validation")
+    outcome = cli("front", tmp_path / "runs", "--json")
+    assert outcome.err == (
+        f"{tmp_path}/runs: left out 1 series that was scored on held-out images, such as {tmp_path}/runs/tuned\n"
+    )
+    assert [each["result"] for each in json.loads(outcome.out)["series"]] == [str(series)]
+
+
 REFUSED = {
     "no such place": ("nowhere", 2, "nowhere: no such file or folder"),
     "an empty folder": ("empty", 2, "empty: holds no result.json of a series: train one with --seeds"),

@@ -99,6 +99,24 @@ def test_figures_alone_cannot_have_more_seeds(series: Series, tmp_path: Path, cl
     assert open_run(tmp_path).result == series.result
 
 
+def test_more_seeds_that_cannot_be_trained_leave_a_series_as_it_is(series: Series, tmp_path: Path, cli: Cli) -> None:
+    shutil.copytree(series.path, tmp_path / "whole")
+    spec = (tmp_path / "whole" / "spec.yaml").read_text()
+    taught = spec.replace("train:\n", "train:\n  distill: {teacher: gone}\n")
+    (tmp_path / "whole" / "spec.yaml").write_text(taught)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "whole").glob("*.*")}
+    outcome = cli("train", "--resume", tmp_path / "whole", "--seeds", "6")
+    assert outcome.code == 2
+    assert "gone: no such run directory" in outcome.err
+    assert {path.name: path.read_bytes() for path in (tmp_path / "whole").glob("*.*")} == before
+
+
+def test_seeds_that_a_series_has_are_nothing_new(series: Series, cli: Cli) -> None:
+    outcome = cli("train", "--resume", series.path, "--seeds", "5,9")
+    assert outcome.code == 0
+    assert outcome.err == f"{series.path}: has these seeds already: for 2 more, --seeds 10-11\n"
+
+
 def test_one_training_has_one_seed(small_run: Path, cli: Cli) -> None:
     outcome = cli("train", "--resume", small_run, "--seeds", "4")
     assert outcome.err.startswith(f"tinymnist: --seeds: {small_run} is one training: leave it out")
@@ -330,6 +348,10 @@ def test_one_seed_cannot_tell(small_run: Path, cli: Cli) -> None:
         (["--target", "100.5"], "--target 100.5: expects percent, above 1 and up to 100, as in 99.4"),
         (["--target", "0.994"], "--target 0.994: expects percent, above 1 and up to 100, as in 99.4"),
         (["--device", "gpu"], "--device gpu: expects auto, cpu, cuda or mps"),
+        (
+            ["--epochs", 1, "--set", "train.epochs=2"],
+            "--epochs and --set train.epochs: are the same: give one of the two",
+        ),
     ],
 )
 def test_wrong_options_are_one_line(quick: Path, cli: Cli, tmp_path: Path, extra: list[object], error: str) -> None:

@@ -92,7 +92,7 @@ VERDICTS = {
     "never": (
         [99.3, 99.5],
         99.4,
-        "target 99.40 %: inconclusive (95 % interval of the mean 98.13 to 100.67 %, n 2): too near for more seeds to "
+        "target 99.40 %: inconclusive (95 % interval of the mean 98.13 to 100.00 %, n 2): too near for more seeds to "
         "decide it",
     ),
     "one seed": (
@@ -108,8 +108,8 @@ VERDICTS = {
     "all on the target": (
         [99.4] * 3,
         99.4,
-        "target 99.4000 %: inconclusive (95 % interval of the mean 99.4000 to 99.4000 %, n 3): too near for more seeds "
-        "to decide it",
+        "target 99.4000 %: inconclusive (all 3 seeds 99.4000 %): what does not vary says nothing about the spread: "
+        "train more",
     ),
 }
 
@@ -133,10 +133,23 @@ def test_more_seeds_is_the_smallest_number_that_would_decide(values: list[float]
         assert verdict.more_seeds is None
         assert half(n) <= gap + 1e-9
     elif verdict.more_seeds is None:
-        assert half(n + 10_000) >= gap - 1e-9
+        assert std == 0 or half(n + 10_000) >= gap - 1e-9
     else:
         assert half(n + verdict.more_seeds) <= gap + 1e-9
         assert half(n + verdict.more_seeds - 1) >= gap - 1e-9
+
+
+def test_values_that_are_all_equal_decide_nothing() -> None:
+    verdict = judge([91.0, 91.0], 90.9)
+    assert (verdict.outcome, verdict.more_seeds) == ("inconclusive", None)
+    assert verdict.text == (
+        "target 90.90 %: inconclusive (all 2 seeds 91.00 %): what does not vary says nothing about the spread: "
+        "train more"
+    )
+
+
+def test_a_verdict_tells_the_interval_within_0_and_100() -> None:
+    assert "95 % interval of the mean 0.00 to 100.00 %, n 2" in judge([45.7, 66.5], 60.0).text
 
 
 EPOCHS = {
@@ -168,7 +181,7 @@ def test_verdict_on_the_last_epochs(accuracies_by_seed: list[list[float]], last:
 
 @pytest.mark.parametrize(("rows", "last"), [([[99.0, 99.0], [99.0]], 2), ([[99.0]], 0), ([], 1)])
 def test_epochs_that_were_not_trained_are_refused(rows: Sequence[Sequence[float]], last: int) -> None:
-    with pytest.raises(UsageError, match=f"last epochs: {last}: expects a number from 1 to the epochs trained, "):
+    with pytest.raises(UsageError, match=f"--last-epochs {last}: expects a number from 1 to the epochs trained, "):
         judge_last_epochs(rows, last, 99.4)
 
 

@@ -19,6 +19,7 @@ from tinymnist.statistics import (
     summarize,
     welch,
 )
+from tinymnist.text import images_text
 from tinymnist.training import Run
 from tinymnist.training.environment import choose_device
 from tinymnist.training.records import SeriesResult
@@ -29,7 +30,7 @@ Better = Literal["A", "B"]
 
 @dataclass(frozen=True, slots=True)
 class RunComparison:
-    """Two networks, A and B, on the same test images; of their accuracies nothing follows for other seeds.
+    """Two networks, A and B, on the same images; of their accuracies nothing follows for other seeds.
 
     The test and the interval are different methods, and may disagree about a difference at the edge: the test decides.
     """
@@ -37,8 +38,10 @@ class RunComparison:
     a: Run
     b: Run
     dataset: str
+    scored_on: Literal["test", "validation"]
+    """Test images, or training images that both held out."""
     n: int
-    """Test images."""
+    """Images."""
     both: int
     """Images that both read right."""
     only_a: int
@@ -120,8 +123,10 @@ def compare(
     device: str = "auto",
     warn: Callable[[str], None] | None = None,
 ) -> RunComparison | SeriesComparison:
-    """Compares two finished runs on the test set of `dataset`, by default the one that both were trained beside, or two
-    finished series by the accuracies in their results. `warn` is told where `auto` falls back to mnist-5k.
+    """Compares two finished runs on the test set of `dataset`, by default the one that both were trained beside; where
+    both held out the same training images and no `dataset` is named, on those, so that a recipe that is still being
+    tuned is never looked at through the test set. Two finished series are compared by the accuracies in their results.
+    `warn` is told where `auto` falls back to mnist-5k.
 
     Raises `RunError` where one is not finished, `UsageError` for two that cannot be compared, `DataError` for data or
     damage.
@@ -150,9 +155,18 @@ def _compare_runs(
             f"{a.path} was trained beside {trained_on[0]}, {b.path} beside {trained_on[1]}: "
             "choose the test set for both with --dataset"
         )
+    held_out = a.environment.validation, b.environment.validation
+    if dataset is None and held_out[0] != held_out[1]:
+        raise UsageError(
+            f"{a.path} held out {held_out[0]:,} training images, {b.path} {held_out[1]:,}: name the test set with "
+            f"--dataset {trained_on[0]}, once nothing is tuned any more"
+        )
     name = usable_name(trained_on[0] if dataset is None else dataset)
     models = [run.load_model().to(chosen_device) for run in (a, b)]
     data = load_dataset(name, data_dir, warn)
+    validation = held_out[0] if dataset is None else 0
+    if validation:
+        data = data.hold_out(validation)
     predictions = [
         score_on_test(run, model, data, chosen_device).predictions for run, model in zip((a, b), models, strict=True)
     ]
@@ -161,6 +175,7 @@ def _compare_runs(
         a,
         b,
         dataset=data.name,
+        scored_on="validation" if validation else "test",
         n=len(data.test),
         both=int((right_a & right_b).sum()),
         only_a=int((right_a & ~right_b).sum()),
@@ -170,9 +185,10 @@ def _compare_runs(
 
 def _compare_series(a: Series, b: Series, dataset: str | None) -> SeriesComparison:
     first, second = a.result, b.result
-    if scored_on(first) != scored_on(second):
+    images = images_of(first), images_of(second)
+    if images[0] != images[1]:
         raise UsageError(
-            f"{a.path} was scored on {scored_on(first)}, {b.path} on {scored_on(second)}: "
+            f"{a.path} was scored on {images[0]}, {b.path} on {images[1]}: "
             "compare series that were scored on the same images"
         )
     if dataset not in (None, first.dataset):
@@ -187,10 +203,9 @@ def _compare_series(a: Series, b: Series, dataset: str | None) -> SeriesComparis
     return SeriesComparison(a, b, (first, second), summaries, welch(first.accuracies, second.accuracies))
 
 
-def scored_on(result: SeriesResult) -> str:
+def images_of(result: SeriesResult) -> str:
     """In words: `the 10,000 test images of mnist`."""
-    images = "test" if result.scored_on == "test" else "held-out training"
-    return f"the {result.images:,} {images} images of {result.dataset}"
+    return images_text(result.images, result.scored_on, result.dataset)
 
 
 def p_text(p: float, name: str = "p") -> str:

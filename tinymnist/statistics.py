@@ -84,7 +84,13 @@ class Verdict:
                 f"target {self.target:.{decimals}f} %: inconclusive ({summary.mean:.{decimals}f} %, n 1): one seed "
                 "says nothing about the spread: train several"
             )
-        low, high = summary.interval
+        if summary.std == 0:
+            decimals = _decimals(self.target, [summary.mean])
+            return (
+                f"target {self.target:.{decimals}f} %: inconclusive (all {summary.n} seeds {summary.mean:.{decimals}f} "
+                "%): what does not vary says nothing about the spread: train more"
+            )
+        low, high = max(0.0, summary.interval[0]), min(100.0, summary.interval[1])
         decimals = _decimals(self.target, [low, high])
         line = (
             f"target {self.target:.{decimals}f} %: {self.outcome} (95 % interval of the mean "
@@ -98,14 +104,17 @@ class Verdict:
 
 
 def judge(values: Sequence[float], target: float) -> Verdict:
-    """Passes where the 95 % interval of the mean lies above `target`, fails where it lies below.
+    """Passes where the 95 % interval of the mean lies above `target`, fails where it lies below; values that are all
+    equal, as of few seeds on few images, decide nothing.
 
     Raises `UsageError` where there are no values.
     """
     summary = summarize(values)
-    if summary.interval is not None and summary.interval[0] > target:
+    if summary.interval is None or summary.std == 0:
+        return Verdict("inconclusive", target, summary, None)
+    if summary.interval[0] > target:
         return Verdict("pass", target, summary, None)
-    if summary.interval is not None and summary.interval[1] < target:
+    if summary.interval[1] < target:
         return Verdict("fail", target, summary, None)
     return Verdict("inconclusive", target, summary, _more_seeds(summary, target))
 
@@ -165,7 +174,7 @@ def judge_last_epochs(accuracies_by_seed: Sequence[Sequence[float]], last: int, 
     """
     fewest = min((len(accuracies) for accuracies in accuracies_by_seed), default=0)
     if not 1 <= last <= fewest:
-        raise UsageError(f"last epochs: {last}: expects a number from 1 to the epochs trained, {fewest}")
+        raise UsageError(f"--last-epochs {last}: expects a number from 1 to the epochs trained, {fewest}")
     lowest = [min(accuracies[-last:]) for accuracies in accuracies_by_seed]
     passed = sum(accuracy > target for accuracy in lowest)
     outcome: Literal["pass", "fail"] = "pass" if passed == len(lowest) else "fail"

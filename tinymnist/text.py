@@ -40,6 +40,16 @@ def interval_text(low: float, high: float, decimals: int) -> str:
     return f"{max(low, 0.0):.{decimals}f} to {min(high, 100.0):.{decimals}f} %"
 
 
+def counted(number: int, thing: str) -> str:
+    """`1 epoch`, `2,000 epochs`."""
+    return f"{number:,} {thing}{'s' * (number != 1)}"
+
+
+def images_text(count: int, scored_on: str, dataset: str) -> str:
+    """`the 10,000 test images of mnist`."""
+    return f"the {count:,} {'test' if scored_on == 'test' else 'held-out training'} images of {dataset}"
+
+
 def shape_text(shape: tuple[int, ...]) -> str:
     """`6x14x14` for (6, 14, 14)."""
     return "x".join(str(size) for size in shape)

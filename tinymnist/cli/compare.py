@@ -8,6 +8,7 @@ from typing_extensions import TypedDict
 
 from tinymnist.cli.options import DataDir, Dataset, Device, Json
 from tinymnist.console import say, show, show_json
+from tinymnist.text import images_text
 
 if TYPE_CHECKING:
     from tinymnist.comparison import RunComparison, SeriesComparison
@@ -47,6 +48,7 @@ class RunsOutput(_Conclusion):
 
     kind: Literal["runs"]
     dataset: str
+    scored_on: Literal["test", "validation"]
     a: RunOutput
     b: RunOutput
     both_right: int
@@ -79,14 +81,16 @@ Output = Union[RunsOutput, ManyOutput]  # noqa: UP007 - on Python 3.10 these kno
 
 
 def command(
-    run_a: Annotated[Path, typer.Argument(metavar="RUN", readable=False, help="A run, or a series of runs.")],
+    run_a: Annotated[
+        Path, typer.Argument(metavar="RUN", readable=False, help="A run, a series, or the name of a network in `list`.")
+    ],
     run_b: Annotated[Path, typer.Argument(metavar="RUN", readable=False, help="Another of its kind.")],
     dataset: Dataset = None,
     data_dir: DataDir = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Show the difference of two runs on the same test images, or of two series over their seeds, and what it means."""
+    """Show the difference of two runs on the same images, or of two series over their seeds, and what it means."""
     from tinymnist.comparison import RunComparison, compare
 
     found = compare(run_a, run_b, dataset=dataset, data_dir=data_dir, device=device, warn=say)
@@ -110,6 +114,7 @@ def _runs_as_dict(found: "RunComparison") -> RunsOutput:
     return {
         "kind": "runs",
         "dataset": found.dataset,
+        "scored_on": found.scored_on,
         "a": a,
         "b": b,
         "both_right": found.both,
@@ -134,7 +139,7 @@ def _runs_as_text(found: "RunComparison") -> str:
     ]
     return "\n".join(
         [
-            f"on the {found.n:,} test images of {found.dataset}",
+            f"on {images_text(found.n, found.scored_on, found.dataset)}",
             *sides,
             f"only A reads {found.only_a:,} right, only B {found.only_b:,} (McNemar's exact test: {p_text(found.p)})",
             f"difference A - B: {found.difference:+.2f} points (95 % Agresti-Min interval {low:+.2f} to {high:+.2f})",
@@ -176,9 +181,9 @@ def _series_as_dict(found: "SeriesComparison") -> ManyOutput:
 
 
 def _series_as_text(found: "SeriesComparison") -> str:
-    from tinymnist.comparison import p_text, scored_on
+    from tinymnist.comparison import images_of, p_text
 
-    lines = [f"on {scored_on(found.results[0])}"]
+    lines = [f"on {images_of(found.results[0])}"]
     for side, series, result, summary in zip("AB", (found.a, found.b), found.results, found.summaries, strict=True):
         lines.append(
             f"{side}  {summary.mean:.2f} ± {summary.std:.2f} % (n {summary.n})  {result.name}, "

@@ -27,7 +27,14 @@ DataDir = Annotated[
 ]
 Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda or mps.")]
 Threads = Annotated[
-    int | None, typer.Option("--threads", metavar="N", min=1, max=256, help="CPU threads; default: torch's choice.")
+    int | None,
+    typer.Option(
+        "--threads",
+        metavar="N",
+        min=1,
+        max=256,
+        help="CPU threads; default: torch's choice, 1 where several seeds train at once.",
+    ),
 ]
 
 
@@ -41,11 +48,15 @@ def load(
 
     None: not given.
     """
+    from tinymnist.errors import UsageError
     from tinymnist.spec import Override, load_document, parse_override
     from tinymnist.spec.packaged import find_spec_file
+    from tinymnist.spec.path import path_text
 
     given = [parse_override(text) for text in overrides or []]
     for flag, (path, value) in (flags or {}).items():
         if value is not None:
+            if any(path_text(override.path) == path for override in given):
+                raise UsageError(f"{flag} and --set {path}: are the same: give one of the two")
             given.append(Override(tuple(path.split(".")), value, f"{flag} {value}"))
     return load_document(find_spec_file(arch), given, recipe).spec

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from tinymnist.console import say
 from tinymnist.spec import Spec
-from tinymnist.text import interval_text
+from tinymnist.text import counted, images_text, interval_text
 from tinymnist.training import Series, SeriesObserver
 from tinymnist.training.observer import EpochRow
 from tinymnist.training.records import Result, SeriesResult
@@ -35,8 +35,8 @@ class SeriesProgress(SeriesObserver):
     def started(self, path: Path, spec: Spec, seeds: Sequence[int], pending: int, jobs: int) -> None:
         finished = f" ({len(seeds) - pending} finished before)" if pending < len(seeds) else ""
         say(
-            f"{path}: {spec.name}, {spec.plan.parameters:,} parameters, {len(seeds)} seeds{finished}, "
-            f"{spec.train.epochs} epochs each, {jobs} at once"
+            f"{path}: {spec.name}, {spec.plan.parameters:,} parameters, {counted(len(seeds), 'seed')}{finished}, "
+            f"{counted(spec.train.epochs, 'epoch')} each, {jobs} at once"
         )
         self._bar = tqdm(
             total=pending * spec.train.epochs, unit=" epochs", leave=False, disable=not sys.stderr.isatty()
@@ -58,10 +58,9 @@ class SeriesProgress(SeriesObserver):
 def series_text(series: Series) -> str:
     """A row a seed, and the figures over all of them."""
     result = series.result
-    images = "test" if result.scored_on == "test" else "held-out training"
     lines = [
-        f"{result.name}, {result.parameters:,} parameters, {result.epochs} epochs, on the {result.images:,} {images} "
-        f"images of {result.dataset}",
+        f"{result.name}, {result.parameters:,} parameters, {counted(result.epochs, 'epoch')}, on "
+        f"{images_text(result.images, result.scored_on, result.dataset)}",
         "seed        accuracy     loss",
     ]
     lines += [

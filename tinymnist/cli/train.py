@@ -10,8 +10,9 @@ import typer
 from typing_extensions import TypedDict
 
 from tinymnist.cli.options import DataDir, Dataset, Json, Set, Threads, load
-from tinymnist.console import show, show_json
+from tinymnist.console import say, show, show_json
 from tinymnist.errors import CheckFailed, UsageError
+from tinymnist.text import counted
 
 if TYPE_CHECKING:
     from tinymnist.spec import Spec
@@ -62,7 +63,9 @@ def command(
     ] = None,
     recipe: Annotated[
         str | None,
-        typer.Option("--recipe", metavar="NAME|FILE", help="Train by this recipe instead of the architecture's own."),
+        typer.Option(
+            "--recipe", metavar="NAME|FILE", help="Train by this recipe, packaged or a file with a `train:` section."
+        ),
     ] = None,
     epochs: Annotated[
         int | None, typer.Option("--epochs", metavar="N", help="Passes over the training images.")
@@ -74,7 +77,9 @@ def command(
     seeds: Annotated[
         str | None,
         typer.Option(
-            "--seeds", metavar="N|A-B|A,B,C", help="Train once with each of these; with --resume, also these."
+            "--seeds",
+            metavar="N|A-B|A,B,C",
+            help="Train once with each of these; with --resume, with these too (10-19 adds ten to 0-9).",
         ),
     ] = None,
     jobs: Annotated[
@@ -141,13 +146,13 @@ def command(
         chosen = {"dataset": dataset, "validation": validation, "output": output, "name": name, **options}
         spec = load(arch, overrides, flags, recipe)
         if last_epochs is not None and last_epochs > spec.train.epochs:
-            raise UsageError(f"--last-epochs {last_epochs}: the recipe has {spec.train.epochs} epochs")
+            raise UsageError(f"--last-epochs {last_epochs}: the recipe has {counted(spec.train.epochs, 'epoch')}")
         run = _train(spec, seed, seeds, jobs, chosen)
     verdict = None if target is None else _verdict(run, target, last_epochs)
     if as_json:
         show_json(_as_dict(run, verdict))
     else:
-        show("\n".join([_as_text(run), *([verdict.text] if verdict else []), _next(run)]))
+        show("\n".join([_as_text(run), *([verdict.text] if verdict else []), _next(run, verdict)]))
     return 0 if verdict is None or verdict.outcome == "pass" else CheckFailed.exit_code
 
 
@@ -194,6 +199,8 @@ def _resume(path: Path, seeds: str | None, jobs: int | None, options: Mapping[st
             raise UsageError(f"--{name}: a series goes on as it was begun: leave it out")
     with SeriesProgress() as progress:
         more = [] if seeds is None else parse_seeds(seeds)
+        if more and set(more) <= set(run.seeds) and run.finished:
+            say(f"{path}: has these seeds already: for {len(more)} more, --seeds {_further(run, len(more))}")
         return training.resume_series(run, seeds=more, jobs=jobs, data_dir=options["data_dir"], observer=progress)
 
 
@@ -229,9 +236,10 @@ def _as_text(run: "Run | Series") -> str:
         return series_text(run)
     result = run.result
     images = "test" if result.scored_on == "test" else "held-out training"
+    epochs = counted(result.epochs, "epoch")
     return (
         f"{result.name}: {result.accuracy:.2f} % on {result.dataset} ({result.n:,} {images} images, "
-        f"{result.parameters:,} parameters, seed {result.seed}, {result.epochs} epochs, {result.seconds:.0f} s)\n"
+        f"{result.parameters:,} parameters, seed {result.seed}, {epochs}, {result.seconds:.0f} s)\n"
         f"{_chosen_on(result)}run: {run.path}"
     )
 
@@ -240,12 +248,21 @@ def _chosen_on(result: "Result") -> str:
     return f"recipe chosen on: {result.chosen_on}\n" if result.chosen_on else ""
 
 
-def _next(run: "Run | Series") -> str:
+def _next(run: "Run | Series", verdict: "Verdict | LastEpochsVerdict | None") -> str:
+    from tinymnist.statistics import Verdict
     from tinymnist.training import Run
 
     path = shlex.quote(str(run.path))
-    if isinstance(run, Run) and run.environment.validation:
-        return "next: tinymnist train without --validation, once the recipe is settled"
-    return (
-        f"next: tinymnist evaluate {path}" if isinstance(run, Run) else f"next: tinymnist compare {path} OTHER-SERIES"
-    )
+    settled = "tinymnist train without --validation, once the recipe is settled"
+    if isinstance(run, Run):
+        return f"next: {settled}" if run.environment.validation else f"next: tinymnist evaluate {path}"
+    if isinstance(verdict, Verdict) and verdict.more_seeds:
+        return f"next: tinymnist train --resume {path} --seeds {_further(run, verdict.more_seeds)}"
+    other = f"next: tinymnist compare {path} OTHER-SERIES"
+    return f"{other}; {settled}" if run.declaration.validation else other
+
+
+def _further(series: "Series", count: int) -> str:
+    """So many seeds that the series does not have yet."""
+    first = max(series.seeds) + 1
+    return f"{first}-{first + count - 1}"

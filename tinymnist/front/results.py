@@ -11,6 +11,7 @@ from pathlib import Path
 from tinymnist.errors import DataError, RunError, UsageError
 from tinymnist.files import read_bytes
 from tinymnist.front.points import Front, front, point
+from tinymnist.text import images_text
 from tinymnist.training.records import RESULT, SERIES, SeriesResult, read_record
 
 DEFAULT = Path("docs", "results")
@@ -25,8 +26,7 @@ class _Found:
 
     @property
     def scored_on(self) -> str:
-        images = "test" if self.result.scored_on == "test" else "held-out training"
-        return f"the {self.result.images:,} {images} images of {self.result.dataset}"
+        return images_text(self.result.images, self.result.scored_on, self.result.dataset)
 
     def name(self, unique: bool) -> str:
         """The network's, told apart by that of the series where several networks are called so."""
@@ -95,9 +95,19 @@ def _results_at(path: Path, warn: Callable[[str], None] | None) -> list[Path]:
     series, single = _results_under(path)
     if not series:
         raise UsageError(f"{path}: holds no {RESULT} of a series: train one with --seeds")
-    if single and warn is not None:
-        warn(f"{path}: left out {len(single)} single run{'s' * (len(single) > 1)}, such as {single[0].parent}")
+    held_out = [file for file in series if _read(file).result.scored_on != "test"]
+    if len(held_out) < len(series):
+        series = [file for file in series if file not in held_out]
+        _tell(warn, path, "series that {} scored on held-out images", held_out)
+    _tell(warn, path, "single run{s}", single)
     return series
+
+
+def _tell(warn: Callable[[str], None] | None, path: Path, what: str, left_out: list[Path]) -> None:
+    if left_out and warn is not None:
+        many = len(left_out) > 1
+        named = what.format("were" if many else "was", s="s" if many else "")
+        warn(f"{path}: left out {len(left_out)} {named}, such as {left_out[0].parent}")
 
 
 def _results_under(folder: Path) -> tuple[list[Path], list[Path]]:

@@ -144,12 +144,17 @@ def resume_series(
     Raises as `train_series` does, and `RunError` where there is to be more of a series whose runs are not there.
     """
     more = [seed for seed in _checked_seeds(seeds) if seed not in series.seeds] if seeds else []
+    observer = observer or SeriesObserver()
     if more:
-        series = _extended(series, more)
+        declared = series.declaration
+        gather(
+            series.spec, declared.dataset, data_dir, declared.validation, observer.warned
+        )  # before a finished series
+        series = _extended(series, more)  # is no longer one
     if series.finished:
         return series
     jobs = _jobs(jobs, len(series.seeds), series.declaration.device)
-    return _train(series, jobs, data_dir, observer or SeriesObserver())
+    return _train(series, jobs, data_dir, observer)
 
 
 def _extended(series: Series, more: list[int]) -> Series:
