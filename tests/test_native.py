@@ -94,7 +94,7 @@ def beyond_tolerance(found: dict[str, float]) -> dict[str, float]:
     return {name: share for name, share in found.items() if not share <= 1}
 
 
-ALIKE = ("smooth996", "smooth675", "smooth1938", "mini697", "separable-residual")
+ALIKE = ("shared692", "shared986", "smooth996", "smooth675", "smooth1938", "mini697", "separable-residual")
 """Of the same kinds as smooth3092 and shared-stairs, and seconds to compile."""
 
 
