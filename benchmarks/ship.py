@@ -44,8 +44,8 @@ def _ship_network(series: Series) -> None:
     results = json.loads(path.read_text(encoding="utf-8"))
     results["how"] = HOW
     results["accuracy"][series.spec.name] = {
-        "mean": round(result.mean, 4),
-        "std": None if result.std is None else round(result.std, 4),
+        "mean": round(result.mean, 6),
+        "std": None if result.std is None else round(result.std, 6),
         "n": result.n,
         "seeds": result.accuracies,
     }
