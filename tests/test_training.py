@@ -398,7 +398,7 @@ def test_progress_goes_to_stderr_and_the_result_to_stdout(cli: Cli, tmp_path: Pa
     outcome = cli("train", *arguments, "--epochs", 1, "--batch-size", 500)
     lines = outcome.out.splitlines()
     assert lines[0].startswith("tiny3130: ")
-    assert " % on mnist-5k (1,000 test images, 3,130 parameters, seed 3, 1 epochs, " in lines[0]
+    assert " % on mnist-5k (1,000 test images, 3,130 parameters, seed 3, 1 epoch, " in lines[0]
     assert lines[1:] == [f"run: {tmp_path / 'n'}", f"next: tinymnist evaluate {tmp_path / 'n'}"]
     assert outcome.err.splitlines()[-1].startswith("epoch 1/1  train loss ")
     assert "\r" not in outcome.err

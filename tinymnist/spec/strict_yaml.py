@@ -25,6 +25,8 @@ MAX_ENTRIES = 10_000
 MAX_KEYS = 1000
 MAX_VALUES = 100_000
 
+TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels: no spec is"
+
 _PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's parser where PyYAML was built with it
 
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
@@ -86,7 +88,10 @@ def parse(text: str) -> Tree:
             raise YamlProblem("a second document starts here: one file holds one spec", _line(following))
     except yaml.MarkedYAMLError as error:
         mark: Any = error.problem_mark or error.context_mark
-        raise YamlProblem(f"not valid YAML: {error.problem or error.context}", mark.line + 1 if mark else 1) from None
+        line = mark.line + 1 if mark else 1
+        if "nesting depth" in (error.problem or ""):  # PyYAML from 6.0.4 on reads no deeper than 1,000 levels itself
+            raise YamlProblem(TOO_DEEP, line) from None
+        raise YamlProblem(f"not valid YAML: {error.problem or error.context}", line) from None
     except yaml.reader.ReaderError as error:
         read = text.encode("utf-8", "surrogatepass")[: error.position] if isinstance(error.position, int) else b""
         advice = "save the file as UTF-8" if "\0" in text else "only printable text is allowed"
@@ -146,7 +151,7 @@ def _value(event: yaml.Event, events: Iterator[yaml.Event], path: Path, lines: d
     if getattr(event, "tag", None) is not None:
         raise YamlProblem("a tag (`!name`) is not allowed: leave it out", line, path)
     if len(path) > MAX_DEPTH:
-        raise YamlProblem(f"nested deeper than {MAX_DEPTH} levels: no spec is", line)
+        raise YamlProblem(TOO_DEEP, line)
     if isinstance(event, yaml.MappingStartEvent):
         return _mapping(events, path, lines)
     if isinstance(event, yaml.SequenceStartEvent):
