@@ -197,6 +197,7 @@ HUGE: dict[str, tuple[str, int]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak memory from /proc")
 @pytest.mark.parametrize(("text", "code"), HUGE.values(), ids=HUGE.keys())
 def test_check_gives_its_verdict_within_two_seconds_and_150_mb(text: str, code: int, tmp_path: Path) -> None:
@@ -303,6 +304,7 @@ COMMANDS = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES.keys())
 def test_no_control_character_reaches_the_terminal(
     cli: Cli, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

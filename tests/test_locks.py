@@ -76,6 +76,7 @@ def test_a_note_with_the_number_of_a_living_process_holds_nothing(tmp_path: Path
     assert not (tmp_path / ".holder").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only there can it be told who has a file open")
 @pytest.mark.parametrize(
     "note",
