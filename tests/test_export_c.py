@@ -37,7 +37,7 @@ from tinymnist.training.score import normalized
 
 COMPILER = c_compiler()
 needs_compiler = pytest.mark.skipif(COMPILER is None, reason="needs a C compiler")
-PACKAGED = ("shared692", "shared986", "smooth1938", "smooth3092", "smooth675", "smooth996", "tiny3130")
+PACKAGED = ("shared986", "smooth1938", "smooth3092", "smooth675", "smooth996", "tiny3130")
 SANITIZERS = (*FLAGS, "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 CURVES = Spec.model_validate(
