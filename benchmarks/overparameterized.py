@@ -5,7 +5,8 @@ python benchmarks/overparameterized.py KIND train --arch tiny3130 --recipe stead
 KIND: `product`, 1x1, 3x3 and 1x1 convolutions of four times the channels, one after another (Guo, Alvarez and Salzmann
 2020, "ExpandNets"); `sum`, a 3x3, a 1x3, a 3x1 and a 1x1 convolution side by side (Ding et al. 2019, "ACNet", without
 norms of their own). What follows is as for `tinymnist`. Both are linear, so the network that comes out is an ordinary
-one; a resumed training would begin its parameters anew, so it is refused. What came of it: docs/results.md.
+one. The parameters start anew each time, whatever the seed, and are in no checkpoint, so `--resume` is refused. What
+came of it: docs/results.md.
 """
 
 import os

@@ -250,7 +250,7 @@ def test_a_series_on_held_out_images_that_a_folder_holds_is_left_out(
     result("runs/tuned", 3130, TEN, scored_on="validation")
     outcome = cli("front", tmp_path / "runs", "--json")
     assert outcome.err == (
-        f"{tmp_path}/runs: left out 1 series that was scored on held-out images, such as {tmp_path}/runs/tuned\n"
+        f"{tmp_path}/runs: left out 1 series scored on held-out images, such as {tmp_path}/runs/tuned\n"
     )
     assert [each["result"] for each in json.loads(outcome.out)["series"]] == [str(series)]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from tinymnist.errors import DataError, RunError, UsageError
 from tinymnist.files import read_bytes
 from tinymnist.front.points import Front, front, point
-from tinymnist.text import images_text
+from tinymnist.text import counted, images_text
 from tinymnist.training.records import RESULT, SERIES, SeriesResult, read_record
 
 DEFAULT = Path("docs", "results")
@@ -98,16 +98,14 @@ def _results_at(path: Path, warn: Callable[[str], None] | None) -> list[Path]:
     held_out = [file for file in series if _read(file).result.scored_on != "test"]
     if len(held_out) < len(series):
         series = [file for file in series if file not in held_out]
-        _tell(warn, path, "series that {} scored on held-out images", held_out)
-    _tell(warn, path, "single run{s}", single)
+        _tell(warn, path, f"{len(held_out)} series scored on held-out images", held_out)
+    _tell(warn, path, counted(len(single), "single run"), single)
     return series
 
 
 def _tell(warn: Callable[[str], None] | None, path: Path, what: str, left_out: list[Path]) -> None:
     if left_out and warn is not None:
-        many = len(left_out) > 1
-        named = what.format("were" if many else "was", s="s" if many else "")
-        warn(f"{path}: left out {len(left_out)} {named}, such as {left_out[0].parent}")
+        warn(f"{path}: left out {what}, such as {left_out[0].parent}")
 
 
 def _results_under(folder: Path) -> tuple[list[Path], list[Path]]:

@@ -21,7 +21,7 @@ from tinymnist.files import read_bytes
 from tinymnist.model import build_model, save_weights
 from tinymnist.signals import stop_on_signals
 from tinymnist.spec import Spec
-from tinymnist.text import printable, shape_text
+from tinymnist.text import counted, printable, shape_text
 from tinymnist.training.engine import Engine, choose_engine
 from tinymnist.training.environment import choose_device, describe_environment
 from tinymnist.training.lock import locked
@@ -173,8 +173,8 @@ def _train(run: Run, material: Material, parts: _Parts, observer: Observer) -> R
             run.path,
             scored_on(run),
             f"{spec.name}, {spec.plan.parameters:,} parameters, {data.name}{f' ({held:,} held out)' if held else ''}, "
-            f"{spec.train.epochs} epochs, "
-            f"seed {run.environment.seed}, {device.type}, {parts.engine.threads} threads, "
+            f"{counted(spec.train.epochs, 'epoch')}, "
+            f"seed {run.environment.seed}, {device.type}, {counted(parts.engine.threads, 'thread')}, "
             f"engine: {parts.engine.name}, augmentation: {run.environment.augmentation}",
         )
         rows = trainer.train(stop)
