@@ -111,6 +111,18 @@ def test_more_seeds_that_cannot_be_trained_leave_a_series_as_it_is(series: Serie
     assert {path.name: path.read_bytes() for path in (tmp_path / "whole").glob("*.*")} == before
 
 
+def test_more_seeds_of_other_teachers_are_refused(series: Series, tmp_path: Path, cli: Cli) -> None:
+    whole = Path(shutil.copytree(series.path, tmp_path / "whole"))
+    declared = json.loads((whole / "series.json").read_text())
+    (whole / "series.json").write_text(json.dumps({**declared, "teachers": {"runs/other": "0" * 64}}))
+    outcome = cli("train", "--resume", whole, "--seeds", "6")
+    assert (outcome.code, outcome.err) == (
+        3,
+        f"tinymnist: {whole}: its data or teachers have changed since it was begun: train a new series\n",
+    )
+    assert (whole / "result.json").is_file()
+
+
 def test_seeds_that_a_series_has_are_nothing_new(series: Series, cli: Cli) -> None:
     outcome = cli("train", "--resume", series.path, "--seeds", "5,9")
     assert outcome.code == 0

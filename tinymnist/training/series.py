@@ -147,10 +147,10 @@ def resume_series(
     observer = observer or SeriesObserver()
     if more:
         declared = series.declaration
-        gather(
-            series.spec, declared.dataset, data_dir, declared.validation, observer.warned
-        )  # before a finished series
-        series = _extended(series, more)  # is no longer one
+        found = gather(series.spec, declared.dataset, data_dir, declared.validation, observer.warned)
+        if (found.data.checksums, teacher_digests(found.teachers)) != (declared.checksums, declared.teachers):
+            raise DataError(f"{series.path}: its data or teachers have changed since it was begun: train a new series")
+        series = _extended(series, more)  # only now: a finished series loses its result by it
     if series.finished:
         return series
     jobs = _jobs(jobs, len(series.seeds), series.declaration.device)
