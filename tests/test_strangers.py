@@ -85,7 +85,10 @@ def _digits(draw: random.Random, content: bytes) -> bytes:
     """Another number where one stands, so that JSON and CSV stay what they are."""
     places = [place for place, byte in enumerate(content[:100_000]) if 48 <= byte < 58] or [0]
     place = draw.choice(places)
-    return content[:place] + draw.choice([b"-1", b"9" * 400, b"1e999", b"0", b"NaN", b"null"]) + content[place + 1 :]
+    others = [
+        other for other in (b"-1", b"9" * 400, b"1e999", b"0", b"NaN", b"null") if other != content[place : place + 1]
+    ]
+    return content[:place] + draw.choice(others) + content[place + 1 :]
 
 
 MUTATE: tuple[Mutation, ...] = (_flip, _cut, _insert, _repeat, _digits)
