@@ -86,9 +86,6 @@ class Overparameterized:
     def param_groups(self) -> list[dict[str, Any]]:
         return self._sgd.param_groups
 
-    def zero_grad(self) -> None:
-        self._sgd.zero_grad()
-
     def state_dict(self) -> dict[str, Any]:
         return {"state": {}}
 

@@ -60,11 +60,22 @@ def warp(images: Tensor, warps: Warps) -> Tensor:
     if not len(chosen):
         return result
     index = torch.from_numpy(chosen).to(images.device)
-    maps = torch.from_numpy(fixed_point(warps.inverse[chosen])).to(images.device)
-    size = max(1, CHUNK.get(images.device.type, 2**24) // (images.shape[1] * images.shape[2]))
-    for part, part_maps in zip(index.split(size), maps.split(size), strict=True):
-        result[part] = _sample(images[part], part_maps, warps)
+    result[index] = resampled(images[index], torch.from_numpy(fixed_point(warps.inverse[chosen])), warps)
     return result
+
+
+def maps_of_all(warps: Warps) -> Tensor:
+    """Maps (n, 2, 3) int64 for `resampled`, which leaves images that are not applied as they are: whoever takes all
+    images does the same operations in every batch."""
+    identity = np.eye(2, 3)
+    return torch.from_numpy(fixed_point(np.where(warps.applied[:, None, None], warps.inverse, identity)))
+
+
+def resampled(images: Tensor, maps: Tensor, warps: Warps) -> Tensor:
+    """Images (n, height, width) uint8, under maps of `fixed_point` (n, 2, 3), all of them."""
+    size = max(1, CHUNK.get(images.device.type, 2**24) // (images.shape[1] * images.shape[2]))
+    parts = zip(images.split(size), maps.to(images.device).split(size), strict=True)
+    return torch.cat([_sample(part, part_maps, warps) for part, part_maps in parts])
 
 
 def _sample(images: Tensor, maps: Tensor, warps: Warps) -> Tensor:

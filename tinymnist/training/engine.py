@@ -9,13 +9,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tinymnist.data import Split
-from tinymnist.data.warp import Warps, warp
+from tinymnist.data.warp import Warps, maps_of_all, resampled, warp
 from tinymnist.model.loss import lesson_loss, lesson_of
 from tinymnist.native import CompilerError, NativeNetwork, NotCoveredError
 from tinymnist.spec import Spec
 from tinymnist.spec.recipe import Train
 from tinymnist.training.memory import enough_memory, refuse_too_large
 from tinymnist.training.optimizer import Optimizer
+from tinymnist.training.replay import Replay
 from tinymnist.training.score import Score, normalized, score
 
 
@@ -61,31 +62,58 @@ class Engine(ABC):
 
 
 class TorchEngine(Engine):
-    """Eager PyTorch, on any device. Nothing is read from the device before `totals`."""
+    """PyTorch, on any device. Nothing is read from the device before `totals`.
+
+    On a GPU, what a step and what an augmentation do are CUDA graphs; the optimizer, whose learning rate and momentum
+    change with every step, is one fused operation beside them. `warn` is told where a graph cannot be had.
+    """
 
     name = "torch"
 
-    def __init__(self, recipe: Train, model: nn.Module, optimizer: Optimizer, device: torch.device) -> None:
+    def __init__(
+        self,
+        recipe: Train,
+        model: nn.Module,
+        optimizer: Optimizer,
+        device: torch.device,
+        warn: Callable[[str], None],
+    ) -> None:
         self._model, self._optimizer, self._normalize, self._device = model, optimizer, recipe.normalize, device
+        self._parameters = list(model.parameters())
         self._lesson = lesson_of(recipe)
         self._test_images: Tensor | None = None
         self.threads = torch.get_num_threads()
-        self.begin(0.0, 0)
+        real = torch.float32 if device.type == "mps" else torch.float64
+        self._loss_sum = torch.zeros((), dtype=real, device=device)
+        self._correct = torch.zeros((), dtype=torch.int64, device=device)
+        self._warn = warn
+        self._learn = self._gradients if device.type != "cuda" else Replay(self._gradients, self._no_graph)
+        self._resample: dict[object, Replay[Tensor]] = {}
 
     def step(self, images: Tensor, labels: Tensor, seed: int, teacher: Tensor | None = None) -> None:
         torch.manual_seed(seed)
         self._model.train()
-        outputs = self._model(normalized(images, self._normalize, self._device))
-        self._optimizer.zero_grad()
-        lesson_loss(outputs, labels, teacher, self._lesson).backward()
+        gradients = self._learn(images, labels) if teacher is None else self._learn(images, labels, teacher)
+        for parameter, gradient in zip(self._parameters, gradients, strict=True):
+            parameter.grad = gradient
         self._optimizer.step()
+
+    def _gradients(self, images: Tensor, labels: Tensor, teacher: Tensor | None = None) -> list[Tensor | None]:
+        """Forward and backward; the gradient of each parameter."""
+        for parameter in self._parameters:
+            parameter.grad = None
+        outputs = self._model(normalized(images, self._normalize, self._device))
+        lesson_loss(outputs, labels, teacher, self._lesson).backward()
         self._loss_sum += functional.cross_entropy(outputs.detach(), labels) * len(labels)
         self._correct += (outputs.detach().argmax(1) == labels).sum()
+        return [parameter.grad for parameter in self._parameters]
+
+    def _no_graph(self, why: str) -> None:
+        self._warn(f"WARNING: no CUDA graph ({why}): going on without one.")
 
     def begin(self, loss_sum: float, correct: int) -> None:
-        real = torch.float32 if self._device.type == "mps" else torch.float64
-        self._loss_sum = torch.tensor(loss_sum, dtype=real, device=self._device)
-        self._correct = torch.tensor(correct, device=self._device)
+        self._loss_sum.fill_(loss_sum)
+        self._correct.fill_(correct)
 
     def totals(self) -> tuple[float, int]:
         return float(self._loss_sum), int(self._correct)
@@ -102,7 +130,13 @@ class TorchEngine(Engine):
         self._model(normalized(images, self._normalize, self._device))
 
     def warp(self, images: Tensor, warps: Warps) -> Tensor:
-        return warp(images, warps)
+        if self._device.type != "cuda":
+            return warp(images, warps)
+        kind = (warps.interpolation, warps.border_mode, warps.fill)
+        if kind not in self._resample:
+            self._resample[kind] = Replay(lambda images, maps: resampled(images, maps, warps), self._no_graph)
+        # From pageable memory, which the driver has read when the call returns: nobody waits for the GPU.
+        return self._resample[kind](images, maps_of_all(warps).to(self._device, non_blocking=True))
 
     def close(self) -> None:
         self._test_images = None
@@ -174,4 +208,4 @@ def choose_engine(
             warn(f"WARNING: no native engine ({problem}): going on with the torch engine, many times slower.")
     if device.type == "cpu":
         refuse_too_large(spec, spec.train.batch_size)
-    return TorchEngine(spec.train, model, optimizer, device)
+    return TorchEngine(spec.train, model, optimizer, device, warn)

@@ -19,7 +19,11 @@ PACKAGES = ("torch", "torchvision", "albumentations", "opencv-python-headless", 
 
 
 def choose_device(name: str) -> torch.device:
-    """The device that `auto`, `cpu`, `cuda` or `mps` means here. Raises `UsageError`."""
+    """The device that `auto`, `cpu`, `cuda` or `mps` means here. Raises `UsageError`.
+
+    From now on convolutions on a GPU multiply in float32, not in PyTorch's default for them, TF32, which keeps 10 bits.
+    """
+    torch.backends.cudnn.allow_tf32 = False
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         return torch.device(next(device for device, available in there.items() if available))

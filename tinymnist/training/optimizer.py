@@ -34,10 +34,6 @@ class MuonAndSgd:
     def param_groups(self) -> list[dict[str, Any]]:
         return [group for part in self.parts.values() for group in part.param_groups]
 
-    def zero_grad(self) -> None:
-        for parameter in (*self._filters, *self._rest):
-            parameter.grad = None
-
     def step(self) -> None:
         for view, parameter in zip(self._views, self._filters, strict=True):
             assert parameter.grad is not None

@@ -1,0 +1,65 @@
+"""CUDA graphs: a tiny network's step is some hundred operations that take less time than it takes to launch them, so
+they are recorded once and launched as one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import torch
+from torch import Tensor
+
+Result = TypeVar("Result")
+
+
+class Replay(Generic[Result]):
+    """A function of tensors on a GPU that is recorded, and from then on replayed, for each set of shapes.
+
+    The function must do the same operations whatever the tensors hold, read none of them on the CPU, and change other
+    tensors in place only. What it gives is overwritten by the next call with the same shapes. Random numbers are those
+    of torch's generator at the time of a call. Where recording fails, `failed` is told why, and the function is called
+    as it is, now and later.
+
+    How: NVIDIA, "CUDA Graphs", and PyTorch's notes on CUDA semantics, "Whole-network capture".
+    """
+
+    def __init__(self, function: Callable[..., Result], failed: Callable[[str], None]) -> None:
+        self._function, self._failed = function, failed
+        self._recordings: dict[object, _Recording[Result] | None] = {}
+        self._broken = False
+
+    def __call__(self, *inputs: Tensor) -> Result:
+        key = tuple((tensor.shape, tensor.dtype) for tensor in inputs)
+        if self._broken or key not in self._recordings:  # the first call lets libraries choose and load their kernels
+            self._recordings[key] = None
+            return self._function(*inputs)
+        recording = self._recordings[key]
+        if recording is None:
+            try:
+                recording = self._recordings[key] = self._record(inputs)
+            except torch.OutOfMemoryError:
+                raise
+            except RuntimeError as error:
+                self._broken = True
+                self._failed(" ".join(str(error).split())[:120])
+                return self._function(*inputs)
+        for place, tensor in zip(recording.inputs, inputs, strict=True):
+            place.copy_(tensor)
+        recording.graph.replay()
+        return recording.result
+
+    def _record(self, inputs: tuple[Tensor, ...]) -> "_Recording[Result]":
+        """Records the function's operations, which are not done now."""
+        places = tuple(tensor.clone() for tensor in inputs)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            result = self._function(*places)
+        return _Recording(graph, places, result)
+
+
+@dataclass(frozen=True)
+class _Recording(Generic[Result]):
+    graph: torch.cuda.CUDAGraph
+    inputs: tuple[Tensor, ...]
+    """Where the graph reads its inputs."""
+    result: Result
+    """Where it writes what it gives."""
