@@ -50,14 +50,9 @@ def _mixed(h: NDArray[np.uint32]) -> NDArray[np.uint32]:
 def with_fixed_dropout(model: nn.Sequential, seed: int) -> nn.Sequential:
     """A copy whose dropout layers drop what the native engine drops for `seed`."""
     model = copy.deepcopy(model)
-    dropouts = [
-        (parent, name, child)
-        for parent in model.modules()
-        for name, child in parent.named_children()
-        if isinstance(child, nn.Dropout | nn.Dropout2d)
-    ]
-    for number, (parent, name, child) in enumerate(dropouts, start=1):
-        setattr(parent, name, FixedDropout(number, child.p, isinstance(child, nn.Dropout2d), seed))
+    dropouts = [(name, child) for name, child in model.named_modules() if isinstance(child, nn.Dropout | nn.Dropout2d)]
+    for number, (name, child) in enumerate(dropouts, start=1):  # in the order they run
+        model.set_submodule(name, FixedDropout(number, child.p, isinstance(child, nn.Dropout2d), seed))
     return model
 
 

@@ -37,6 +37,10 @@ def flat(shape: tuple[int, int, int]) -> Layout:
 NAME = "NAME"
 """Stands for the function's name: whoever collects the functions gives equal ones the same."""
 
+AHEAD = 64
+"""Vectors: a root is asked for so far in advance, as it comes from beyond the L2 cache, and windows read more rows at a
+time than the machine foresees."""
+
 SMALL_WINDOW = 9
 """Values of a window that are kept in registers."""
 
@@ -81,18 +85,18 @@ def is_dear(node: Node) -> bool:
     return node.root.norm is not None and (scattered or any(name not in CHEAP for name in layers))
 
 
-def sums_function(node: Node) -> str:
+def sums_function(node: Node, *, keep: bool) -> str:
     """`NAME(…, d, spare, sums, gradients, pulled)`: by channel the sums of the norm's gradient, and of it times
-    normalised z. Of a dear chain also the gradients of parameters in it, and to `pulled` the norm's gradient."""
+    normalised z. `keep`: also the gradients of parameters in the chain, and to `pulled` the norm's gradient."""
     channels = node.root.shape[0]
     before = [f"const vf inverse = norm[{2 * channels} + c], offset = norm[{3 * channels} + c];"]
     before.append("vf sum = {0}, product = {0};")
     sink = ["sum += g;", "product += g * (z0 * inverse + offset);"]
-    if is_dear(node):
+    if keep:
         sink.append(f"pulled[{flat(node.root.shape).at('c', 'i', 'j')}] = g;")
     after = ["sums[2 * c] = sum;", "sums[2 * c + 1] = product;"]
     arguments = f"{_ARGUMENTS}, const vf *restrict d, vf *spare, vf *sums, float *gradients, vf *restrict pulled"
-    return _backward(f"{NAME}({arguments})", node, before, sink, after, parameters=is_dear(node))
+    return _backward(f"{NAME}({arguments})", node, before, sink, after, parameters=keep)
 
 
 def pull_kept_function(node: Node, layout: Layout) -> str:
@@ -146,7 +150,7 @@ class _Chain:
 
     def root(self, y: str, x: str) -> list[str]:
         value = "z0" if self.node.root.norm is None else "z0 * scale + shift"
-        return [f"const vf z0 = z[{flat(self.node.root.shape).at('c', y, x)}];", f"vf v = {value};"]
+        return [*_read(flat(self.node.root.shape).at("c", y, x)), f"vf v = {value};"]
 
     def before(self, value: str) -> list[str]:
         element = flat(self.node.root.shape).at("c", "i" if self.node.window else "y", "j" if self.node.window else "x")
@@ -233,6 +237,10 @@ def _backward(
     return _function(signature, [*opening, *loop, *closing])
 
 
+def _read(place: str) -> list[str]:
+    return [f"__builtin_prefetch(&z[{place} + {AHEAD}]);", f"const vf z0 = z[{place}];"]
+
+
 def _normed(node: Node) -> str:
     return "z0" if node.root.norm is None else "z0 * scale + shift"
 
@@ -243,7 +251,8 @@ def _plain(node: Node, sink: list[str]) -> list[str]:
     forth, back = _forth_and_back(node.before, "n0", "b", place)
     return [
         f"for (int i = 0; i < {height}; i++) for (int j = 0; j < {width}; j++) {{",
-        f"const vf z0 = z[{place}], n0 = {_normed(node)};",
+        *_read(place),
+        f"const vf n0 = {_normed(node)};",
         *forth,
         f"vf g = d[{place}];",
         *back,
@@ -275,10 +284,10 @@ def _windowed(node: Node, sink: list[str]) -> list[str]:
     forth, back = _forth_and_back(node.before, "n0", "b", place)
     each = f"UNROLL for (int p = 0; p < {high}; p++) UNROLL for (int q = 0; q < {wide}; q++) {{"
     locate = f"const int i = y * {high} + p, j = x * {wide} + q;"
-    read = f"const vf z0 = z[{place}], n0 = {_normed(node)};"
+    read = [*_read(place), f"const vf n0 = {_normed(node)};"]
     lines = [f"for (int y = 0; y < {rows}; y++) for (int x = 0; x < {columns}; x++) {{"]
     if not window.average or node.after:
-        lines += [f"vf value[{high * wide}];", each, locate, read, *forth, f"value[p * {wide} + q] = bend;", "}"]
+        lines += [f"vf value[{high * wide}];", each, locate, *read, *forth, f"value[p * {wide} + q] = bend;", "}"]
         lines += _reduced(window, high * wide)
     end = flat(node.shape).at("c", "y", "x")
     after_forth, after_back = _forth_and_back(node.after, "m", "a", end)
@@ -289,7 +298,7 @@ def _windowed(node: Node, sink: list[str]) -> list[str]:
         lines.append("vi taken = {0};")
         route = [f"const vi here = (value[p * {wide} + q] == m) & ~taken;", "taken |= here;"]
         route.append("vf g = keep_where(here, top);")
-    lines += [each, locate, read, *forth, *route, *back, *sink, "}", "}"]
+    lines += [each, locate, *read, *forth, *route, *back, *sink, "}", "}"]
     rest = [f"const vf z0 = z[{place}], g = {{0}}; (void)z0;", *sink, "}"]
     if columns * wide < width:
         lines += [f"for (int i = 0; i < {height}; i++) for (int j = {columns * wide}; j < {width}; j++) {{", *rest]

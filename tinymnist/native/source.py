@@ -8,6 +8,7 @@ of the other blocks.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
+from itertools import accumulate
 from math import prod
 
 from tinymnist.native.arrays import Arrays
@@ -33,12 +34,9 @@ HEADERS = ("vectors.h", "layers.h", "runtime.h", "norms.h", "warp.h")
 
 def c_source(graph: Graph, lanes: int) -> str:
     """The whole program, to be compiled by itself."""
-    offsets, parameters = [], 0
-    for parameter in graph.parameters:
-        offsets.append(parameters)
-        parameters += parameter.numel()
+    *offsets, parameters = accumulate((parameter.numel() for parameter in graph.parameters), initial=0)
     functions: dict[str, str] = {}
-    train = _Program(graph, lanes, functions, training=True)
+    train = _Program(graph, lanes, functions, training=True, partials=parameters)
     train_text = train.text()
     score = _Program(graph, lanes, functions, training=False, first_vector=train.arrays.scratch_vectors)
     score_text = score.text()
@@ -51,7 +49,7 @@ def c_source(graph: Graph, lanes: int) -> str:
         "WIDTH": width,
         "CLASSES": graph.classes,
         "TENSORS": len(graph.parameters),
-        "PARAMETERS": max(parameters, 1),
+        "PARTIALS": max(train.partials, 1),
         "SUMS": max(train.sums, 1),
         "PHASES": len(train.phases),
         "BLOCK_VECTORS": max(train.arrays.block_vectors, 1),
@@ -76,7 +74,7 @@ _BLOCK = [
 ]
 _TRAINED_BLOCK = [
     "vf *kept = net->activations + at * BLOCK_VECTORS;",
-    "float *gradients = net->partial + at * PARAMETERS;",
+    "float *gradients = net->partial + at * PARTIALS;",
     "double *block_sums = net->sums + at * SUMS;",
     "(void)kept, (void)gradients, (void)block_sums;",
 ]
@@ -98,7 +96,14 @@ class _Program:
     """Writes the phases of one pass: training forward and backward, or scoring forward."""
 
     def __init__(
-        self, graph: Graph, lanes: int, functions: dict[str, str], *, training: bool, first_vector: int = 0
+        self,
+        graph: Graph,
+        lanes: int,
+        functions: dict[str, str],
+        *,
+        training: bool,
+        first_vector: int = 0,
+        partials: int = 0,
     ) -> None:
         self.graph = graph
         self.lanes = lanes
@@ -108,11 +113,13 @@ class _Program:
         self.phases = [_Phase()]
         self.opening: list[str] = []
         self.arrays = Arrays(first_vector)  # training and scoring each find the borders of their buffers zero
+        self.partials = partials  # what a block adds to gradients: one for each parameter, then those of `_early_sums`
         self.sums = 0
         self.first_sum: dict[int, int] = {}
         self.packed: set[str] = set()
         self.made_again: set[tuple[int, int]] = set()
         self.contributed: set[int] = set()
+        self.last: list[str] = []
         self._write()
 
     def _write(self) -> None:
@@ -133,6 +140,7 @@ class _Program:
             for index, parameter in enumerate(self.graph.parameters)
             if not self._is_of_batch_norm(index)
         ]
+        self.phases[-1].closing += self.last
 
     def _is_of_batch_norm(self, index: int) -> bool:
         norms = [root.norm for root in self.graph.roots if root.norm and not root.norm.groups]
@@ -145,13 +153,17 @@ class _Program:
         job = [*_WORKER, *self.opening, *self._running_norms()]
         functions = []
         for number, phase in enumerate(self.phases):
-            name = f"{kind}_phase{number}"
-            head = [*_WORKER, *_BLOCK, *(_TRAINED_BLOCK if self.training else [])]
-            if self.training and number == 0:
-                head.append("memset(gradients, 0, PARAMETERS * sizeof *gradients);")
-            functions.append(_c_function(f"{name}(struct worker *worker, const int64_t at)", [*head, *phase.lines]))
-            job.append(f"for (int64_t b; (b = take(net, {number})) < net->blocks;) {name}(worker, b);")
-            job += [*(["barrier(net);"] if self.training else []), *phase.closing]
+            if phase.lines:
+                name = f"{kind}_phase{number}"
+                head = [*_WORKER, *_BLOCK, *(_TRAINED_BLOCK if self.training else [])]
+                if self.training and number == 0:
+                    head.append("memset(gradients, 0, PARTIALS * sizeof *gradients);")
+                functions.append(_c_function(f"{name}(struct worker *worker, const int64_t at)", [*head, *phase.lines]))
+                # A phase begins with the blocks that the one before ended with, which the caches still hold.
+                turn = "net->blocks - 1 - b" if number % 2 else "b"
+                job.append(f"for (int64_t b; (b = take(net, {number})) < net->blocks;) {name}(worker, {turn});")
+                job += ["barrier(net);"] if self.training else []
+            job += phase.closing
         return self.arrays.placed("".join(functions) + _c_function(f"{kind}(struct worker *worker)", job))
 
     def _running_norms(self) -> list[str]:
@@ -373,7 +385,10 @@ class _Program:
 
     def _backward(self, root: Root) -> None:
         node = next(node for node in self.graph.nodes if node.root is root)
-        self._norm_sums(root, node)
+        early = self._is_early(root)
+        self._norm_sums(root, node, early)
+        if early:
+            return
         if isinstance(root.source, Convolution):
             self._backward_convolution(root, root.source, node)
         else:
@@ -389,14 +404,21 @@ class _Program:
         self.contributed.add(node.index)
         return there
 
-    def _norm_sums(self, root: Root, node: Node) -> None:
+    def _is_early(self, root: Root) -> bool:
+        """Whether the gradient of the weights that make `root` is linear in what the phase of its norm's sums knows: a
+        batch norm's gradient is A g + B z + D, whose factors come of those sums, but the sums of g, z and 1 times the
+        images do not wait for them. Then root, chain and images need not be walked over once more."""
+        return self._is_cheap(root) and root.norm is not None and not root.norm.groups
+
+    def _norm_sums(self, root: Root, node: Node, early: bool) -> None:
         norm, channels = root.norm, root.shape[0]
         if norm is None:
             return
-        name = self._function("sums", sums_function(node))
+        keep = early or is_dear(node)
+        name = self._function("sums", sums_function(node, keep=keep))
         arguments = _listed(self._root(root), self._norm(root), self._gradient(node), self._spare())
         values = prod(root.shape[1:])
-        pulled = self._pulled(root) if is_dear(node) else "NULL"
+        pulled = self._pulled(root) if keep else "NULL"
         self._line(f"vf totals{root.index}[{2 * channels}];")
         self._line(f"{name}(net, block, {arguments}, totals{root.index}, gradients, {pulled});")
         if norm.groups:
@@ -408,6 +430,8 @@ class _Program:
                 f"{self._pointer(norm.weight)}, {targets}, mask, {self._norm(root)}, {self._back(root)});"
             )
             return
+        if early:
+            self._early_sums(root)
         first = self.first_sum[root.index] + 2 * channels
         self._line(f"keep_sums(totals{root.index}, {2 * channels}, mask, block_sums + {first});")
         targets = ", ".join(
@@ -416,6 +440,31 @@ class _Program:
         self._end_phase(
             f"batch_norm_back(worker, {first}, {channels}, {values}, {self._pointer(norm.weight)}, {targets}, "
             f"{self._norm(root)}, {self._back(root)});"
+        )
+
+    def _early_sums(self, root: Root) -> None:
+        source = root.source
+        assert isinstance(source, Convolution)
+        x, plane, row = self._input(root)
+        size, taps = self.graph.parameters[source.weight].numel(), source.inputs * prod(source.kernel)
+        first = self.partials
+        self.partials += 2 * size + source.groups * taps
+        name = self._weights_function(source, root, plane, row, flat(root.shape))
+        for place, d in ((first, self._pulled(root)), (first + size, self._root(root))):
+            self._line(f"{name}({x}, {d}, gradients + {place}, mask);")
+        sizes = _listed(source.groups * source.inputs, *source.kernel, *source.stride, *root.shape[1:])
+        self._line(f"tap_sums({x}, {plane}, {row}, gradients + {first + 2 * size}, {sizes}, mask);")
+        shape = _listed(first, source.groups, source.outputs, taps)
+        self.last.append(f"add_early_gradients(worker, {shape}, {self._back(root)}, net->gradients[{source.weight}]);")
+
+    def _weights_function(self, source: Convolution, root: Root, plane: int, row: int, layout: Layout) -> str:
+        tile = weight_tile(source.inputs, source.outputs, source.kernel, self.limit)
+        before = _listed(tile.high, tile.deep, tile.tall, tile.wide, "x", plane, row, "d", *layout.distances)
+        sizes = _listed(source.groups, source.inputs, source.outputs, *source.kernel, *source.stride, *root.shape[1:])
+        return self._function(
+            "weights",
+            f"KERNEL {NAME}(const vf *x, const vf *d, float *gradient, const vi mask) {{\n"
+            f"    weight_gradient({before}, gradient, {sizes}, mask);\n}}\n",
         )
 
     def _pulled(self, root: Root) -> str:
@@ -458,14 +507,7 @@ class _Program:
         d = self._staging("d", root.shape, layout, outputs * spread_h * spread_w)
         self._pull(node, d, layout, accumulate=False)
         at = f"{d} + {layout.offset}"
-        tile = weight_tile(source.inputs, source.outputs, source.kernel, self.limit)
-        before = _listed(tile.high, tile.deep, tile.tall, tile.wide, "x", plane, row, "d", *layout.distances)
-        sizes = _listed(source.groups, source.inputs, source.outputs, *source.kernel, *source.stride, height, width)
-        name = self._function(
-            "weights",
-            f"KERNEL {NAME}(const vf *x, const vf *d, float *gradient, const vi mask) {{\n"
-            f"    weight_gradient({before}, gradient, {sizes}, mask);\n}}\n",
-        )
+        name = self._weights_function(source, root, plane, row, layout)
         self._line(f"{name}({x}, {at}, gradients + OFFSET{source.weight}, mask);")
         if source.bias is not None and (root.norm is None or root.norm.groups):
             self._line(

@@ -147,3 +147,18 @@ INLINE void bias_gradient(const vf *d, const int d_plane, const int d_row, const
         gradient[o] += lane_sum(keep_where(mask, sum));
     }
 }
+
+/* Adds to `sums` (inputs, taps) those of the pixels of x that each tap of the kernel meets. */
+INLINE void tap_sums(const vf *x, const int plane, const int row, float *sums, const int inputs, const int kernel_h,
+                     const int kernel_w, const int stride_h, const int stride_w, const int height, const int width,
+                     const vi mask) {
+    const int taps = kernel_h * kernel_w; /* TILE of them at most, as only few make a convolution cheap */
+    for (int c = 0; c < inputs; c++) {
+        vf sum[TILE] = {{0}};
+        for (int y = 0; y < height; y++)
+            for (int t = 0; t < width; t++)
+                UNROLL for (int k = 0; k < taps; k++)
+                    sum[k] += x[c * plane + (y * stride_h + k / kernel_w) * row + t * stride_w + k % kernel_w];
+        UNROLL for (int k = 0; k < taps; k++) sums[c * taps + k] += lane_sum(keep_where(mask, sum[k]));
+    }
+}

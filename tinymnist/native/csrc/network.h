@@ -35,7 +35,7 @@ static void *copy_of(void *const *pointers, size_t count) {
 /* Bytes that `tm_open` takes with the same arguments; as a double, which a batch of any size does not overflow. */
 EXPORT double tm_bytes(int threads, int64_t batch) {
     const double blocks = (double)((batch + LANES - 1) / LANES);
-    const double block = (double)BLOCK_VECTORS * sizeof(vf) + (double)SUMS * sizeof(double) + (double)PARAMETERS * sizeof(float);
+    const double block = (double)BLOCK_VECTORS * sizeof(vf) + (double)SUMS * sizeof(double) + (double)PARTIALS * sizeof(float);
     return blocks * block + threads * (double)SCRATCH_VECTORS * sizeof(vf);
 }
 
@@ -59,7 +59,7 @@ EXPORT struct network *tm_open(int threads, int64_t batch, void **parameters, vo
     net->corrects = calloc(blocks, sizeof *net->corrects);
     net->activations = memory(blocks * BLOCK_VECTORS * sizeof(vf));
     net->sums = calloc(blocks * SUMS, sizeof *net->sums);
-    net->partial = calloc(blocks * PARAMETERS, sizeof *net->partial);
+    net->partial = calloc(blocks * PARTIALS, sizeof *net->partial);
     net->workers = calloc((size_t)threads, sizeof *net->workers);
     int whole = net->parameters && net->gradients && net->means && net->variances && net->counters && net->losses &&
                 net->corrects && net->activations && net->sums && net->partial && net->workers;

@@ -35,7 +35,7 @@ struct network {
     int64_t *corrects, *predictions;
     float *logits;
     const struct warping *warping;
-    /* By block: activations, the sums of batch norm, the gradient of every parameter. */
+    /* By block: activations, the sums of batch norm, what the block adds to gradients. */
     vf *activations;
     double *sums;
     float *partial;
@@ -194,7 +194,28 @@ INLINE void add_gradients(struct worker *worker, const int first, const int size
     const int end = (int)((int64_t)size * (worker->number + 1) / net->threads);
     for (int k = from; k < end; k++) {
         double sum = 0;
-        for (int64_t block = 0; block < net->blocks; block++) sum += net->partial[block * PARAMETERS + first + k];
+        for (int64_t block = 0; block < net->blocks; block++) sum += net->partial[block * PARTIALS + first + k];
         to[k] = (float)sum;
+    }
+}
+
+/* Adds to the gradient of weights (groups * outputs, taps), of which the blocks gave the sums of g, z and 1 times the
+   pixels under each tap, from `first` on, what a batch norm makes of them: A g + B z + D. */
+INLINE void add_early_gradients(struct worker *worker, const int first, const int groups, const int outputs,
+                                const int taps, const vf *back, float *to) {
+    const struct network *net = worker->network;
+    const int channels = groups * outputs, size = channels * taps;
+    const int from = (int)((int64_t)size * worker->number / net->threads);
+    const int end = (int)((int64_t)size * (worker->number + 1) / net->threads);
+    for (int k = from; k < end; k++) {
+        const int o = k / taps, tap = o / outputs * taps + k % taps;
+        double g = 0, z = 0, one = 0;
+        for (int64_t block = 0; block < net->blocks; block++) {
+            const float *of = net->partial + block * PARTIALS + first;
+            g += of[k];
+            z += of[size + k];
+            one += of[2 * size + tap];
+        }
+        to[k] += (float)(back[o][0] * g + back[channels + o][0] * z + back[2 * channels + o][0] * one);
     }
 }
