@@ -138,7 +138,8 @@ def _epoch(name: str, *, threads: int) -> dict[str, float]:
     return {"seconds": seconds, "megabytes": peak / 1e6}
 
 
-def _engine(name: str, overrides: list[str], threads: int) -> tuple[Any, Any]:
+def _engine(name: str, overrides: list[str], threads: int) -> tuple[Any, Any, float]:
+    """The spec, its engine, and the seconds that making the engine took."""
     import torch
 
     import tinymnist
@@ -153,18 +154,18 @@ def _engine(name: str, overrides: list[str], threads: int) -> tuple[Any, Any]:
     spec = tinymnist.load_spec(ARCH, overrides)
     model = build_model(spec)
     optimizer = make_optimizer(spec.train.optimizer, model)
-    return spec, choose_engine(name, spec, model, optimizer, torch.device("cpu"), sys.exit)
+    began = time.perf_counter()
+    engine = choose_engine(name, spec, model, optimizer, torch.device("cpu"), sys.exit)
+    return spec, engine, time.perf_counter() - began
 
 
 def _parts(name: str, *, threads: int) -> dict[str, float]:
     from tinymnist.data import load_dataset
     from tinymnist.data.affine import AffineAugmenter
 
-    began = time.perf_counter()
     with tempfile.TemporaryDirectory() as cache:
         os.environ["XDG_CACHE_HOME"] = cache
-        spec, engine = _engine(name, [], threads)
-    compilation = time.perf_counter() - began
+        spec, engine, compilation = _engine(name, [], threads)
     data = load_dataset("mnist")
     images, labels = data.train.images[:512].contiguous(), data.train.labels[:512].contiguous()
     augmenter = AffineAugmenter(spec.train.augment, 28, 28)
@@ -197,7 +198,7 @@ def _step(name: str, size: str, width: str, *, threads: int) -> dict[str, float]
         "checks={}",
         *(f"blocks[{k}].convs={convs}" for k, convs in enumerate(blocks)),
     ]
-    _, engine = _engine(name, overrides, threads)
+    _, engine, _ = _engine(name, overrides, threads)
     images, labels = torch.randint(0, 256, (n, 28, 28), dtype=torch.uint8), torch.randint(0, 10, (n,))
     return {"microseconds": 1e6 * _seconds(lambda: engine.step(images, labels, 0), 30) / n}
 

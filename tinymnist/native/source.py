@@ -24,7 +24,7 @@ from tinymnist.native.chains import (
 )
 from tinymnist.native.graph import Convolution, Graph, Node, Pair, Root, Shape
 from tinymnist.native.literals import real
-from tinymnist.native.tiles import REGISTERS, conv_tile, weight_tile
+from tinymnist.native.tiles import SUMS, conv_tile, weight_tile
 
 CHEAP_TAPS = 12
 """A convolution of the images with at most so many multiply-adds an output is faster computed again than read again."""
@@ -43,7 +43,7 @@ def c_source(graph: Graph, lanes: int) -> str:
     channels, height, width = graph.shape
     constants = {
         "LANES": lanes,
-        "TILE": REGISTERS[lanes],
+        "TILE": SUMS[lanes],
         "CHANNELS": channels,
         "HEIGHT": height,
         "WIDTH": width,
@@ -107,7 +107,6 @@ class _Program:
     ) -> None:
         self.graph = graph
         self.lanes = lanes
-        self.limit = REGISTERS[lanes]
         self.functions = functions
         self.training = training
         self.phases = [_Phase()]
@@ -346,7 +345,7 @@ class _Program:
         size: tuple[int, ...],
     ) -> str:
         """The convolution with these constants."""
-        high, wide = conv_tile(outputs, size[1], self.limit)
+        high, wide = conv_tile(outputs, size[1], SUMS[self.lanes])
         before = _listed(high, wide, "x", plane, row, "w", groups, inputs, outputs, *kernel, *stride)
         return self._function(
             "conv",
@@ -458,7 +457,7 @@ class _Program:
         self.last.append(f"add_early_gradients(worker, {shape}, {self._back(root)}, net->gradients[{source.weight}]);")
 
     def _weights_function(self, source: Convolution, root: Root, plane: int, row: int, layout: Layout) -> str:
-        tile = weight_tile(source.inputs, source.outputs, source.kernel, self.limit)
+        tile = weight_tile(source.inputs, source.outputs, source.kernel, self.lanes)
         before = _listed(tile.high, tile.deep, tile.tall, tile.wide, "x", plane, row, "d", *layout.distances)
         sizes = _listed(source.groups, source.inputs, source.outputs, *source.kernel, *source.stride, *root.shape[1:])
         return self._function(

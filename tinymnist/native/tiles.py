@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
-REGISTERS = {16: 24, 8: 12, 4: 24}
-"""Sums kept in registers, by the lanes of a vector. AVX-512 has 32 registers, AVX2 16, NEON 32; operands need some."""
+REGISTERS = {16: 32, 8: 16, 4: 32}
+"""By the lanes of a vector: AVX-512, AVX2, NEON."""
+SUMS = {16: 24, 8: 12, 4: 24}
+"""As many of them hold sums; the operands need some."""
 LATENCY = 8
 """Independent sums that keep two multiply-add units busy, at four cycles each."""
 
@@ -42,12 +44,15 @@ def _cycles(high: int, wide: int) -> float:
     return max(high * wide, high + wide, LATENCY) / 2 + 0.1 * (high + wide)
 
 
-def weight_tile(inputs: int, outputs: int, kernel: tuple[int, int], limit: int) -> WeightTile:
-    """Output channels, input channels, rows and columns of a weight gradient computed at once."""
-    wide = _largest_divisor(kernel[1], limit)
-    tall = kernel[0] if 2 * kernel[0] * wide <= limit else 1
+def weight_tile(inputs: int, outputs: int, kernel: tuple[int, int], lanes: int) -> WeightTile:
+    """Output channels, input channels, rows and columns of a weight gradient computed at once: as many sums as registers
+    hold beside the pixels and the gradients that they are made of."""
+    wide = _largest_divisor(kernel[1], SUMS[lanes])
+    tall = kernel[0] if 2 * kernel[0] * wide <= SUMS[lanes] else 1
     deep = _largest_divisor(inputs, 4) if kernel == (1, 1) else 1
-    return WeightTile(min(outputs, limit // (deep * tall * wide)), deep, tall, wide)
+    pixels = deep * tall * wide
+    high = min(outputs, SUMS[lanes] // pixels, (REGISTERS[lanes] - pixels) // (pixels + 1))
+    return WeightTile(max(high, 1), deep, tall, wide)
 
 
 def _largest_divisor(number: int, limit: int) -> int:

@@ -94,7 +94,7 @@ INLINE void weight_tile(const int HIGH, const int DEEP, const int TALL, const in
 #define SUM(o) sum[(((o) * DEEP + c) * TALL + i) * WIDE + j]
     EACH_SUM UNROLL for (int o = 0; o < HIGH; o++) SUM(o) = (vf){0};
     for (int y = 0; y < height; y++)
-        for (int t = 0; t < width; t++) EACH_SUM {
+        UNROLL_4 for (int t = 0; t < width; t++) EACH_SUM { /* by fours, a pixel stays in its register for the next t */
                 const vf pixel = x[c * plane + (y * stride_h + i) * row + t * stride_w + j];
                 UNROLL for (int o = 0; o < HIGH; o++) SUM(o) += d[o * d_plane + y * d_row + t * d_step] * pixel;
             }
