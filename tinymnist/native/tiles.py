@@ -45,8 +45,8 @@ def _cycles(high: int, wide: int) -> float:
 
 
 def weight_tile(inputs: int, outputs: int, kernel: tuple[int, int], lanes: int) -> WeightTile:
-    """Output channels, input channels, rows and columns of a weight gradient computed at once: as many sums as registers
-    hold beside the pixels and the gradients that they are made of."""
+    """Output channels, input channels, rows and columns of a weight gradient computed at once: as many sums as the
+    registers hold beside the pixels and gradients that they are made of."""
     wide = _largest_divisor(kernel[1], SUMS[lanes])
     tall = kernel[0] if 2 * kernel[0] * wide <= SUMS[lanes] else 1
     deep = _largest_divisor(inputs, 4) if kernel == (1, 1) else 1
