@@ -87,7 +87,9 @@ class TorchEngine(Engine):
         self._loss_sum = torch.zeros((), dtype=real, device=device)
         self._correct = torch.zeros((), dtype=torch.int64, device=device)
         self._warn = warn
-        self._learn = self._gradients if device.type != "cuda" else Replay(self._gradients, self._no_graph)
+        self._learn: Callable[..., list[Tensor | None]] = self._gradients
+        if device.type == "cuda":
+            self._learn = Replay(self._gradients, self._no_graph)
         self._resample: dict[object, Replay[Tensor]] = {}
 
     def step(self, images: Tensor, labels: Tensor, seed: int, teacher: Tensor | None = None) -> None:
@@ -135,11 +137,14 @@ class TorchEngine(Engine):
         kind = (warps.interpolation, warps.border_mode, warps.fill)
         if kind not in self._resample:
             self._resample[kind] = Replay(lambda images, maps: resampled(images, maps, warps), self._no_graph)
-        # From pageable memory, which the driver has read when the call returns: nobody waits for the GPU.
+        # From pageable memory, which the driver has read when the call returns; of small batches nobody waits for it.
         return self._resample[kind](images, maps_of_all(warps).to(self._device, non_blocking=True))
 
     def close(self) -> None:
         self._test_images = None
+        # Graphs share a workspace with those that are recorded later, so they must not outlive their engine.
+        self._learn = self._gradients
+        self._resample.clear()
 
 
 class NativeEngine(Engine):

@@ -17,41 +17,45 @@ class Replay(Generic[Result]):
     The function must do the same operations whatever the tensors hold, read none of them on the CPU, and change other
     tensors in place only. What it gives is overwritten by the next call with the same shapes. Random numbers are those
     of torch's generator at the time of a call. Where recording fails, `failed` is told why, and the function is called
-    as it is, now and later.
+    as it is, now and later (PyTorch before 2.14 may not recover far enough for that where there is dropout).
 
     How: NVIDIA, "CUDA Graphs", and PyTorch's notes on CUDA semantics, "Whole-network capture".
     """
 
     def __init__(self, function: Callable[..., Result], failed: Callable[[str], None]) -> None:
         self._function, self._failed = function, failed
-        self._recordings: dict[object, _Recording[Result] | None] = {}
+        self._seen: set[object] = set()
+        self._recordings: dict[object, _Recording[Result]] = {}
         self._broken = False
 
     def __call__(self, *inputs: Tensor) -> Result:
         key = tuple((tensor.shape, tensor.dtype) for tensor in inputs)
-        if self._broken or key not in self._recordings:  # the first call lets libraries choose and load their kernels
-            self._recordings[key] = None
+        if key in self._seen and key not in self._recordings and not self._broken:
+            self._try_to_record(key, inputs)
+        if key not in self._recordings:
+            self._seen.add(key)  # the first call lets libraries choose and load their kernels
             return self._function(*inputs)
         recording = self._recordings[key]
-        if recording is None:
-            try:
-                recording = self._recordings[key] = self._record(inputs)
-            except torch.OutOfMemoryError:
-                raise
-            except RuntimeError as error:
-                self._broken = True
-                self._failed(" ".join(str(error).split())[:120])
-                return self._function(*inputs)
         for place, tensor in zip(recording.inputs, inputs, strict=True):
             place.copy_(tensor)
         recording.graph.replay()
         return recording.result
 
+    def _try_to_record(self, key: object, inputs: tuple[Tensor, ...]) -> None:
+        try:
+            self._recordings[key] = self._record(inputs)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            self._broken = True
+            self._failed(" ".join(str(error).split())[:120])
+
     def _record(self, inputs: tuple[Tensor, ...]) -> "_Recording[Result]":
         """Records the function's operations, which are not done now."""
         places = tuple(tensor.clone() for tensor in inputs)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        # The outer context goes back to this stream where recording fails, which the inner one does not.
+        with torch.cuda.stream(torch.cuda.current_stream()), torch.cuda.graph(graph):
             result = self._function(*places)
         return _Recording(graph, places, result)
 
