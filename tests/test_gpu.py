@@ -65,9 +65,8 @@ def test_a_recording_does_what_the_function_does() -> None:
 @with_a_gpu
 @pytest.mark.parametrize("name", SPECS)
 def test_steps_by_graphs_are_those_of_the_same_model_without(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        torch.backends.cudnn, "deterministic", True
-    )  # Adam makes steps of noise in biases before a norm
+    # The gradient of a bias before a norm is noise, of which Adam makes whole steps.
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
     path, overrides = SPECS[name]
     spec = load_spec(path, overrides)
     device = choose_device("cuda")
