@@ -4,33 +4,18 @@ import atexit
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.nursery import Fault, Nursery
-from tests.trainings import ENGINES, Uncut, outcome_of, training
+from tests.support.command_line import ARCHS, ROOT, Cli, Outcome
+from tests.support.nursery import Fault, Nursery
+from tests.support.trainings import ENGINES, Uncut, outcome_of, training
 
 _CACHE = tempfile.TemporaryDirectory(prefix="tinymnist-tests-")
 atexit.register(_CACHE.cleanup)
 os.environ["XDG_CACHE_HOME"] = _CACHE.name  # the user's own cache is not for tests
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the networks here are too small for more, and tests may share the cores
-
-ROOT = Path(__file__).resolve().parent.parent
-ARCHS = ROOT / "archs"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What one call of the command line gave."""
-
-    code: int
-    out: str
-    err: str
-
-
-Cli = Callable[..., Outcome]
 
 
 @pytest.fixture

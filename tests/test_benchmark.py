@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Cli
+from tests.support.command_line import Cli
 from tinymnist import benchmark, load_run
 
 FORMATS = ["pytorch", "onnx", "onnx, folded", "c, float32", "c, int8"]

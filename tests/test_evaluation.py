@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import shift
 from torch import Tensor, nn
 
-from tests.conftest import ARCHS, Cli
+from tests.support.command_line import ARCHS, Cli
 from tinymnist import build_model, evaluate, load_run, load_spec
 from tinymnist.data.idx import NotThereError
 from tinymnist.data.mnist_5k import read_mnist_5k

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tests.conftest import ARCHS
+from tests.support.command_line import ARCHS
 from tinymnist import build_model, load_spec
 
 

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import tinymnist
 PACKAGE = Path(tinymnist.__file__).parent
 
 ROOMS = [
-    ("errors", "text"),
+    ("errors", "text", "version"),
     ("machine", "signals", "statistics"),
     ("files",),
     ("plotting",),
@@ -34,11 +35,17 @@ LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem in LEVEL)
 
 
+def module_name(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
 def room_of(path: Path) -> str:
     return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
-def imported_rooms(path: Path) -> set[str]:
+def imported_names(path: Path) -> set[str]:
+    """Dotted names of everything that is imported, at any level and for types alone as well."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -46,7 +53,11 @@ def imported_rooms(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute"
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return {name.split(".")[1] for name in names if name.startswith("tinymnist.")} - {"__version__"}
+    return names
+
+
+def imported_rooms(path: Path) -> set[str]:
+    return {name.split(".")[1] for name in imported_names(path) if name.startswith("tinymnist.")}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
@@ -54,6 +65,16 @@ def test_imports_only_from_its_own_room_and_those_above(path: Path) -> None:
     here = room_of(path)
     below = {room for room in imported_rooms(path) if room in LEVEL and room != here and LEVEL[room] >= LEVEL[here]}
     assert below == set()
+
+
+def test_no_import_goes_round_in_a_circle() -> None:
+    """Also those inside functions and under `TYPE_CHECKING`. A package's own modules do not import the package."""
+    modules = {module_name(path): path for path in PACKAGE.rglob("*.py")}
+    graph = {
+        module: {name if name in modules else name.rpartition(".")[0] for name in imported_names(path)} & set(modules)
+        for module, path in modules.items()
+    }
+    assert len(list(TopologicalSorter(graph).static_order())) == len(modules)
 
 
 def test_every_module_has_a_room() -> None:

@@ -6,7 +6,7 @@ Importing this package is cheap: each name below brings in what it needs when it
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from tinymnist.version import __version__
 
 if TYPE_CHECKING:
     from tinymnist.comparison import compare
@@ -46,6 +46,7 @@ __all__ = [
     "Series",
     "Spec",
     "TinyMnistError",
+    "__version__",
     "build_model",
     "compare",
     "evaluate",

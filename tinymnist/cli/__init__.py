@@ -2,7 +2,6 @@
 
 import typer
 
-from tinymnist import __version__
 from tinymnist.cli import (
     benchmark,
     build,
@@ -21,6 +20,7 @@ from tinymnist.cli import (
 )
 from tinymnist.console import report_error, show, wants_json
 from tinymnist.errors import TinyMnistError, UsageError
+from tinymnist.version import __version__
 
 app = typer.Typer(
     name="tinymnist",

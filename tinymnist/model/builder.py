@@ -44,7 +44,7 @@ def build_model(spec: Spec) -> nn.Sequential:
     convolutions: dict[str, list[nn.Conv2d]] = {}
     children: list[Named] = []
     for index, block in enumerate(spec.blocks):
-        name = block_name(spec, index)
+        name = block_name(block, index)
         shared = convolutions.get(block.weights_from or "")
         builder = _BlockBuilder(block, channels, shared)
         children.append((name, builder.build()))

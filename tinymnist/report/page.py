@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from tinymnist import __version__
 from tinymnist.report.contents import Entry
 from tinymnist.report.markup import Markup, tag
 from tinymnist.report.sections import SECTIONS
 from tinymnist.report.texts import figures
+from tinymnist.version import __version__
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 """What a browser may load: should anything foreign ever get into the page, it stays dead."""

@@ -136,7 +136,8 @@ class Spec(Model):
     @cached_property
     def plan(self) -> Plan:
         """Shapes and counts of every layer."""
-        return plan(self)
+        image = (self.input.channels, self.input.height, self.input.width)
+        return plan(image, self.classes, self.blocks, self.head)
 
 
 def _refuse_too_many_layers(data: dict[str, Any]) -> None:

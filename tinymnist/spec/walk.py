@@ -8,6 +8,7 @@ are there in milliseconds, and they are an independent oracle for the built mode
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING
@@ -18,8 +19,7 @@ from tinymnist.spec.reserved import RESERVED_NAMES
 from tinymnist.text import did_you_mean, shape_text, shown
 
 if TYPE_CHECKING:
-    from tinymnist.spec.layers import Block, Conv, GlobalPoolHead, LinearHead, Norm, Pool
-    from tinymnist.spec.models import Spec
+    from tinymnist.spec.layers import Block, Conv, GlobalPoolHead, Head, LinearHead, Norm, Pool
 
 MAX_LAYERS = 10_000
 """Convolutions and hidden layers that one spec may ask for, repetitions counted."""
@@ -29,50 +29,52 @@ MAX_REACH = 10**12
 thousand strides."""
 
 
-def block_name(spec: Spec, index: int) -> str:
-    return spec.blocks[index].name or f"block{index + 1}"
+def block_name(block: Block, index: int) -> str:
+    """Name of the block at `index` in the built model."""
+    return block.name or f"block{index + 1}"
 
 
-def plan(spec: Spec) -> Plan:
-    """Shapes and counts of `spec`. Raises `PlanProblem` for the first layer that does not fit."""
-    walk = _Walk((spec.input.channels, spec.input.height, spec.input.width))
-    _refuse_too_many_layers(spec)
-    names: dict[str, int] = {}
-    for index, block in enumerate(spec.blocks):
-        name = block_name(spec, index)
+def plan(image: Shape, classes: int, blocks: Sequence[Block], head: Head) -> Plan:
+    """Shapes and counts of a network for images of shape (channels, height, width).
+
+    Raises `PlanProblem` for the first layer that does not fit.
+    """
+    walk = _Walk(image)
+    _refuse_too_many_layers(blocks, head)
+    owners: dict[str, int] = {}
+    for index, block in enumerate(blocks):
+        name = block_name(block, index)
         if name in RESERVED_NAMES:
             raise PlanProblem(("blocks", index, "name"), f"{name!r} means something else to torch: choose another name")
-        if name in names:
+        if name in owners:
             raise PlanProblem(("blocks", index, "name"), f"{name!r} is taken: give each block a name of its own")
-        owner = index
-        if block.weights_from is not None:
-            owner = _owner(spec, index, names)
-        names[name] = owner
+        owner = index if block.weights_from is None else _owner(blocks, index, owners)
+        owners[name] = owner
         walk.block(block, name, ("blocks", index), owner)
-    if spec.head.kind == "linear":
-        walk.linear_head(spec.head, spec.classes)
+    if head.kind == "linear":
+        walk.linear_head(head, classes)
     else:
-        walk.global_pool_head(spec.head, spec.classes)
+        walk.global_pool_head(head, classes)
     return Plan(tuple(walk.layers), walk.features)
 
 
-def _refuse_too_many_layers(spec: Spec) -> None:
-    layers = sum(max(1, len(block.convs)) * block.repeat for block in spec.blocks)
-    if spec.head.kind == "linear":
-        layers += len(spec.head.hidden)
+def _refuse_too_many_layers(blocks: Sequence[Block], head: Head) -> None:
+    layers = sum(max(1, len(block.convs)) * block.repeat for block in blocks)
+    if head.kind == "linear":
+        layers += len(head.hidden)
     if layers > MAX_LAYERS:
         raise PlanProblem(("blocks",), f"{layers:,} layers are more than a spec may have ({MAX_LAYERS:,})")
 
 
-def _owner(spec: Spec, index: int, names: dict[str, int]) -> int:
+def _owner(blocks: Sequence[Block], index: int, owners: dict[str, int]) -> int:
     """Index of the block that holds the convolutions that block `index` uses."""
-    block = spec.blocks[index]
+    block = blocks[index]
     path: Path = ("blocks", index, "weights_from")
-    owner = names.get(str(block.weights_from), -1)
+    owner = owners.get(str(block.weights_from), -1)
     if owner < 0:
-        earlier = did_you_mean(str(block.weights_from), list(names)[:20]) if names else "there is none before it"
+        earlier = did_you_mean(str(block.weights_from), list(owners)[:20]) if owners else "there is none before it"
         raise PlanProblem(path, f"{shown(block.weights_from)} is not the name of an earlier block: {earlier}")
-    source = spec.blocks[owner]
+    source = blocks[owner]
     if source.repeat > 1 and not source.share_weights:
         raise PlanProblem(
             path, f"{block.weights_from!r} has {source.repeat} sets of weights: set its share_weights: true"

@@ -8,12 +8,12 @@ from importlib.metadata import version
 
 import torch
 
-from tinymnist import __version__
 from tinymnist.data import Dataset
 from tinymnist.errors import UsageError
 from tinymnist.text import printable, shown
 from tinymnist.training.engine import Engine
 from tinymnist.training.records import Environment
+from tinymnist.version import __version__
 
 PACKAGES = ("torch", "torchvision", "albumentations", "opencv-python-headless", "numpy", "safetensors")
 

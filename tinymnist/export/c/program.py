@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from tinymnist import __version__
 from tinymnist.export.c.constants import Constants, single
 from tinymnist.export.network import Network
+from tinymnist.version import __version__
 
 STANDARD_HEADERS = re.compile(
     "assert|complex|ctype|errno|fenv|float|inttypes|iso646|limits|locale|math|setjmp|signal|stdarg|stdbool|stddef|stdint|"

@@ -7,12 +7,12 @@ from html import escape
 from importlib.resources import files
 from string import Template
 
-from tinymnist import __version__
 from tinymnist.data import Dataset, Split
 from tinymnist.export.network import Network
 from tinymnist.export.page.words import block_words
 from tinymnist.text import printable
 from tinymnist.training import Run
+from tinymnist.version import __version__
 
 SCRIPTS = ("network", "drawing", "page")
 

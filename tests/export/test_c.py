@@ -1,0 +1,362 @@
+"""Exported C: the same numbers as the network, in little memory, for every network of the language."""
+
+import json
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from math import prod
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, assume, given, settings
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from tests.support.command_line import ROOT, Cli
+from tests.support.int8_reference import whole_logits
+from tests.support.models import trained
+from tests.support.specs import ACTIVATIONS, specs
+from tinymnist import Spec, load_run
+from tinymnist.data import load_dataset
+from tinymnist.errors import UsageError
+from tinymnist.export.c import compiling, verification
+from tinymnist.export.c.compiling import CROSS_COMPILER, FLAGS, c_compiler, compute_logits
+from tinymnist.export.c.float32 import float32_program
+from tinymnist.export.c.gates import gate_offset, gate_peak, gate_table
+from tinymnist.export.c.int8 import int8_program
+from tinymnist.export.c.memory import plan_memory
+from tinymnist.export.c.program import identifier
+from tinymnist.export.c.quantization import Range, quantize
+from tinymnist.export.interpreter import values
+from tinymnist.export.network import GroupNorm, Network, fold
+from tinymnist.training.score import normalized
+
+COMPILER = c_compiler()
+needs_compiler = pytest.mark.skipif(COMPILER is None, reason="needs a C compiler")
+PACKAGED = ("shared986", "smooth1938", "smooth3092", "smooth675", "smooth996", "tiny3130")
+SANITIZERS = (*FLAGS, "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+
+CURVES = Spec.model_validate(
+    {
+        "name": "every-activation",
+        "input": {"channels": 2, "height": 9, "width": 7},
+        "classes": 3,
+        "blocks": [
+            {"convs": [{"out_channels": 4, "activation": name} for name in ACTIVATIONS]},
+            {"convs": [{"out_channels": 4, "norm": {"kind": "batch"}}], "residual": "identity", "pool": "max"},
+        ],
+    }
+)
+WINDOWS = Spec.model_validate(
+    {
+        "name": "every-window",
+        "input": {"channels": 2, "height": 19, "width": 16},
+        "classes": 3,
+        "blocks": [
+            {
+                "convs": [{"out_channels": 4, "kernel_size": [1, 3], "groups": 2, "activation": "none"}],
+                "pool": {"kind": "average", "kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True},
+            },
+            {
+                "convs": [{"kind": "depthwise", "out_channels": 8, "stride": [1, 2], "activation": "leaky_relu"}],
+                "pool": {"kind": "max", "kernel_size": [3, 2], "stride": 1, "padding": 1},
+            },
+            {
+                "convs": [{"kind": "separable", "out_channels": 8, "activation": "none"}],
+                "repeat": 2,
+                "share_weights": True,
+                "residual": {"kind": "projection", "activation": "silu"},
+                "pool": {"kind": "max", "kernel_size": 2, "ceil_mode": True},
+            },
+        ],
+    }
+)
+POOLED = Spec.model_validate(
+    {
+        "name": "pooled",
+        "input": {"channels": 1, "height": 9, "width": 8},
+        "classes": 5,
+        "blocks": [{"convs": [{"out_channels": 5, "activation": "tanh"}]}],
+        "head": {"kind": "global_pool"},
+    }
+)
+
+
+def images_for(network: Network) -> NDArray[np.uint8]:
+    """(N, channels, height, width): noise, black, white."""
+    noise = np.random.default_rng(0).integers(0, 256, (4, *network.input), np.uint8)
+    return np.concatenate([noise, np.zeros_like(noise[:1]), np.full_like(noise[:1], 255)])
+
+
+def as_taken_in(network: Network, images: NDArray[np.uint8]) -> torch.Tensor:
+    scale, shift = network.normalize.scale_and_shift
+    return torch.from_numpy(images).float() * scale + shift
+
+
+def channels_last(images: NDArray[np.uint8]) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 2, 3, 1)))
+
+
+def difference_of_float32(network: Network, flags: tuple[str, ...]) -> float:
+    assert COMPILER is not None
+    images = images_for(network)
+    expected = values(network, as_taken_in(network, images))[-1].flatten(1).numpy()
+    found = compute_logits(float32_program(network), channels_last(images), COMPILER, flags)
+    return float(np.abs(found - expected).max() / (1.0 + np.abs(expected).max()))
+
+
+def difference_of_int8(network: Network, flags: tuple[str, ...]) -> int:
+    assert COMPILER is not None
+    images = images_for(network)
+    seen = values(network, as_taken_in(network, images[:3]))  # the others may saturate
+    ranges: list[Range] = [(float(value.min()), float(value.max())) for value in seen]
+    quantized = quantize(network, ranges)
+    found = compute_logits(int8_program(network, quantized), channels_last(images), COMPILER, flags)
+    return int(np.abs(found - whole_logits(network, quantized, images)).max())
+
+
+def folded(spec: Spec) -> Network:
+    return fold(spec, trained(spec))
+
+
+def has_group_norm(network: Network) -> bool:
+    return any(isinstance(step, GroupNorm) for step in network.steps)
+
+
+@needs_compiler
+@pytest.mark.parametrize("spec", [CURVES, WINDOWS, POOLED], ids=lambda spec: spec.name)
+def test_float32_computes_what_the_network_does(spec: Spec) -> None:
+    assert difference_of_float32(folded(spec), FLAGS) < 1e-5
+
+
+@needs_compiler
+def test_float32_has_group_norm() -> None:
+    norm = {"kind": "group", "groups": 2}
+    block = {"convs": [{"out_channels": 6, "norm": norm}, {"out_channels": 4, "norm": norm, "activation": "elu"}]}
+    assert (
+        difference_of_float32(folded(Spec.model_validate({"name": "x", "classes": 2, "blocks": [block]})), FLAGS) < 1e-5
+    )
+
+
+@needs_compiler
+@pytest.mark.parametrize("spec", [CURVES, WINDOWS, POOLED], ids=lambda spec: spec.name)
+def test_int8_computes_the_whole_numbers_of_its_scheme(spec: Spec) -> None:
+    assert difference_of_int8(folded(spec), FLAGS) == 0
+
+
+@needs_compiler
+@settings(max_examples=3, deadline=None, derandomize=True)
+@given(specs())
+def test_float32_of_a_few_random_networks(spec: Spec) -> None:
+    assert difference_of_float32(folded(spec), FLAGS) < 1e-4
+
+
+@needs_compiler
+@settings(max_examples=3, deadline=None, derandomize=True)
+@given(specs())
+def test_int8_of_a_few_random_networks(spec: Spec) -> None:
+    network = folded(spec)
+    assume(not has_group_norm(network))
+    assert difference_of_int8(network, FLAGS) == 0
+
+
+@pytest.mark.slow
+@needs_compiler
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(specs())
+def test_random_networks_in_both_types_with_sanitizers(spec: Spec) -> None:
+    network = folded(spec)
+    assert difference_of_float32(network, SANITIZERS) < 1e-4
+    if not has_group_norm(network):
+        assert difference_of_int8(network, SANITIZERS) == 0
+
+
+@pytest.mark.slow
+@needs_compiler
+@pytest.mark.parametrize("name", PACKAGED)
+def test_packaged_networks_read_the_real_test_set_as_pytorch_does(
+    cli: Cli, tmp_path: Path, mnist_dir: Path, name: str
+) -> None:
+    for dtype, most_changed in (("float32", 0), ("int8", 40)):
+        arguments = ["--format", "c", "--dtype", dtype, "--output", tmp_path / dtype, "--data-dir", mnist_dir, "--json"]
+        facts = json.loads(cli("export", name, *arguments).out)["facts"]
+        assert (facts["verified"], facts["n"]) == (True, 10_000)
+        assert facts["changed"] <= most_changed
+        assert facts["accuracy"] >= facts["pytorch_accuracy"] - 0.3
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+def test_export_writes_a_header_and_a_source_and_says_what_they_cost(
+    cli: Cli, small_run: Path, tmp_path: Path, dtype: str
+) -> None:
+    out = tmp_path / "out"
+    content = json.loads(cli("export", small_run, "--format", "c", "--dtype", dtype, "--output", out, "--json").out)
+    assert {path.name: path.stat().st_size for path in out.iterdir()} == content["files"]
+    assert sorted(content["files"]) == ["tiny3130.c", "tiny3130.h"]
+    facts = content["facts"]
+    assert (facts["multiply_adds"], facts["parameters"]) == (530_100, 3_130)
+    assert facts["scratch_bytes"] == {"float32": 4 * 4920, "int8": 4890}[dtype]
+    assert facts["verified"] is (COMPILER is not None)
+    if COMPILER is not None:
+        assert (facts["n"], facts["dataset"]) == (1000, "mnist-5k")
+    if shutil.which(CROSS_COMPILER):
+        assert facts["constant_bytes"] < facts["cortex_m4_own"] <= facts["cortex_m4_flash"]
+
+
+def test_the_same_run_gives_the_same_text(
+    cli: Cli, small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CC", "no-such-compiler")  # which takes no part in it
+    texts = []
+    for folder in (tmp_path / "one", tmp_path / "two"):
+        cli("export", small_run, "--format", "c", "--dtype", "int8", "--output", folder)
+        texts.append((folder / "tiny3130.c").read_text())
+    assert texts[0] == texts[1]
+
+
+def test_without_a_compiler_it_is_written_and_called_not_verified(
+    cli: Cli, small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CC", "no-such-compiler")
+    outcome = cli("export", small_run, "--format", "c", "--output", tmp_path / "out")
+    assert outcome.code == 0
+    assert "not verified: no C compiler here (CC, or cc)" in outcome.out.splitlines()
+    assert (tmp_path / "out" / "tiny3130.c").is_file()
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("dtype", "limit", "error"),
+    [
+        ("float32", "LARGEST_DIFFERENCE", "exported C does not compute what PyTorch does: "),
+        ("int8", "LARGEST_LOSS", "--dtype int8: costs more than -100 points: "),
+    ],
+    ids=["float32", "int8"],
+)
+def test_what_does_not_verify_is_not_written(
+    cli: Cli, small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: str, limit: str, error: str
+) -> None:
+    monkeypatch.setattr(verification, limit, -100)
+    outcome = cli("export", small_run, "--format", "c", "--dtype", dtype, "--output", tmp_path / "out")
+    assert (outcome.code, outcome.out, outcome.err.count("\n")) == (1, "", 1)
+    assert outcome.err.startswith(f"tinymnist: {error}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_program_that_breaks_off_is_one_line(
+    cli: Cli, small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiling, "MAIN", "int main(void) {{ return 7; }}\n")
+    outcome = cli("export", small_run, "--format", "c", "--output", tmp_path / "out")
+    expected = (1, "", "tinymnist: exported C: `program` fails: 7\n") if COMPILER else (0, outcome.out, "")
+    assert (outcome.code, outcome.out, outcome.err) == expected
+
+
+@needs_compiler
+def test_nowhere_to_compile_is_one_line_and_exit_code_3(
+    cli: Cli, small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    outcome = cli("export", small_run, "--format", "c", "--output", tmp_path / "out")
+    expected = "tinymnist: temporary files: cannot be written: No such file or directory: set TMPDIR\n"
+    assert (outcome.code, outcome.out, outcome.err) == (3, "", expected)
+
+
+def test_images_that_were_trained_on_verify_nothing(cli: Cli, tmp_path: Path) -> None:
+    arguments = ["--format", "c", "--output", tmp_path / "out", "--dataset", "mnist-5k"]
+    outcome = cli("export", "smooth675", *arguments)
+    assert (outcome.code, "which mnist-5k is a part of" in outcome.err) == (2, True)
+
+
+def test_group_norm_has_no_int8() -> None:
+    block = {"convs": [{"out_channels": 2, "norm": {"kind": "group", "groups": 1}}]}
+    network = folded(Spec.model_validate({"name": "grouped", "classes": 2, "blocks": [block]}))
+    message = "--dtype int8: block1.norm1: no group norm in whole numbers: export float32, or train with batch norm"
+    with pytest.raises(UsageError, match=re.escape(message)):
+        quantize(network, [(-1.0, 1.0)] * (len(network.steps) + 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("smooth996", "smooth996"),
+        ("my-net.v2", "my_net_v2"),
+        ("996", "net_996"),
+        ("stdint", "net_stdint"),
+        ("Math", "net_Math"),
+        ("a--", "a"),
+        ("int", "int"),
+    ],
+)
+def test_a_networks_name_becomes_an_identifier(name: str, expected: str) -> None:
+    assert identifier(name) == expected
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", ["int", "9.-_", "stdint", "main"])
+def test_any_name_compiles(name: str) -> None:
+    network = folded(POOLED.model_copy(update={"name": name}))
+    assert difference_of_float32(network, FLAGS) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("name", "elements", "largest"),
+    [("tiny3130", 4920, 4704), ("smooth996", 6474, 6272), ("smooth675", 4840, 4704), ("smooth1938", 3294, 3136)],
+)
+def test_memory_is_little_more_than_the_largest_value(name: str, elements: int, largest: int) -> None:
+    spec = load_run(name).spec
+    network = folded(spec)
+    sizes = [prod(network.shape(value)) for value in range(len(network.steps))]
+    assert (plan_memory(network, range(len(sizes))).size, max(sizes)) == (elements, largest)
+
+
+GRID = torch.arange(-20, 20, 1 / 64, dtype=torch.float64)
+
+
+@pytest.mark.parametrize(
+    ("name", "function", "low", "high"),
+    [
+        ("elu", functional.elu, -1, 20),
+        ("gelu", functional.gelu, -1, 20),
+        ("silu", functional.silu, -1, 20),
+        ("mish", functional.mish, -1, 20),
+        ("hardswish", functional.hardswish, -1, 20),
+        ("tanh", torch.tanh, -1, 1),
+        ("sigmoid", torch.sigmoid, 0, 1),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_gate_gives_its_activation(
+    name: str, function: Callable[[torch.Tensor], torch.Tensor], low: float, high: float
+) -> None:
+    place = np.clip(np.floor(16 * GRID.numpy() + 0.5), -128, 127).astype(int) + 128
+    gate = gate_peak(name) * gate_table(name)[place] / 255
+    found = np.clip(gate_offset(name) + GRID.numpy() * gate, low, high)
+    assert np.abs(found - function(GRID).numpy()).max() < 0.04  # 20 / 255 / 2: half a step of the gate, at 20
+
+
+@pytest.mark.slow
+@needs_compiler
+def test_the_example_in_the_documentation_reads_digits(cli: Cli, small_run: Path, tmp_path: Path) -> None:
+    assert COMPILER is not None
+    text = (ROOT / "docs" / "export-c.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```c\n(.*?)```", text, re.DOTALL)
+    out = tmp_path / "out"
+    cli("export", small_run, "--format", "c", "--output", out)
+    (out / "main.c").write_text(example.replace("smooth996", "tiny3130").replace("SMOOTH996", "TINY3130"))
+    command = [*COMPILER, *FLAGS, "main.c", "tiny3130.c", "-o", "digits", "-lm"]
+    subprocess.run(command, cwd=out, check=True)
+    run = load_run(small_run)
+    images = load_dataset("mnist-5k").test.images[::100]
+    with torch.inference_mode():
+        inputs = normalized(images, run.spec.train.normalize, torch.device("cpu"))
+        expected = run.load_model()(inputs).argmax(1).tolist()
+    found = [
+        int(subprocess.run([out / "digits"], input=image.numpy().tobytes(), capture_output=True).stdout)
+        for image in images
+    ]
+    assert found == expected

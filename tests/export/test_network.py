@@ -1,0 +1,69 @@
+"""The folded network: the same numbers as the model, in fewer steps."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from torch import nn
+
+from tests.support.command_line import ARCHS
+from tests.support.models import trained
+from tests.support.specs import specs
+from tinymnist import Spec, load_spec
+from tinymnist.export.interpreter import values
+from tinymnist.export.network import Convolution, fold
+
+
+def largest_difference(spec: Spec) -> float:
+    model = trained(spec)
+    images = torch.randn(3, spec.input.channels, spec.input.height, spec.input.width)
+    with torch.inference_mode():
+        expected = model(images)
+    logits = values(fold(spec, model), images)[-1].flatten(1)
+    output = logits.log_softmax(1) if isinstance(list(model.modules())[-1], nn.LogSoftmax) else logits
+    return float((output - expected).abs().max() / (1.0 + expected.abs().max()))
+
+
+@settings(max_examples=40, deadline=None)
+@given(specs())
+def test_any_network_computes_what_its_model_does(spec: Spec) -> None:
+    assert largest_difference(spec) < 1e-5
+
+
+@pytest.mark.parametrize("path", sorted(ARCHS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_architecture_computes_what_its_model_does(path: Path) -> None:
+    assert largest_difference(load_spec(path)) < 1e-5
+
+
+def test_nothing_is_left_of_training() -> None:
+    spec = load_spec(ARCHS / "tiny3130.yaml")
+    steps = fold(spec, trained(spec)).steps
+    assert [step.name for step in steps] == [
+        "block1.conv1",
+        "block1.conv2",
+        "block1.pool",
+        "block2.conv1",
+        "block2.conv2",
+        "block2.pool",
+        "block3.conv1",
+        "block3.pool",
+        "head.linear",
+    ]
+
+
+def test_shared_weights_stay_one_array() -> None:
+    spec = load_spec(ARCHS / "shared-stairs.yaml")
+    network = fold(spec, trained(spec))
+    convolutions = [step for step in network.steps if isinstance(step, Convolution) and step.scale is not None]
+    assert len(convolutions) > 3
+    assert len({id(step.weight) for step in convolutions}) == 1
+
+
+def test_a_value_is_alive_until_its_last_use() -> None:
+    spec = load_spec(ARCHS / "separable-residual.yaml")
+    network = fold(spec, trained(spec))
+    addition = next(index for index, step in enumerate(network.steps) if step.name.endswith(".residual"))
+    entry = network.steps[addition].other  # type: ignore[union-attr]
+    assert network.last_uses[entry] == addition
+    assert network.last_uses[-1] == len(network.steps)

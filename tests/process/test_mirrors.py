@@ -1,0 +1,174 @@
+"""Downloads from servers that fail in every way, and by eight processes at once: verified data, or nothing at all."""
+
+import gc
+import gzip
+import hashlib
+import http.server
+import random
+import struct
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from torchvision import datasets
+
+from tests.support.nursery import TRIALS, Nursery
+from tests.support.preparations import small_mnist
+from tinymnist.data import download as download_module
+from tinymnist.data import fetch as fetch_module
+from tinymnist.data import load_dataset
+from tinymnist.data.catalogue import MNIST, IdxDataset
+from tinymnist.data.idx import NotThereError
+
+IMAGES = {"train": 300, "t10k": 50}
+"""In a small data set of MNIST's form, so that a download takes no time."""
+
+
+def idx_file(stem: str) -> bytes:
+    draws, count = random.Random(stem), IMAGES[stem.partition("-")[0]]
+    if "images" in stem:
+        return struct.pack(">IIII", 2051, count, 28, 28) + draws.randbytes(count * 28 * 28)
+    return struct.pack(">II", 2049, count) + bytes(index % 10 for index in range(count))
+
+
+FILES = {file.stem: idx_file(file.stem) for file in MNIST.files}
+PACKED = {f"{stem}.gz": gzip.compress(content, 1) for stem, content in FILES.items()}
+WAYS = ["403", "503", "HTML with 200", "half a file", "half a file, called whole", "another file", "stalls", "hangs up"]
+
+
+class Mirror(http.server.ThreadingHTTPServer):
+    """Serves the small data set; `way` says how it fails."""
+
+    daemon_threads = True
+
+    def __init__(self, way: str = "") -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.way, self.over = way, threading.Event()
+        self.asked: list[str] = []
+        self.url = f"http://127.0.0.1:{self.server_port}/"
+
+    def __enter__(self) -> "Mirror":
+        self.thread = threading.Thread(target=self.serve_forever, args=(0.01,))
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
+        self.shutdown()
+        self.thread.join()
+        self.server_close()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    server: Mirror
+
+    def do_GET(self) -> None:
+        name, way = self.path.strip("/"), self.server.way
+        self.server.asked.append(name)
+        content = PACKED[name]
+        if way == "hangs up":
+            return
+        status = int(way) if way in ("403", "503") else 200
+        if way == "HTML with 200":
+            content = b"<html>Welcome to the hotel's network</html>"
+        if way == "another file":
+            content = PACKED["t10k-labels-idx1-ubyte.gz"]
+        if way == "half a file, called whole":
+            content = content[: len(content) // 2]
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content[: len(content) // 2] if way in ("half a file", "stalls") else content)
+        if way == "stalls":
+            self.wfile.flush()
+            self.server.over.wait(10)
+
+    def do_HEAD(self) -> None:  # torchvision asks for redirects first
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """MNIST is the small data set, fetched in this process, which knows of it."""
+
+    def fetch_here(dataset: IdxDataset, staging: Path, _: float) -> None:
+        if problem := fetch_module.fetch(dataset, staging):
+            raise NotThereError(problem)
+
+    for where, name, what in small_mnist(FILES, PACKED):
+        monkeypatch.setattr(where, name, what)
+    monkeypatch.setattr(datasets.MNIST, "mirrors", [])
+    monkeypatch.setattr(download_module, "_fetch", fetch_here)
+    monkeypatch.setattr(fetch_module, "STALL_SECONDS", 0.5)
+    yield
+    gc.collect()  # so that what torchvision leaves open is closed under this test's filter
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+WHOLE = {f"MNIST/raw/{stem}": content for stem, content in FILES.items()}
+LEAKS = "ignore::pytest.PytestUnraisableExceptionWarning"  # torchvision leaves a socket to the garbage collector
+
+
+@pytest.mark.filterwarnings(LEAKS)
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("way", WAYS)
+def test_the_next_mirror_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    with Mirror(way) as bad, Mirror() as good:
+        monkeypatch.setattr(datasets.MNIST, "mirrors", [bad.url, good.url])
+        dataset = load_dataset("mnist", tmp_path)
+    assert bad.asked[0] == "train-images-idx3-ubyte.gz"
+    assert dataset.checksums == {stem: hashlib.sha256(content).hexdigest() for stem, content in FILES.items()}
+    assert contents(tmp_path) == WHOLE
+
+
+@pytest.mark.filterwarnings(LEAKS)
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("way", WAYS)
+def test_where_no_mirror_is_good_each_is_named_and_nothing_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    with Mirror(way) as one, Mirror(way) as two:
+        monkeypatch.setattr(datasets.MNIST, "mirrors", [one.url, two.url])
+        with pytest.raises(NotThereError) as caught:
+            load_dataset("mnist", tmp_path)
+    assert caught.value.exit_code == 3
+    assert "\n" not in str(caught.value)
+    assert all(f"127.0.0.1:{mirror.server_port}: " in str(caught.value) for mirror in (one, two))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_server_that_trickles_is_left_at_the_time_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By ending the process that downloads, here one that never comes to an end."""
+    popen = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda _, **options: popen(["sleep", "60"], **options))
+    began = time.monotonic()
+    with pytest.raises(NotThereError, match=r"mnist: not downloaded within 0\.3 s"):
+        download_module.download(MNIST, tmp_path, 0.3)
+    assert time.monotonic() - began < 5
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_eight_processes_at_once_all_end_with_verified_data(nursery: Nursery, tmp_path: Path) -> None:
+    nursery.ask({"import": "torchvision.datasets"})
+    content = {stem: content.hex() for stem, content in FILES.items()}
+    packed = {name: content.hex() for name, content in PACKED.items()}
+    with Mirror() as mirror:
+        for trial in range(min(TRIALS, 20)):
+            folder = tmp_path / str(trial)
+            prepare = ("load_small_mnist", content, packed, mirror.url, str(folder))
+            children = [nursery.start(prepare=prepare) for _ in range(8)]
+            lives = [child.wait() for child in children]
+            assert [(life.code, life.out) for life in lives] == [(0, "300 50\n")] * 8, lives
+            assert contents(folder) == WHOLE
+            assert [path.name for path in folder.iterdir()] == ["MNIST"]

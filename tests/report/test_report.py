@@ -1,0 +1,506 @@
+"""The report: what is shown, the pictures, the page, and what a browser makes of it."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+import tinymnist
+from tests.support.command_line import ARCHS, Cli
+from tinymnist.data import load_dataset
+from tinymnist.report.contents import Entry, gather
+from tinymnist.report.filters import Filters, filters_of, picture_of
+from tinymnist.report.network import MOST_MISTAKES, Network, Options
+from tinymnist.report.page import page
+from tinymnist.report.pictures import curves_picture, percent
+from tinymnist.training.observer import EpochRow
+from tinymnist.training.score import normalized
+
+NASTY = "<script>alert(1)</script> & \"quoted\" 'too' \u202e"
+ESCAPED = "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;quoted&quot; &#x27;too&#x27; \\u202e"
+
+
+@pytest.fixture(scope="module")
+def series(quick: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three seeds of `quick` on mnist-5k. Not to be changed."""
+    spec = tinymnist.load_spec(quick, ["train.engine=torch"])
+    output = tmp_path_factory.mktemp("series")
+    return tinymnist.train_series(spec, [3, 1, 4], dataset="mnist-5k", output=output, name="trio", jobs=1).path
+
+
+@pytest.fixture(scope="module")
+def entry(small_run: Path) -> Entry:
+    (found,) = gather([small_run], Options())
+    return found
+
+
+@pytest.fixture(scope="module")
+def nasty_run(small_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose every text comes from somebody with a bad mind."""
+    path = tmp_path_factory.mktemp("nasty") / "<b onclick=alert(1)>"
+    shutil.copytree(small_run, path)
+    spec = (path / "spec.yaml").read_text(encoding="utf-8")
+    described = re.sub("description: .*", lambda _: f"description: {json.dumps(NASTY)}", spec)
+    (path / "spec.yaml").write_text(described, encoding="utf-8")
+    record = json.loads((path / "environment.json").read_text(encoding="utf-8"))
+    record |= {"command": [NASTY], "versions": {NASTY: NASTY}, "system": NASTY, NASTY: NASTY}
+    (path / "environment.json").write_text(json.dumps(record), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def page_folder(small_run: Path, series: Path, nasty_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the report of a run, a series, and a run with foreign texts."""
+    folder = tmp_path_factory.mktemp("page")
+    tinymnist.write_report([small_run, series, nasty_run], folder / "report.html")
+    return folder
+
+
+class Page(HTMLParser):
+    """What is in a page: its tags with their attributes, and its text by tag."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[tuple[str, str]] = []
+        self.source = path.read_text(encoding="utf-8")
+        self._open = [""]
+        self.feed(self.source)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._open.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append((self._open[-1], data))
+
+    def of(self, tag: str) -> list[str]:
+        return [text for name, text in self.texts if name == tag]
+
+
+# what is shown
+
+
+def test_the_figures_are_those_of_evaluate(entry: Entry, small_run: Path) -> None:
+    evaluation = tinymnist.evaluate(small_run)
+    assert entry.network is not None
+    assert entry.network.evaluation == evaluation
+    assert (entry.network.images, entry.network.wrong) == (
+        "the 1,000 test images of mnist-5k",
+        1000 - evaluation.correct,
+    )
+
+
+def test_mistakes_are_those_with_the_highest_loss_and_have_the_two_likeliest_classes(
+    entry: Entry, small_run: Path
+) -> None:
+    assert entry.network is not None
+    run, images = tinymnist.load_run(small_run), load_dataset("mnist-5k").test
+    with torch.inference_mode():
+        inputs = normalized(images.images, run.spec.train.normalize, torch.device("cpu"))
+        probabilities = run.load_model()(inputs).softmax(1)
+    wrong = torch.nonzero(probabilities.argmax(1) != images.labels).flatten()
+    losses = -probabilities[wrong, images.labels[wrong]].log()
+    assert [each.index for each in entry.network.mistakes] == wrong[losses.argsort(descending=True)][
+        :MOST_MISTAKES
+    ].tolist()
+    for each in entry.network.mistakes:
+        assert (each.label, each.image.tolist()) == (int(images.labels[each.index]), images.images[each.index].tolist())
+        (first, high), (second, low) = each.likeliest
+        best = probabilities[each.index].topk(2)
+        assert [first, second] == best.indices.tolist()
+        assert [high, low] == pytest.approx(best.values.tolist(), abs=1e-5)
+
+
+def test_a_run_that_held_images_out_is_shown_by_those(cli: Cli, quick: Path, tmp_path: Path) -> None:
+    spec = tinymnist.load_spec(quick, ["train.epochs=1", "train.engine=torch"])
+    run = tinymnist.train(spec, seed=0, dataset="mnist-5k", validation=500, output=tmp_path, name="tuned")
+    outcome = cli("report", run.path, "--output", tmp_path / "report.html", "--json")
+    (shown,) = json.loads(outcome.out)["runs"]
+    assert [shown["network"][key] for key in ("scored_on", "n", "accuracy")] == [
+        "validation",
+        500,
+        pytest.approx(run.result.accuracy),
+    ]
+    asked = json.loads(cli("report", run.path, "--output", tmp_path / "a.html", "--dataset", "mnist-5k", "--json").out)[
+        "runs"
+    ][0]["network"]
+    assert (asked["scored_on"], asked["n"]) == ("test", 1000)
+
+
+def test_a_series_is_shown_by_its_figures_its_seeds_and_its_median_network(series: Path, tmp_path: Path) -> None:
+    (entry,) = tinymnist.write_report([series], tmp_path / "report.html").entries
+    result = tinymnist.open_run(series).result
+    shown = Page(tmp_path / "report.html")
+    median = sorted(result.accuracies)[1]  # type: ignore[union-attr]
+    assert entry.network is not None
+    assert entry.network.evaluation.accuracy == pytest.approx(median)
+    assert entry.shown_seed == dict(zip(result.accuracies, result.seeds, strict=True))[median]  # type: ignore[union-attr]
+    assert len(entry.metrics) == 3
+    assert f"{result.mean:.2f} ± {result.std:.2f} %" in shown.of("p")  # type: ignore[union-attr]
+    cells = shown.of("td")
+    for seed, accuracy, loss in zip(result.seeds, result.accuracies, result.losses, strict=True):  # type: ignore[union-attr]
+        place = [cells[index : index + 3] for index in range(len(cells))]
+        assert [str(seed), f"{accuracy:.2f} %", f"{loss:.4f}"] in place
+
+
+def test_a_series_without_its_runs_shows_the_rest_and_says_so(series: Path, tmp_path: Path, cli: Cli) -> None:
+    copy = tmp_path / "copied"
+    shutil.copytree(series, copy, ignore=shutil.ignore_patterns("seed-*"))
+    outcome = cli("report", copy, "--output", tmp_path / "report.html", "--json", "--pictures", tmp_path)
+    content = json.loads(outcome.out)
+    assert (outcome.code, content["runs"][0]["network"]) == (0, None)
+    assert content["pictures"] == [str(tmp_path / "copied-curves.svg")]
+    assert "The runs of this series are not beside it: no network to look at." in Page(tmp_path / "report.html").of("p")
+
+
+@pytest.mark.slow
+def test_a_packaged_network_is_shown_without_metrics(
+    cli: Cli, mnist_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcome = cli("report", "smooth675", "--data-dir", mnist_dir, "--pictures", "pictures")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert re.fullmatch(
+        r"smooth675: 98\.\d\d %, of the 10,000 test images of mnist\n"
+        "wrote pictures/smooth675-confusion.svg\n"
+        "wrote pictures/smooth675-mistakes.png\n"
+        "wrote pictures/smooth675-filters.png\n"
+        "wrote report.html\n",
+        outcome.out,
+    )
+    assert "A packaged network keeps no metrics: a run directory does." in Page(Path("report.html")).of("p")
+
+
+def without_mistakes(network: Network) -> Network:
+    return replace(network, mistakes=(), evaluation=replace(network.evaluation, correct=network.evaluation.n))
+
+
+def test_no_mistakes_are_said_to_be_none(entry: Entry, tmp_path: Path) -> None:
+    assert entry.network is not None
+    (tmp_path / "report.html").write_text(page([replace(entry, metrics=[], network=without_mistakes(entry.network))]))
+    assert "None of the 1,000 test images of mnist-5k." in Page(tmp_path / "report.html").of("p")
+
+
+@pytest.mark.parametrize(
+    ("probability", "text"),
+    [
+        (1.0, "100 %"),
+        (0.9999, "> 99 %"),
+        (0.994, "99 %"),
+        (0.62, "62 %"),
+        (0.005, "0 %"),
+        (0.004, "< 1 %"),
+        (0.0, "0 %"),
+    ],
+)
+def test_percent(probability: float, text: str) -> None:
+    assert percent(probability) == text
+
+
+@pytest.mark.parametrize("figure", [0.0, 100.0, -5.0, 1e308], ids=["none", "all", "below zero", "absurd"])
+def test_extreme_figures_are_drawn(entry: Entry, figure: float) -> None:
+    rows = [EpochRow(epoch, *[figure] * 7) for epoch in (1, 2)]
+    assert curves_picture(replace(entry, metrics=[rows, rows])).startswith(b"<?xml")
+
+
+# filters
+
+
+def filters(*shape: int, groups: int = 1, first: bool = False) -> Filters:
+    return Filters("conv", np.linspace(-1, 1, int(np.prod(shape)), dtype=np.float32).reshape(shape), groups, first)
+
+
+BLUE, VERMILION, WHITE, BLACK, CLEAR = (0, 114, 178, 255), (184, 86, 0, 255), (255,) * 4, (0, 0, 0, 255), (0,) * 4
+
+
+def test_weights_are_blue_above_zero_and_vermilion_below() -> None:
+    assert picture_of(filters(1, 3, 1, 1)).tolist() == [[list(VERMILION), list(WHITE), list(BLUE)]]
+
+
+def test_the_first_layer_is_grey() -> None:
+    picture = picture_of(filters(2, 1, 1, 2, first=True)).tolist()
+    assert picture == [[list(BLACK), [85, 85, 85, 255], list(CLEAR), [170, 170, 170, 255], list(WHITE)]]
+
+
+def test_an_output_is_a_row_and_an_input_a_column() -> None:
+    weights = np.zeros((3, 2, 2, 2), np.float32)
+    weights[2, 1] = 0.5
+    picture = picture_of(Filters("conv", weights, 1, False))
+    assert picture.shape == (3 * 3 - 1, 2 * 3 - 1, 4)
+    assert np.argwhere((picture == BLUE).all(2)).tolist() == [[6, 3], [6, 4], [7, 3], [7, 4]]
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(1, 40), st.integers(1, 40), st.sampled_from([(1, 1), (3, 3), (3, 5)]), st.booleans())
+def test_each_weight_that_is_not_cut_off_is_one_pixel(
+    outputs: int, inputs: int, kernel: tuple[int, int], first: bool
+) -> None:
+    made = filters(outputs, inputs, *kernel, first=first)
+    shown = outputs if inputs == 1 else min(outputs, 32) * min(inputs, 32)
+    assert (picture_of(made)[..., 3] == 255).sum() == shown * kernel[0] * kernel[1]
+    assert bool(made.cut) == (inputs > 32 or (inputs > 1 and outputs > 32))
+
+
+def test_weights_that_are_all_zero_are_drawn() -> None:
+    assert picture_of(Filters("conv", np.zeros((1, 2, 1, 1), np.float32), 1, False)).tolist() == [[list(WHITE)] * 2]
+
+
+@pytest.mark.parametrize(
+    ("made", "size", "cut"),
+    [
+        (filters(6, 1, 3, 3, first=True), "1 to 6 channels, 3x3", ""),
+        (filters(8, 6, 3, 5), "6 to 8 channels, 3x5", ""),
+        (filters(8, 1, 3, 3, groups=8), "8 to 8 channels, 3x3, depthwise", ""),
+        (filters(8, 4, 1, 1, groups=2), "8 to 8 channels, 1x1, 2 groups", ""),
+        (filters(33, 40, 1, 1), "40 to 33 channels, 1x1", "the first 32 of 40 in, 32 of 33 out"),
+        (filters(600, 1, 1, 1, groups=600), "600 to 600 channels, 1x1, depthwise", "the first 512 of 600 out"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_filters_in_words(made: Filters, size: str, cut: str) -> None:
+    assert (made.size, made.cut) == (size, cut)
+
+
+@pytest.mark.parametrize("path", sorted(ARCHS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_convolution_is_there_once(path: Path) -> None:
+    """Shared ones too: together with what is no convolution's weight they are all parameters."""
+    model = tinymnist.build_model(tinymnist.load_spec(path))
+    found = filters_of(model)
+    shown = {f"{each.name}.weight": each.weights.size for each in found}
+    assert shown == {name: each.numel() for name, each in model.named_parameters() if each.ndim == 4}
+    assert [each.first for each in found] == [True] + [False] * (len(found) - 1)
+
+
+# the page
+
+
+def test_a_strangers_text_is_text(page_folder: Path) -> None:
+    shown = Page(page_folder / "report.html")
+    assert {tag for tag, _ in shown.tags} & {"script", "link", "iframe", "svg"} == set()
+    assert [name for _, given in shown.tags for name in given if name.startswith("on")] == []
+    assert "<b onclick" not in shown.source
+    # the description, in the spec too; both sides of a version; the system; both sides of an unknown key
+    assert shown.source.count(ESCAPED) == 2 + 2 + 1 + 2
+    assert "\u202e" not in shown.source
+
+
+def test_nothing_is_fetched_from_anywhere(page_folder: Path) -> None:
+    shown = Page(page_folder / "report.html")
+    sources = [value or "" for _, given in shown.tags for key, value in given.items() if key in ("src", "href")]
+    assert len(sources) > 3 * 5
+    assert [each for each in sources if not each.startswith("data:image/")] == []
+    assert "url(" not in shown.source
+    assert "@import" not in shown.source
+
+
+def test_runs_stand_side_by_side_with_the_same_sections(page_folder: Path) -> None:
+    shown = Page(page_folder / "report.html")
+    names = ["Confusion matrix", "Epoch by epoch", "Read wrong", "Filters", "Spec", "Environment"]
+    assert shown.of("h3") == names * 3
+    assert shown.of("h2") == ["tiny3130", "quick", "tiny3130"]
+    assert shown.of("title") == ["tiny3130, quick - tinymnist report"]
+
+
+def test_the_spec_on_the_page_is_that_of_the_run(small_run: Path, page_folder: Path) -> None:
+    spec = Page(page_folder / "report.html").of("pre")[0]
+    assert spec.strip() == (small_run / "spec.yaml").read_text(encoding="utf-8").strip()
+
+
+def test_runs_of_the_same_folder_name_are_told_apart(small_run: Path, nasty_run: Path) -> None:
+    entries = gather([small_run, small_run, nasty_run], Options())
+    assert [each.label for each in entries] == ["small", "small-2", "b-onclick-alert-1"]
+
+
+# the command
+
+
+def test_json_says_what_was_written(cli: Cli, small_run: Path, tmp_path: Path) -> None:
+    target, pictures = tmp_path / "report.html", tmp_path / "new" / "pictures"
+    outcome = cli("report", small_run, "--output", target, "--pictures", pictures, "--json")
+    evaluation = tinymnist.evaluate(small_run)
+    names = ("curves.svg", "confusion.svg", "mistakes.png", "filters.png")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert json.loads(outcome.out) == {
+        "schema_version": 1,
+        "output": str(target),
+        "runs": [
+            {
+                "run": str(small_run),
+                "label": "small",
+                "name": "tiny3130",
+                "parameters": 3130,
+                "seeds": [7],
+                "network": {
+                    "seed": 7,
+                    "dataset": "mnist-5k",
+                    "scored_on": "test",
+                    "accuracy": evaluation.accuracy,
+                    "n": 1000,
+                    "wrong": 1000 - evaluation.correct,
+                    "loss": evaluation.loss,
+                },
+            }
+        ],
+        "pictures": [str(pictures / f"small-{name}") for name in names],
+    }
+    assert sorted(path.name for path in pictures.iterdir()) == sorted(f"small-{name}" for name in names)
+    for path in pictures.glob("*.png"):
+        with Image.open(path) as picture:
+            assert picture.width > 200
+            picture.load()
+    assert all(path.read_bytes().startswith(b"<?xml") for path in pictures.glob("*.svg"))
+    assert target.read_text(encoding="utf-8").startswith("<!DOCTYPE html>\n")
+
+
+@pytest.mark.parametrize("name", ["report.pdf", "spec.yaml", "report", "html"])
+def test_another_kind_of_file_is_never_replaced(cli: Cli, small_run: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine")
+    outcome = cli("report", small_run, "--output", tmp_path / name)
+    assert (outcome.code, outcome.err) == (2, f"tinymnist: {tmp_path / name}: expects a name that ends in .html\n")
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_an_unfinished_run_is_refused_and_nothing_is_written(cli: Cli, small_run: Path, tmp_path: Path) -> None:
+    shutil.copytree(small_run, tmp_path / "half")
+    (tmp_path / "half" / "result.json").unlink()
+    outcome = cli("report", small_run, tmp_path / "half", "--output", tmp_path / "report.html")
+    assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)
+    assert outcome.err.startswith(f"tinymnist: {tmp_path}/half: not finished: go on with")
+    assert not (tmp_path / "report.html").exists()
+
+
+@pytest.mark.slow
+def test_a_place_that_cannot_be_written_is_one_line_and_exit_code_3(cli: Cli, small_run: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    page_there = cli("report", small_run, "--output", tmp_path / "file" / "report.html")
+    pictures_there = cli("report", small_run, "--output", tmp_path / "r.html", "--pictures", tmp_path / "file" / "x")
+    assert [(each.code, each.err.count("\n")) for each in (page_there, pictures_there)] == [(3, 1)] * 2
+
+
+def test_without_matplotlib_it_says_how_to_get_it(
+    cli: Cli, small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    outcome = cli("report", small_run, "--output", tmp_path / "report.html")
+    assert (outcome.code, outcome.err) == (2, 'tinymnist: drawing needs matplotlib: pip install "tinymnist[plots]"\n')
+
+
+@pytest.mark.slow
+def test_the_same_run_gives_the_same_page(cli: Cli, small_run: Path, tmp_path: Path) -> None:
+    with matplotlib.rc_context({"font.size": 20, "svg.hashsalt": None, "axes.facecolor": "black"}):  # a user's own
+        assert cli("report", small_run, "--output", tmp_path / "here.html").code == 0
+    command = [sys.executable, "-m", "tinymnist", "report", str(small_run), "--output", "there.html"]
+    environment = {**os.environ, "PYTHONHASHSEED": "7", "SOURCE_DATE_EPOCH": "1", "TZ": "Asia/Tokyo"}
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True, timeout=120)
+    assert (tmp_path / "here.html").read_bytes() == (tmp_path / "there.html").read_bytes()
+
+
+# in a browser
+
+PROBE = """<!DOCTYPE html><meta charset="utf-8"><body style="margin:0">
+<iframe src="report.html" style="border:0;width:WIDTHpx;height:800px"></iframe><pre></pre>
+<script>
+addEventListener("load", () => {
+  const inside = document.querySelector("iframe").contentDocument, root = inside.documentElement;
+  const left = each => Math.round(each.getBoundingClientRect().left);
+  document.querySelector("pre").textContent = JSON.stringify({
+    images: [...inside.images].map(each => each.complete && each.naturalWidth > 0),
+    overflow: root.scrollWidth - root.clientWidth,
+    beyond: [...inside.querySelectorAll("body *")].filter(
+      each => each.getBoundingClientRect().right > root.clientWidth + 1).length,
+    columns: [...inside.querySelectorAll("article")].map(left),
+    headings: [...inside.querySelectorAll("h3")].map(each => Math.round(each.getBoundingClientRect().top)),
+    script: inside.scripts.length,
+  });
+});
+</script>
+"""
+"""Shows the page in a frame as wide as a phone or a screen, and writes down what the browser made of it."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> str:
+    """A Chromium or Chrome that runs without a window."""
+    for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"):
+        if found := shutil.which(name):
+            return found
+    pytest.skip("no chromium or google-chrome here")
+
+
+def browse(browser: str, page: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Opens a page in a browser with a fresh profile, which says on stderr what its console shows."""
+    command = [browser, "--headless", "--disable-gpu", "--enable-logging=stderr", "--allow-file-access-from-files"]
+    command += [f"--user-data-dir={page.parent / 'profile'}", "--virtual-time-budget=3000"]
+    command += ["--no-sandbox"] * (getattr(os, "geteuid", lambda: 1)() == 0)  # root cannot have the sandbox
+    return subprocess.run([*command, *options, page.as_uri()], capture_output=True, text=True, timeout=120, check=True)
+
+
+def seen(browser: str, folder: Path, width: int) -> dict[str, Any]:
+    """What the browser makes of `report.html` at a width in CSS pixels. Fails on anything in the console."""
+    probe = folder / f"probe-{width}.html"
+    probe.write_text(PROBE.replace("WIDTH", str(width)), encoding="utf-8")
+    done = browse(browser, probe, "--dump-dom", "--window-size=1600,900")
+    assert [line for line in done.stderr.splitlines() if "CONSOLE" in line] == []
+    (content,) = re.findall("<pre>(.*?)</pre>", done.stdout, re.S)
+    facts: dict[str, Any] = json.loads(content)
+    return facts
+
+
+@pytest.mark.slow
+def test_a_phone_shows_every_picture_and_nothing_beyond_its_edge(browser: str, page_folder: Path) -> None:
+    facts = seen(browser, page_folder, 390)
+    assert len(facts["images"]) > 3 * 5
+    assert all(facts["images"])
+    assert (facts["overflow"], facts["beyond"], facts["script"]) == (0, 0, 0)
+    assert len(set(facts["columns"])) == 1  # one below another
+
+
+@pytest.mark.slow
+def test_a_screen_shows_the_runs_side_by_side_with_their_sections_in_line(browser: str, page_folder: Path) -> None:
+    facts = seen(browser, page_folder, 1500)
+    assert all(facts["images"])
+    assert (facts["overflow"], facts["beyond"]) == (0, 0)
+    assert facts["columns"] == sorted(set(facts["columns"]))
+    assert facts["headings"][:6] == facts["headings"][6:12] == facts["headings"][12:]
+
+
+@pytest.mark.slow
+def test_it_can_be_printed(browser: str, page_folder: Path) -> None:
+    target = page_folder / "report.pdf"
+    browse(browser, page_folder / "report.html", f"--print-to-pdf={target}", "--no-pdf-header-footer")
+    content = target.read_bytes()
+    assert content.startswith(b"%PDF")
+    assert len(re.findall(rb"/Type\s*/Page\b", content)) >= 3  # each run begins a page
+
+
+@pytest.mark.slow
+def test_the_browser_would_tell_of_an_error_and_a_broken_picture(browser: str, tmp_path: Path) -> None:
+    """So that the tests above can fail."""
+    broken = '<img src="data:image/png;base64,AAAA"><p style="width:500px">wide</p>'
+    (tmp_path / "report.html").write_text(f"<!DOCTYPE html><body>{broken}<article></article>")
+    facts = seen(browser, tmp_path, 390)
+    assert (facts["images"], facts["overflow"] > 0, facts["beyond"]) == ([False], True, 1)
+    (tmp_path / "report.html").write_text("<!DOCTYPE html><script>nothing.there()</script>")
+    with pytest.raises(AssertionError, match="nothing is not defined"):
+        seen(browser, tmp_path, 390)

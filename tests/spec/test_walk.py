@@ -1,0 +1,141 @@
+"""The torch-free counts: exact on known networks, and equal to the built module's on every valid spec."""
+
+from math import prod
+from pathlib import Path
+
+import pytest
+import torch
+import torchinfo
+from hypothesis import HealthCheck, given, settings
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from tests.support.command_line import ARCHS
+from tests.support.specs import specs
+from tinymnist import Spec, build_model, load_spec
+from tinymnist.model import summarize
+from tinymnist.model.layers import Residual
+
+CONTAINERS = (nn.Sequential, nn.Identity)
+
+
+def layers_as_torch_runs_them(spec: Spec) -> tuple[list[tuple[str, tuple[int, ...], int, int]], int]:
+    """Name, output shape, new parameters and buffers of each layer in the order they run; and multiply-adds."""
+    model = build_model(spec).eval()
+    names: dict[int, list[str]] = {}
+    for name, module in model.named_modules(remove_duplicate=False):
+        names.setdefault(id(module), []).append(name)
+    rows: list[tuple[str, tuple[int, ...], int, int]] = []
+    seen: set[int] = set()
+
+    def record(module: nn.Module, _: object, output: torch.Tensor) -> None:
+        name = names[id(module)].pop(0)
+        if isinstance(module, CONTAINERS):
+            return
+        own = [] if isinstance(module, Residual) else list(module.parameters())
+        new = [parameter for parameter in own if id(parameter) not in seen]
+        seen.update(id(parameter) for parameter in new)
+        buffers = [] if isinstance(module, Residual) else list(module.buffers())
+        rows.append((name, tuple(output.shape[1:]), sum(p.numel() for p in new), sum(b.numel() for b in buffers)))
+
+    for module in model.modules():
+        module.register_forward_hook(record)
+    images = torch.zeros(1, spec.input.channels, spec.input.height, spec.input.width)
+    with FlopCounterMode(display=False) as flops, torch.no_grad():
+        model(images)
+    return rows, flops.get_total_flops() // 2
+
+
+@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+@given(spec=specs())
+def test_counts_equal_those_of_the_built_module(spec: Spec) -> None:
+    rows, macs = layers_as_torch_runs_them(spec)
+    assert [(layer.name, layer.output, layer.parameters, layer.buffers) for layer in spec.plan.layers] == rows
+    assert spec.plan.parameters == sum(p.numel() for p in build_model(spec).parameters())
+    assert spec.plan.macs == macs
+
+
+@pytest.mark.parametrize("arch", sorted(ARCHS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_counts_of_packaged_architectures_equal_torchinfo(arch: Path) -> None:
+    spec = load_spec(arch)
+    statistics = torchinfo.summary(build_model(spec), (1, 1, 28, 28), verbose=0, depth=10, device="cpu")
+    leaves = [info for info in statistics.summary_list if info.is_leaf_layer and info.class_name != "Identity"]
+    planned = [layer for layer in spec.plan.layers if layer.kind != "add"]
+    assert statistics.total_params == spec.plan.parameters
+    assert [info.output_size[1:] for info in leaves] == [list(layer.output) for layer in planned]
+    assert [info.num_params for info in leaves] == [layer.parameters for layer in planned]
+
+
+def test_tiny3130_in_every_figure() -> None:
+    plan = load_spec(ARCHS / "tiny3130.yaml").plan
+    assert (plan.parameters, plan.buffers, plan.macs) == (3130, 2 * 38 + 5, 530_100)
+    assert plan.receptive_field == (28, 28)
+    assert plan.peak_activation_bytes == 4 * (2 * 6 * 28 * 28)  # the second convolution's input and output
+    assert [sum(layer.parameters for layer in layers) for layers in plan.blocks.values()] == [414, 1056, 750, 910]
+    assert plan.features == {"batch_norm": 5, "bias": 6, "dropout": 3, "linear": 1, "max_pool": 3}
+
+
+def test_torchinfo_counts_more_multiply_adds() -> None:
+    assert summarize(load_spec(ARCHS / "tiny3130.yaml")).torchinfo_mult_adds == 543_220
+
+
+def test_shared_weights_count_once() -> None:
+    block = {"convs": [4], "norm": "none"}
+    shared = [{"name": "a", "convs": [4]}, {"name": "b", "convs": [4], "repeat": 3, "share_weights": True}]
+    again = {"convs": [4], "weights_from": "b"}
+    spec = Spec.model_validate({"name": "s", "blocks": [*shared, again], "defaults": {"norm": block["norm"]}})
+    convolutions = [layer.parameters for layer in spec.plan.layers if layer.kind == "conv"]
+    assert convolutions == [40, 148, 0, 0, 0]
+    assert spec.plan.features["shared_weights"] == 3
+
+
+@pytest.mark.parametrize(
+    ("residual", "numbers"),
+    [
+        ("none", 4 * 64 + 4 * 64),  # the second convolution: in and out
+        ("identity", 4 * 64 + 4 * 64 + 4 * 64),  # and the block's own input waits beside them
+    ],
+)
+def test_peak_memory_counts_what_waits_for_a_residual_addition(residual: str, numbers: int) -> None:
+    blocks = [{"convs": [4]}, {"convs": [4, 4], "residual": residual}]
+    spec = Spec.model_validate({"name": "r", "input": {"height": 8, "width": 8}, "blocks": blocks})
+    assert spec.plan.peak_activation_bytes == 4 * numbers
+
+
+def test_peak_memory_holds_a_separable_blocks_input_beside_its_second_half() -> None:
+    blocks = [{"convs": [4]}, {"convs": [{"kind": "separable", "out_channels": 4}], "residual": "identity"}]
+    spec = Spec.model_validate({"name": "r", "input": {"height": 8, "width": 8}, "blocks": blocks})
+    assert spec.plan.peak_activation_bytes == 4 * 3 * 4 * 64
+
+
+@pytest.mark.parametrize(
+    "convs",
+    [[3], [3, 3], [{"out_channels": 2, "kernel_size": 5, "stride": 2}, {"kind": "separable", "out_channels": 2}]],
+    ids=["one", "two", "strided separable"],
+)
+def test_receptive_field_is_where_gradients_reach(convs: list[object]) -> None:
+    blocks = [{"convs": convs, "pool": "average"}, {"convs": [2], "pool": "average"}]
+    content = {"name": "r", "input": {"height": 64, "width": 64}, "blocks": blocks, "defaults": {"activation": "none"}}
+    spec = Spec.model_validate(content)
+    model = build_model(spec).eval()
+    for parameter in model.parameters():
+        nn.init.constant_(parameter, 0.1)
+    images = torch.zeros(1, 1, 64, 64, requires_grad=True)
+    features = model[:-1](images)
+    features[0, 0, features.shape[2] // 2, features.shape[3] // 2].backward()
+    assert images.grad is not None
+    touched = images.grad[0, 0].nonzero()
+    size = (touched.max(0).values - touched.min(0).values + 1).tolist()
+    assert tuple(size) == spec.plan.receptive_field
+
+
+def test_huge_sizes_are_counted_exactly() -> None:
+    spec = Spec.model_validate({"name": "h", "blocks": [{"convs": [10**9, 10**9], "pool": "global_average"}]})
+    billion = 10**9
+    assert spec.plan.parameters == (9 + 1 + 2) * billion + (9 * billion + 1 + 2) * billion + (billion + 1) * 10
+
+
+def test_products_are_of_all_sizes() -> None:
+    spec = load_spec(ARCHS / "tiny3130.yaml")
+    first = spec.plan.layers[0]
+    assert first.macs == prod(first.output) * 9

@@ -1,0 +1,21 @@
+"""The project's folders, and what one call of the command line gave."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+ARCHS = ROOT / "archs"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Exit code, stdout and stderr of one call."""
+
+    code: int
+    out: str
+    err: str
+
+
+Cli = Callable[..., Outcome]
+"""The `cli` fixture: takes the arguments, runs `tinymnist` with them in this process."""
