@@ -118,7 +118,7 @@ class _Program:
         self.sums = 0
         self.first_sum: dict[int, int] = {}
         self.packed: set[str] = set()
-        self.made_again: set[tuple[int, int]] = set()
+        self.recomputed: set[tuple[int, int]] = set()
         self.contributed: set[int] = set()
         self.last: list[str] = []
         self._write()
@@ -255,8 +255,8 @@ class _Program:
         if not self._is_cheap(root):
             return self._array(f"root{root.index}", prod(root.shape))
         place = self.arrays.thread(f"root{root.index}", prod(root.shape))
-        if (root.index, len(self.phases)) not in self.made_again:
-            self.made_again.add((root.index, len(self.phases)))
+        if (root.index, len(self.phases)) not in self.recomputed:
+            self.recomputed.add((root.index, len(self.phases)))
             self._convolve(root, place, "NULL")
         return place
 
@@ -307,7 +307,7 @@ class _Program:
 
     def _target(self, root: Root) -> str:
         if self._is_cheap(root):
-            self.made_again.add((root.index, len(self.phases)))
+            self.recomputed.add((root.index, len(self.phases)))
             return self.arrays.thread(f"root{root.index}", prod(root.shape))
         return self._array(f"root{root.index}", prod(root.shape))
 
