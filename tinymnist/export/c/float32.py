@@ -1,4 +1,4 @@
-"""A network as C that computes in float32."""
+"""Writes a network as C that computes in float32."""
 
 from math import prod
 
@@ -11,17 +11,18 @@ from tinymnist.export.c.sections import select
 from tinymnist.export.folded import Activation, Addition, Convolution, GroupNorm, Network, Pooling, Step
 
 FUNCTIONS = {"tanh": "hyperbolic_tangent"}
-"""Of activations whose own name is taken in C."""
+"""C functions of activations whose own name is taken in C."""
 OF_LIBM = frozenset(("elu", "gelu", "silu", "mish", "tanh", "sigmoid", "group_norm"))
+"""Parts that need the mathematical part of the C library."""
 
 
 def float32_program(network: Network) -> Program:
-    """The program of a folded network. Its image is (height, width, channels)."""
+    """The program of a folded network, whose image is (height, width, channels)."""
     return _Writer(network).program()
 
 
 class _Writer:
-    """Follows the steps, and collects what they need."""
+    """Writes the steps as calls, and collects the functions and constants that they need."""
 
     def __init__(self, network: Network) -> None:
         self.network = network
