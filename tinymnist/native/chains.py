@@ -52,7 +52,7 @@ _ARGUMENTS = "const struct network *net, const uint32_t block, const vf *restric
 def forward_function(node: Node, layout: Layout, *, training: bool, accumulate: bool) -> str:
     """`NAME(…, spare, out)`: computes the chain from the root's block, and writes its end to `out` in `layout`, or with
     `accumulate` adds it."""
-    chain = _Chain(node, training)
+    chain = _ChainCode(node, training)
     opening = ["(void)net, (void)block, (void)norm, (void)spare;", *chain.constants()]
     window = node.window
     body = chain.channel_constants()
@@ -132,7 +132,7 @@ def pull_function(node: Node, layout: Layout, *, accumulate: bool) -> str:
     return _backward(f"{NAME}({arguments})", node, before, sink, [], parameters=True)
 
 
-class _Chain:
+class _ChainCode:
     """The C of one chain's layers. The root's value is `z0`, and `n0` after the norm."""
 
     def __init__(self, node: Node, training: bool) -> None:
@@ -221,7 +221,7 @@ def _backward(
 ) -> str:
     """The function that goes back over a chain. `sink` runs for each value (c, i, j) of the root, with the value `z0`
     and the gradient `g` at the norm's output."""
-    chain = _Chain(node, training=True)
+    chain = _ChainCode(node, training=True)
     learned = _learned([*node.before, *node.after])
     opening = ["(void)net, (void)block, (void)norm, (void)spare, (void)gradients;", *chain.constants()]
     opening += [f"vf slope{index} = {{0}};" for index in learned]

@@ -12,7 +12,7 @@ from tinymnist.export.folded import Activation, Addition, Convolution, GroupNorm
 
 FUNCTIONS = {"tanh": "hyperbolic_tangent"}
 """C functions of activations whose own name is taken in C."""
-OF_LIBM = frozenset(("elu", "gelu", "silu", "mish", "tanh", "sigmoid", "group_norm"))
+NEEDING_LIBM = frozenset(("elu", "gelu", "silu", "mish", "tanh", "sigmoid", "group_norm"))
 """Parts that need the mathematical part of the C library."""
 
 
@@ -38,7 +38,7 @@ class _Writer:
             lines.append(self._step(step, self._place(index + 1)))
             if not isinstance(step, Pooling) and step.activation:
                 lines.append(self._activation(step.activation, self._place(index + 1), prod(step.shape)))
-        includes = [*(["float"] if "max_pool" in self.parts else []), *(["math"] if self.parts & OF_LIBM else [])]
+        includes = [*(["float"] if "max_pool" in self.parts else []), *(["math"] if self.parts & NEEDING_LIBM else [])]
         scale, shift = network.normalize.scale_and_shift
         groups = [step.groups for step in network.steps if isinstance(step, GroupNorm)]
         words = {

@@ -17,14 +17,14 @@ from tinymnist.export.folded import Convolution, Network, Pooling, Step, sources
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class MemoryPlan:
     """The first element of each placed value, and how many elements they take in all."""
 
     offsets: dict[int, int]
     size: int
 
 
-def plan_memory(network: Network, placed: Sequence[int]) -> Plan:
+def plan_memory(network: Network, placed: Sequence[int]) -> MemoryPlan:
     """A plan for the values in `placed`. A value is stored row by row, the channels of a pixel side by side."""
     sizes = {value: prod(network.shape(value)) for value in placed}
     gaps = _gaps(network, sizes)
@@ -69,7 +69,9 @@ def _gaps(network: Network, sizes: Mapping[int, int]) -> dict[tuple[int, int], t
     return gaps
 
 
-def _place(order: Sequence[int], sizes: Mapping[int, int], gaps: Mapping[tuple[int, int], tuple[int, int]]) -> Plan:
+def _place(
+    order: Sequence[int], sizes: Mapping[int, int], gaps: Mapping[tuple[int, int], tuple[int, int]]
+) -> MemoryPlan:
     """Puts one value after another at the lowest place that the values before it leave free."""
     offsets: dict[int, int] = {}
     for value in order:
@@ -80,4 +82,4 @@ def _place(order: Sequence[int], sizes: Mapping[int, int], gaps: Mapping[tuple[i
         ]
         places = [0, *(stop for _, stop in taken if stop > 0)]
         offsets[value] = min(place for place in places if not any(start < place < stop for start, stop in taken))
-    return Plan(offsets, max((offset + sizes[value] for value, offset in offsets.items()), default=0))
+    return MemoryPlan(offsets, max((offset + sizes[value] for value, offset in offsets.items()), default=0))
