@@ -74,7 +74,7 @@ def load_library(source: str, compiler: Compiler, folder: Path | None = None) ->
     everything = "\0".join([source, *compiler.command, *FLAGS, *LIBRARIES, compiler.target])
     path = folder / f"{hashlib.sha256(everything.encode()).hexdigest()}.so"
     try:
-        if not _is_whole(path):
+        if not _is_intact(path):
             _compile(source, compiler, path)
         return ctypes.CDLL(str(path))
     except OSError as error:
@@ -102,7 +102,7 @@ def _digest_path(path: Path) -> Path:
     return path.with_suffix(".sha256")
 
 
-def _is_whole(path: Path) -> bool:
+def _is_intact(path: Path) -> bool:
     """Whether the library exists with the digest that was recorded when it was compiled."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest() == _digest_path(path).read_text()
