@@ -76,7 +76,7 @@ def test_a_recipe_that_is_changed_is_not_the_one_that_was_chosen() -> None:
         ("train:\n  distill: {teacher: []}\n", ":2: train.distill.teacher: needs at least 1 entry"),
         ("train:\n  schedule: {name: linear}\n", ":2: train.schedule.lr: is missing: give it a value"),
         ('train:\n  chosen_on: "a\\nb"\n', ":2: train.chosen_on: expects one line of text without control characters"),
-        ("train: referense\n", ":1: train: 'referense' is no recipe of tinymnist: did you mean 'reference'?"),
+        ("train: referense\n", ":1: train: 'referense' is not a recipe of tinymnist: did you mean 'reference'?"),
         ("train:\n  augment_until: 1.5\n", ":2: train.augment_until: must be at most 1, found 1.5"),
     ],
 )
@@ -98,7 +98,7 @@ def test_an_unknown_recipe_is_one_line(cli: Cli, tmp_path: Path) -> None:
 def test_a_spec_names_packaged_recipes_only(tmp_path: Path) -> None:
     file = tmp_path / "net.yaml"
     file.write_text(f"{NET}train: referense\n")
-    with pytest.raises(SpecError, match=r"net.yaml:4: train: 'referense' is no recipe of tinymnist: did you mean"):
+    with pytest.raises(SpecError, match=r"net.yaml:4: train: 'referense' is not a recipe of tinymnist: did you mean"):
         load_spec(file)
 
 

@@ -24,7 +24,7 @@ BAD_FILES = {
         "name: net\nblocks:\n  - convs:\n      - {out_channels: 4,\n         kernal_size: 3}\n",
         "net.yaml:5: blocks[0].convs[0].kernal_size: unknown key: did you mean 'kernel_size'?",
     ),
-    "duplicate key": (GOOD + "name: again\n", "net.yaml:4: name: the key is there twice, first on line 1: keep one"),
+    "duplicate key": (GOOD + "name: again\n", "net.yaml:4: name: the key appears twice, first on line 1: keep one"),
     "alias": ("name: &a net\nblocks: *a\n", "net.yaml:1: name: an anchor (`&name`) is not allowed"),
     "unknown alias": ("name: *a\n", "net.yaml:1: name: an alias (`*name`) is not allowed"),
     "tag": ("name: !!str net\n", "net.yaml:1: name: a tag (`!name`) is not allowed: leave it out"),
