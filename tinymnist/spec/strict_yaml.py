@@ -189,7 +189,7 @@ def _mapping(events: Iterator[yaml.Event], path: Path, lines: dict[Path, int]) -
 
 
 def scalar(text: str, line: int, path: Path) -> str | int | float | bool:
-    """The value of a plain (unquoted) scalar. Raises `YamlProblem` if it is empty, or if YAML readers disagree on it."""
+    """The value of a plain (unquoted) scalar. Raises `YamlProblem` if it is empty or ambiguous."""
     if text in ("", "~", "null", "Null", "NULL"):
         raise YamlProblem("has no value: give it one, or leave the key out", line, path)
     if text in ("true", "True", "TRUE"):
