@@ -1,4 +1,4 @@
-"""Recipes: a file's, a packaged one's, or the one that an architecture names."""
+"""Recipes: from a file, packaged, or named by an architecture."""
 
 import json
 from pathlib import Path
@@ -18,14 +18,14 @@ TINY = ARCHS / "tiny3130.yaml"
 NET = "name: net\nblocks:\n  - convs: [4]\n"
 
 
-def test_the_reference_recipe_is_the_reference_documents() -> None:
+def test_the_reference_recipe_is_that_of_the_reference_document() -> None:
     recipe = load_spec(TINY, recipe="reference").train.model_dump(mode="json", exclude={"chosen_on"})
     assert recipe == Train().model_dump(mode="json", exclude={"chosen_on"})
     assert (recipe["epochs"], recipe["batch_size"]) == (20, 512)
 
 
 @pytest.mark.parametrize("name", packaged_recipes())
-def test_every_packaged_recipe_loads_and_says_what_chose_it(name: str) -> None:
+def test_every_packaged_recipe_loads_and_says_what_data_chose_it(name: str) -> None:
     assert load_spec(TINY, recipe=name).train.chosen_on
 
 
@@ -80,7 +80,7 @@ def test_a_recipe_that_is_changed_is_not_the_one_that_was_chosen() -> None:
         ("train:\n  augment_until: 1.5\n", ":2: train.augment_until: must be at most 1, found 1.5"),
     ],
 )
-def test_a_mistake_in_a_recipe_is_told_with_its_own_line(content: str, error: str, tmp_path: Path) -> None:
+def test_a_mistake_in_a_recipe_is_reported_with_its_own_line(content: str, error: str, tmp_path: Path) -> None:
     recipe = tmp_path / "bad.yaml"
     recipe.write_text(content)
     with pytest.raises(SpecError) as raised:
