@@ -128,7 +128,7 @@ def test_a_valid_spec_with_one_value_changed_is_judged_in_one_line(spec: Spec, d
 
 @settings(max_examples=max(1, EXAMPLES // 2), deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.sampled_from(KEYS) | st.integers(0, 9), min_size=1, max_size=6), st.sampled_from(WORDS) | st.text())
-def test_any_override_is_taken_or_one_line(parts: list[str | int], value: str) -> None:
+def test_any_override_is_accepted_or_refused_in_one_line(parts: list[str | int], value: str) -> None:
     option = ".".join(map(str, parts)) + "=" + value
     try:
         document_from_text(REAL[0], "net.yaml", [parse_override(option)])

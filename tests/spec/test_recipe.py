@@ -69,7 +69,7 @@ def test_a_recipe_that_is_changed_is_not_the_one_that_was_chosen() -> None:
     ("content", "error"),
     [
         ("train: {epochs: 0}\n", ":1: train.epochs: must be at least 1, found 0"),
-        ("epochs: 3\n", ":1: holds no `train:` section: a recipe has one, as an architecture may"),
+        ("epochs: 3\n", ":1: has no `train:` section: a recipe needs one"),
         ("train: [\n", ":2: not valid YAML: "),
         ("train:\n  ema: 1.5\n", ":2: train.ema.decay: must be below 1, found 1.5"),
         ("train:\n  distill: {}\n", ":2: train.distill.teacher: is missing: give it a value"),
@@ -88,10 +88,10 @@ def test_a_mistake_in_a_recipe_is_reported_with_its_own_line(content: str, error
     assert str(raised.value).startswith(f"{recipe}{error}")
 
 
-def test_an_unknown_recipe_is_one_line(cli: Cli, tmp_path: Path) -> None:
+def test_an_unknown_recipe_gives_one_line(cli: Cli, tmp_path: Path) -> None:
     outcome = cli("train", "--arch", TINY, "--recipe", "referense")
     assert (outcome.code, outcome.err) == (
-        2, "tinymnist: referense: no such recipe, nor a file: did you mean 'reference'?\n"
+        2, "tinymnist: referense: neither a recipe of tinymnist nor a file: did you mean 'reference'?\n"
     )  # fmt: skip
 
 

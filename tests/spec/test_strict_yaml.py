@@ -131,7 +131,7 @@ BAD_FILES = {
     "group norm of single numbers": (
         "name: net\ninput: {height: 1, width: 1}\nblocks:\n"
         "  - convs: [{out_channels: 4, norm: {kind: group, groups: 4}}]\n",
-        "net.yaml:4: blocks[0].convs[0].norm.groups: 4 groups of one number each leave nothing: use fewer",
+        "net.yaml:4: blocks[0].convs[0].norm.groups: 4 groups of one number each normalise everything to 0: use fewer",
     ),
     "channel dropout without channels": (
         GOOD + "head: {kind: linear, hidden: [{out_features: 5, dropout: {kind: channel, p: 0.5}}]}\n",

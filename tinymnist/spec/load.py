@@ -128,7 +128,7 @@ def _take_recipe(recipe: str, data: dict[str, Any], places: dict[Path, Place]) -
     if isinstance(found, dict):
         _expand_recipe(found, lines)
     if not isinstance(found, dict) or not isinstance(found.get("train"), dict):
-        raise SpecError(f"{file}:1: holds no `train:` section: a recipe has one, as an architecture may")
+        raise SpecError(f"{file}:1: has no `train:` section: a recipe needs one")
     data["train"] = found["train"]
     for path in [path for path in places if path[:1] == ("train",)]:
         del places[path]

@@ -41,7 +41,7 @@ def find_recipe_file(recipe: str) -> str:
     if os.path.exists(recipe):
         return recipe
     name = shown(recipe)[1:-1]
-    raise SpecError(f"{name}: no such recipe, nor a file: {did_you_mean(recipe, packaged)}")
+    raise SpecError(f"{name}: neither a recipe of tinymnist nor a file: {did_you_mean(recipe, packaged)}")
 
 
 def measured_results() -> dict[str, dict[str, Any]]:
@@ -72,7 +72,7 @@ def find_spec_file(arch: str) -> str:
     name, stem = shown(arch)[1:-1], Path(arch).stem
     if stem in packaged:
         raise SpecError(f"{name}: no such file; `{stem}` comes with tinymnist: give that name alone")
-    raise SpecError(f"{name}: no such file, nor an architecture of tinymnist: {did_you_mean(stem, packaged)}")
+    raise SpecError(f"{name}: neither a file nor an architecture of tinymnist: {did_you_mean(stem, packaged)}")
 
 
 def find_spec_files(archs: list[str]) -> tuple[list[str], str | None]:

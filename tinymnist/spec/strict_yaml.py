@@ -25,7 +25,7 @@ MAX_ENTRIES = 10_000
 MAX_KEYS = 1000
 MAX_VALUES = 100_000
 
-TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels: no spec is"
+TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels: no spec is that deep"
 
 _PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's parser if PyYAML was built with it
 
@@ -117,7 +117,9 @@ def read_file(file: str) -> str:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise DataError(f"{file}: cannot be read: {reason}") from None
     if len(raw) > MAX_BYTES:
-        raise SpecError(f"{file}: larger than {MAX_BYTES:,} bytes: no spec is; check that it is the right file")
+        raise SpecError(
+            f"{file}: larger than {MAX_BYTES:,} bytes: no spec is that large; check that it is the right file"
+        )
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:

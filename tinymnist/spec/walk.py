@@ -72,7 +72,7 @@ def _owner(blocks: Sequence[Block], index: int, owners: dict[str, int]) -> int:
     path: Path = ("blocks", index, "weights_from")
     owner = owners.get(str(block.weights_from), -1)
     if owner < 0:
-        earlier = did_you_mean(str(block.weights_from), list(owners)[:20]) if owners else "there is none before it"
+        earlier = did_you_mean(str(block.weights_from), list(owners)[:20]) if owners else "no block comes before it"
         raise PlanProblem(path, f"{shown(block.weights_from)} is not the name of an earlier block: {earlier}")
     source = blocks[owner]
     if source.repeat > 1 and not source.share_weights:
@@ -325,7 +325,9 @@ class _Walk:
                 (*path, "groups"), f"{channels} channels do not divide into {norm.groups} groups: {_divisors(channels)}"
             )
         if norm.kind == "group" and prod(self.shape) == norm.groups:
-            raise PlanProblem((*path, "groups"), f"{norm.groups} groups of one number each leave nothing: use fewer")
+            raise PlanProblem(
+                (*path, "groups"), f"{norm.groups} groups of one number each normalise everything to 0: use fewer"
+            )
         label = f"{norm.kind}_norm"
         self.features[label] += 1
         self.add(
