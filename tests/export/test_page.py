@@ -157,7 +157,7 @@ def test_what_comes_from_the_run_is_escaped(run: Run, digits: Dataset) -> None:
     text = html_of(nasty(run), digits)
     begin, end = (
         "&lt;/p&gt;&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;",
-        "$name &amp; &quot;more&quot; &#x27;lines&#x27;",
+        "$name &amp; &#34;more&#34; &#39;lines&#39;",
     )
     assert rf"<p>{begin}\u202e {end}</p>" in text
     assert "<img" not in text

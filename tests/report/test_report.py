@@ -24,14 +24,14 @@ from tests.support.command_line import ARCHS, Cli
 from tinymnist.data import load_dataset
 from tinymnist.report.contents import Entry, gather
 from tinymnist.report.filters import Filters, filters_of, picture_of
-from tinymnist.report.network import MOST_MISTAKES, Network, Options
+from tinymnist.report.inspection import MOST_MISTAKES, Inspection, Options
 from tinymnist.report.page import page
 from tinymnist.report.pictures import curves_picture, percent
 from tinymnist.training.observer import EpochRow
 from tinymnist.training.score import normalized
 
 NASTY = "<script>alert(1)</script> & \"quoted\" 'too' \u202e"
-ESCAPED = "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;quoted&quot; &#x27;too&#x27; \\u202e"
+ESCAPED = "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &#34;quoted&#34; &#39;too&#39; \\u202e"
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +190,7 @@ def test_a_packaged_network_is_shown_without_metrics(
     assert "A packaged network keeps no metrics: a run directory does." in Page(Path("report.html")).of("p")
 
 
-def without_mistakes(network: Network) -> Network:
+def without_mistakes(network: Inspection) -> Inspection:
     return replace(network, mistakes=(), evaluation=replace(network.evaluation, correct=network.evaluation.n))
 
 

@@ -9,7 +9,7 @@ from tinymnist.errors import UsageError
 from tinymnist.files import write_atomically
 from tinymnist.plotting import picture_settings
 from tinymnist.report.contents import Entry, gather
-from tinymnist.report.network import Options
+from tinymnist.report.inspection import Options
 from tinymnist.report.page import page
 from tinymnist.report.pictures import write_pictures
 

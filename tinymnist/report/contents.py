@@ -8,9 +8,10 @@ from functools import partial
 from os import PathLike
 from pathlib import Path
 
-from tinymnist.report.network import Network, Options, images_text, loader, look_at
+from tinymnist.report.inspection import Inspection, Options, loader, look_at
 from tinymnist.spec import Spec
 from tinymnist.spec.packaged import packaged_networks
+from tinymnist.text import images_text
 from tinymnist.training import Run, Series, load_run, open_run
 from tinymnist.training.observer import EpochRow
 from tinymnist.training.packed import SUFFIX, PackedRun
@@ -33,7 +34,7 @@ class Entry:
     """How it was made; of a series whose runs are not there, what was declared."""
     metrics: Metrics
     """Empty for a packaged network, which keeps none."""
-    network: Network | None
+    network: Inspection | None
     """None for a series whose runs are not there."""
 
     @property
@@ -68,13 +69,13 @@ def gather(paths: Sequence[str | PathLike[str]], options: Options) -> list[Entry
     ]
 
 
-def _of_run(run: Run, label: str, network: Callable[[Run], Network]) -> Entry:
+def _of_run(run: Run, label: str, network: Callable[[Run], Inspection]) -> Entry:
     metrics = [] if isinstance(run, PackedRun) else run.metrics_by_seed
     place = label if run.path in packaged_networks().values() else str(run.path)
     return Entry(label, place, run.spec, run.result, run.environment, metrics, network(run))
 
 
-def _of_series(series: Series, label: str, network: Callable[[Run], Network]) -> Entry:
+def _of_series(series: Series, label: str, network: Callable[[Run], Inspection]) -> Entry:
     """With the network of the median seed, where the series holds its runs."""
     result = series.result
     path = series.seed_path(result.median_seed)

@@ -15,7 +15,7 @@ from tinymnist.plotting import VERMILION, picture_bytes, picture_settings
 from tinymnist.report.contents import Entry, Metrics
 from tinymnist.report.curves import PANELS, Panel, draw_panel
 from tinymnist.report.filters import Filters, picture_of, rgb
-from tinymnist.report.network import Mistake
+from tinymnist.report.inspection import Mistake
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,6 +4,6 @@
 are how it looks. They go into the page as they are.
 """
 
-from tinymnist.export.page.door import export_page
+from tinymnist.export.page.api import export_page
 
 __all__ = ["export_page"]

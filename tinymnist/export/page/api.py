@@ -1,4 +1,4 @@
-"""From a run to a verified page."""
+"""A run exported as a page, verified on all test images."""
 
 from tinymnist.data import Dataset
 from tinymnist.errors import UsageError

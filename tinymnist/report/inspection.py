@@ -14,6 +14,7 @@ from torch import Tensor
 from tinymnist.data import Dataset, Split, load_dataset, usable_name
 from tinymnist.evaluation import Evaluation, confusion_matrix, score_on_test, shifted_probabilities
 from tinymnist.report.filters import Filters, filters_of
+from tinymnist.text import images_text
 from tinymnist.training import Run
 from tinymnist.training.environment import choose_device
 
@@ -35,7 +36,7 @@ class Mistake:
 
 
 @dataclass(frozen=True)
-class Network:
+class Inspection:
     """A trained network, looked at."""
 
     evaluation: Evaluation
@@ -69,7 +70,7 @@ def loader(options: Options) -> Callable[[str], Dataset]:
     return cache(lambda name: load_dataset(name, options.data_dir, options.warn))
 
 
-def look_at(run: Run, options: Options, load: Callable[[str], Dataset]) -> Network:
+def look_at(run: Run, options: Options, load: Callable[[str], Dataset]) -> Inspection:
     """Scores a finished run on the test images of the data set, by default the one it was trained beside; a run that
     held out images, on those, so that a recipe that is still being tuned is never looked at through the test set.
 
@@ -89,7 +90,7 @@ def look_at(run: Run, options: Options, load: Callable[[str], Dataset]) -> Netwo
     if len(wrong):
         images = data.test.images[wrong].to(device)
         mistakes = _mistakes(data.test, wrong, shifted_probabilities(model, images, run.spec.train.normalize, 0).cpu())
-    return Network(
+    return Inspection(
         Evaluation(
             dataset=data.name,
             n=len(data.test),
@@ -101,11 +102,6 @@ def look_at(run: Run, options: Options, load: Callable[[str], Dataset]) -> Netwo
         mistakes,
         filters_of(model),
     )
-
-
-def images_text(count: int, scored_on: str, dataset: str) -> str:
-    """`the 10,000 test images of mnist`."""
-    return f"the {count:,} {'test' if scored_on == 'test' else 'held-out training'} images of {dataset}"
 
 
 def _mistakes(images: Split, wrong: Tensor, probabilities: Tensor) -> tuple[Mistake, ...]:
