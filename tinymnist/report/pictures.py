@@ -94,10 +94,10 @@ def mistakes_picture(mistakes: Sequence[Mistake]) -> bytes:
 
 
 def percent(probability: float) -> str:
-    """`62 %`; what is nearly none or all says so."""
+    """`62 %`; only 0 is shown as `0 %`, and only 1 as `100 %`."""
     if 0.995 <= probability < 1:
         return "> 99 %"
-    return "< 1 %" if 0 < probability < 0.005 else f"{100 * probability:.0f} %"
+    return "< 1 %" if 0 < probability <= 0.005 else f"{100 * probability:.0f} %"
 
 
 def _grey(picture: bytes) -> bytes:
