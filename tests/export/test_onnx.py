@@ -94,7 +94,7 @@ def test_options_that_do_not_go_together(cli: Cli, tmp_path: Path, arguments: li
 def test_a_folder_that_is_there_is_left_alone(cli: Cli, tmp_path: Path) -> None:
     outcome = cli("export", "smooth675", "--format", "onnx", "--output", tmp_path)
     assert outcome.code == 2
-    assert outcome.err == f"tinymnist: --output {tmp_path}: is there already: choose another folder\n"
+    assert outcome.err == f"tinymnist: --output {tmp_path}: already exists: choose another folder\n"
 
 
 def test_a_network_without_training_is_not_exported(cli: Cli, tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_without_node_it_says_what_was_not_run(
     outcome = cli("export", run.path, "--format", "html", "--output", tmp_path / "page")
     pattern = (
         r"quick, 622 parameters, as a web page\n"
-        r"the folded network \(the page's own program was not run: there is no node here\), on the 1,000 test images "
+        r"the folded network \(the page's own program was not run: node is not installed\), on the 1,000 test images "
         r"of mnist-5k: accuracy \d\d\.\d\d %, largest difference from PyTorch's outputs \d\.\de-0\d\n"
         r".*/page/index\.html  \d\d,\d{3} bytes\n"
     )
@@ -124,7 +124,7 @@ def test_a_network_trained_on_mnist_is_not_verified_on_mnist_5k(cli: Cli, tmp_pa
 def test_a_network_of_colours_is_refused(run: Run) -> None:
     spec = Spec.model_validate({"name": "rgb", "input": {"channels": 3}, "blocks": [{"convs": [2]}]})
     run = Coloured(run.path, spec, run.environment)
-    with pytest.raises(UsageError, match=r"takes 3x28x28 images, those of mnist-5k are 1x28x28: a page is for"):
+    with pytest.raises(UsageError, match=r"takes 3x28x28 images, those of mnist-5k are 1x28x28: a page needs"):
         export_page(run, load_dataset("mnist-5k"))
 
 

@@ -238,8 +238,8 @@ def test_validation_results_make_no_front(result: MakeResult, cli: Cli) -> None:
     outcome = cli("front", a, b)
     assert (outcome.code, outcome.err) == (
         2,
-        f"tinymnist: {b}: was scored on the 10,000 held-out training images of mnist: a front is made of test results: "
-        "train the final recipe without --validation\n",
+        f"tinymnist: {b}: was scored on the 10,000 held-out training images of mnist: a Pareto front needs test "
+        "results: train the final recipe without --validation\n",
     )
 
 
@@ -257,11 +257,11 @@ def test_a_series_on_held_out_images_that_a_folder_holds_is_left_out(
 
 REFUSED = {
     "no such place": ("nowhere", 2, "nowhere: no such file or folder"),
-    "an empty folder": ("empty", 2, "empty: holds no result.json of a series: train one with --seeds"),
-    "a single run": ("single", 2, "single/result.json: is the result of one run, which says little: train several"),
-    "an unfinished series": ("unfinished", 2, "unfinished: holds no result.json yet: the series is not finished"),
-    "no JSON": ("text/result.json", 3, "text/result.json: is no JSON object: copy the result again"),
-    "a list": ("list", 3, "list/result.json: is no JSON object: copy the result again"),
+    "an empty folder": ("empty", 2, "empty: contains no result.json of a series: train one with --seeds"),
+    "a single run": ("single", 2, "single/result.json: is the result of a single run: train a series with --seeds"),
+    "an unfinished series": ("unfinished", 2, "unfinished: has no result.json yet: the series is not finished"),
+    "no JSON": ("text/result.json", 3, "text/result.json: is not a JSON object: copy the result again"),
+    "a list": ("list", 3, "list/result.json: is not a JSON object: copy the result again"),
     "a result with a hole": ("hole", 3, "hole/result.json: damaged (run: Field required): copy the run again"),
 }
 
@@ -310,7 +310,7 @@ def test_without_results_it_says_what_to_name(cli: Cli, tmp_path: Path, monkeypa
     assert outcome.code == 2
     assert json.loads(outcome.out)["error"]["message"] == (
         f"no folder {Path('docs', 'results')} here: name results of series: result.json files, directories of series, "
-        "or folders that hold them"
+        "or folders that contain some"
     )
 
 

@@ -169,7 +169,9 @@ def test_a_series_without_its_runs_shows_the_rest_and_says_so(series: Path, tmp_
     content = json.loads(outcome.out)
     assert (outcome.code, content["runs"][0]["network"]) == (0, None)
     assert content["pictures"] == [str(tmp_path / "copied-curves.svg")]
-    assert "The runs of this series are not beside it: no network to look at." in Page(tmp_path / "report.html").of("p")
+    assert "The runs of this series are not beside it, so there is no network to show." in Page(
+        tmp_path / "report.html"
+    ).of("p")
 
 
 @pytest.mark.slow
@@ -316,7 +318,7 @@ def test_nothing_is_fetched_from_anywhere(page_folder: Path) -> None:
 
 def test_runs_stand_side_by_side_with_the_same_sections(page_folder: Path) -> None:
     shown = Page(page_folder / "report.html")
-    names = ["Confusion matrix", "Epoch by epoch", "Read wrong", "Filters", "Spec", "Environment"]
+    names = ["Confusion matrix", "Epoch by epoch", "Mistakes", "Filters", "Spec", "Environment"]
     assert shown.of("h3") == names * 3
     assert shown.of("h2") == ["tiny3130", "quick", "tiny3130"]
     assert shown.of("title") == ["tiny3130, quick - tinymnist report"]

@@ -12,6 +12,7 @@ from tinymnist.data import Dataset, Split
 from tinymnist.export.network import Network
 from tinymnist.export.page.words import block_words
 from tinymnist.templating import render, script_json
+from tinymnist.text import counted
 from tinymnist.training import Run
 from tinymnist.version import __version__
 
@@ -86,10 +87,10 @@ class _Block:
 
 def _facts(run: Run) -> str:
     result = run.result
-    trained = f"trained on {result.dataset} for {result.epochs} epochs with seed {result.seed}"
+    trained = f"trained on {result.dataset} for {counted(result.epochs, 'epoch')} with seed {result.seed}"
     return (
-        f"{result.parameters:,} parameters, {trained}. After the last, they read {result.accuracy:.2f} % of "
-        f"{result.n:,} {result.scored_on} images right."
+        f"{result.parameters:,} parameters, {trained}. After training, {result.accuracy:.2f} % of {result.n:,} "
+        f"{result.scored_on} images were classified correctly."
     )
 
 
