@@ -1,5 +1,6 @@
 """The report: what is shown, the pictures, the page, and what a browser makes of it."""
 
+import base64
 import json
 import os
 import re
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import tinymnist
+from tests.support.browser import Page
 from tests.support.command_line import ARCHS, Cli
 from tinymnist.data import load_dataset
 from tinymnist.report.contents import Entry, gather
@@ -70,7 +72,7 @@ def page_folder(small_run: Path, series: Path, nasty_run: Path, tmp_path_factory
     return folder
 
 
-class Page(HTMLParser):
+class Document(HTMLParser):
     """What is in a page: its tags with their attributes, and its text by tag."""
 
     def __init__(self, path: Path) -> None:
@@ -149,7 +151,7 @@ def test_a_run_that_held_images_out_is_shown_by_those(cli: Cli, quick: Path, tmp
 def test_a_series_is_shown_by_its_figures_its_seeds_and_its_median_network(series: Path, tmp_path: Path) -> None:
     (entry,) = tinymnist.write_report([series], tmp_path / "report.html").entries
     result = tinymnist.open_run(series).result
-    shown = Page(tmp_path / "report.html")
+    shown = Document(tmp_path / "report.html")
     median = sorted(result.accuracies)[1]  # type: ignore[union-attr]
     assert entry.network is not None
     assert entry.network.evaluation.accuracy == pytest.approx(median)
@@ -169,9 +171,8 @@ def test_a_series_without_its_runs_shows_the_rest_and_says_so(series: Path, tmp_
     content = json.loads(outcome.out)
     assert (outcome.code, content["runs"][0]["network"]) == (0, None)
     assert content["pictures"] == [str(tmp_path / "copied-curves.svg")]
-    assert "The runs of this series are not beside it, so there is no network to show." in Page(
-        tmp_path / "report.html"
-    ).of("p")
+    shown = Document(tmp_path / "report.html").of("p")
+    assert "The runs of this series are not beside it, so there is no network to show." in shown
 
 
 @pytest.mark.slow
@@ -189,7 +190,7 @@ def test_a_packaged_network_is_shown_without_metrics(
         "wrote report.html\n",
         outcome.out,
     )
-    assert "A packaged network keeps no metrics: a run directory does." in Page(Path("report.html")).of("p")
+    assert "A packaged network keeps no metrics: a run directory does." in Document(Path("report.html")).of("p")
 
 
 def without_mistakes(network: Inspection) -> Inspection:
@@ -199,7 +200,7 @@ def without_mistakes(network: Inspection) -> Inspection:
 def test_no_mistakes_are_said_to_be_none(entry: Entry, tmp_path: Path) -> None:
     assert entry.network is not None
     (tmp_path / "report.html").write_text(page([replace(entry, metrics=[], network=without_mistakes(entry.network))]))
-    assert "None of the 1,000 test images of mnist-5k." in Page(tmp_path / "report.html").of("p")
+    assert "None of the 1,000 test images of mnist-5k." in Document(tmp_path / "report.html").of("p")
 
 
 @pytest.mark.parametrize(
@@ -298,7 +299,7 @@ def test_every_convolution_is_there_once(path: Path) -> None:
 
 
 def test_a_strangers_text_is_text(page_folder: Path) -> None:
-    shown = Page(page_folder / "report.html")
+    shown = Document(page_folder / "report.html")
     assert {tag for tag, _ in shown.tags} & {"script", "link", "iframe", "svg"} == set()
     assert [name for _, given in shown.tags for name in given if name.startswith("on")] == []
     assert "<b onclick" not in shown.source
@@ -308,7 +309,7 @@ def test_a_strangers_text_is_text(page_folder: Path) -> None:
 
 
 def test_nothing_is_fetched_from_anywhere(page_folder: Path) -> None:
-    shown = Page(page_folder / "report.html")
+    shown = Document(page_folder / "report.html")
     sources = [value or "" for _, given in shown.tags for key, value in given.items() if key in ("src", "href")]
     assert len(sources) > 3 * 5
     assert [each for each in sources if not each.startswith("data:image/")] == []
@@ -317,7 +318,7 @@ def test_nothing_is_fetched_from_anywhere(page_folder: Path) -> None:
 
 
 def test_runs_stand_side_by_side_with_the_same_sections(page_folder: Path) -> None:
-    shown = Page(page_folder / "report.html")
+    shown = Document(page_folder / "report.html")
     names = ["Confusion matrix", "Epoch by epoch", "Mistakes", "Filters", "Spec", "Environment"]
     assert shown.of("h3") == names * 3
     assert shown.of("h2") == ["tiny3130", "quick", "tiny3130"]
@@ -325,7 +326,7 @@ def test_runs_stand_side_by_side_with_the_same_sections(page_folder: Path) -> No
 
 
 def test_the_spec_on_the_page_is_that_of_the_run(small_run: Path, page_folder: Path) -> None:
-    spec = Page(page_folder / "report.html").of("pre")[0]
+    spec = Document(page_folder / "report.html").of("pre")[0]
     assert spec.strip() == (small_run / "spec.yaml").read_text(encoding="utf-8").strip()
 
 
@@ -422,66 +423,39 @@ def test_the_same_run_gives_the_same_page(cli: Cli, small_run: Path, tmp_path: P
 
 # in a browser
 
-PROBE = """<!DOCTYPE html><meta charset="utf-8"><body style="margin:0">
-<iframe src="report.html" style="border:0;width:WIDTHpx;height:800px"></iframe><pre></pre>
-<script>
-addEventListener("load", () => {
-  const inside = document.querySelector("iframe").contentDocument, root = inside.documentElement;
-  const left = each => Math.round(each.getBoundingClientRect().left);
-  document.querySelector("pre").textContent = JSON.stringify({
-    images: [...inside.images].map(each => each.complete && each.naturalWidth > 0),
+FACTS = """(() => {
+  const root = document.documentElement, place = (each) => each.getBoundingClientRect();
+  return {
+    images: [...document.images].map((each) => each.complete && each.naturalWidth > 0),
     overflow: root.scrollWidth - root.clientWidth,
-    beyond: [...inside.querySelectorAll("body *")].filter(
-      each => each.getBoundingClientRect().right > root.clientWidth + 1).length,
-    columns: [...inside.querySelectorAll("article")].map(left),
-    headings: [...inside.querySelectorAll("h3")].map(each => Math.round(each.getBoundingClientRect().top)),
-    script: inside.scripts.length,
-  });
-});
-</script>
-"""
-"""Shows the page in a frame as wide as a phone or a screen, and writes down what the browser made of it."""
+    beyond: [...document.querySelectorAll("body *")].filter((each) => place(each).right > root.clientWidth + 1).length,
+    columns: [...document.querySelectorAll("article")].map((each) => Math.round(place(each).left)),
+    headings: [...document.querySelectorAll("h3")].map((each) => Math.round(place(each).top)),
+    scripts: document.scripts.length,
+  };
+})()"""
 
 
-@pytest.fixture(scope="module")
-def browser() -> str:
-    """A Chromium or Chrome that runs without a window."""
-    for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"):
-        if found := shutil.which(name):
-            return found
-    pytest.skip("no chromium or google-chrome here")
-
-
-def browse(browser: str, page: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Opens a page in a browser with a fresh profile, which says on stderr what its console shows."""
-    command = [browser, "--headless", "--disable-gpu", "--enable-logging=stderr", "--allow-file-access-from-files"]
-    command += [f"--user-data-dir={page.parent / 'profile'}", "--virtual-time-budget=3000"]
-    command += ["--no-sandbox"] * (getattr(os, "geteuid", lambda: 1)() == 0)  # root cannot have the sandbox
-    return subprocess.run([*command, *options, page.as_uri()], capture_output=True, text=True, timeout=120, check=True)
-
-
-def seen(browser: str, folder: Path, width: int) -> dict[str, Any]:
-    """What the browser makes of `report.html` at a width in CSS pixels. Fails on anything in the console."""
-    probe = folder / f"probe-{width}.html"
-    probe.write_text(PROBE.replace("WIDTH", str(width)), encoding="utf-8")
-    done = browse(browser, probe, "--dump-dom", "--window-size=1600,900")
-    assert [line for line in done.stderr.splitlines() if "CONSOLE" in line] == []
-    (content,) = re.findall("<pre>(.*?)</pre>", done.stdout, re.S)
-    facts: dict[str, Any] = json.loads(content)
+def seen(browser: Page, folder: Path, width: int) -> dict[str, Any]:
+    """What the browser makes of `report.html` at a width in CSS pixels. Fails if anything is in the console."""
+    browser.resize(width, 800)
+    browser.open(folder / "report.html")
+    facts: dict[str, Any] = browser.evaluate(FACTS)
+    assert browser.complaints() == []
     return facts
 
 
 @pytest.mark.slow
-def test_a_phone_shows_every_picture_and_nothing_beyond_its_edge(browser: str, page_folder: Path) -> None:
+def test_a_phone_shows_every_picture_and_nothing_beyond_its_edge(browser: Page, page_folder: Path) -> None:
     facts = seen(browser, page_folder, 390)
     assert len(facts["images"]) > 3 * 5
     assert all(facts["images"])
-    assert (facts["overflow"], facts["beyond"], facts["script"]) == (0, 0, 0)
+    assert (facts["overflow"], facts["beyond"], facts["scripts"]) == (0, 0, 0)
     assert len(set(facts["columns"])) == 1  # one below another
 
 
 @pytest.mark.slow
-def test_a_screen_shows_the_runs_side_by_side_with_their_sections_in_line(browser: str, page_folder: Path) -> None:
+def test_a_screen_shows_the_runs_side_by_side_with_their_sections_in_line(browser: Page, page_folder: Path) -> None:
     facts = seen(browser, page_folder, 1500)
     assert all(facts["images"])
     assert (facts["overflow"], facts["beyond"]) == (0, 0)
@@ -490,21 +464,21 @@ def test_a_screen_shows_the_runs_side_by_side_with_their_sections_in_line(browse
 
 
 @pytest.mark.slow
-def test_it_can_be_printed(browser: str, page_folder: Path) -> None:
-    target = page_folder / "report.pdf"
-    browse(browser, page_folder / "report.html", f"--print-to-pdf={target}", "--no-pdf-header-footer")
-    content = target.read_bytes()
+def test_it_can_be_printed(browser: Page, page_folder: Path) -> None:
+    browser.open(page_folder / "report.html")
+    content = base64.b64decode(browser.call("Page.printToPDF")["data"])
     assert content.startswith(b"%PDF")
     assert len(re.findall(rb"/Type\s*/Page\b", content)) >= 3  # each run begins a page
 
 
 @pytest.mark.slow
-def test_the_browser_would_tell_of_an_error_and_a_broken_picture(browser: str, tmp_path: Path) -> None:
-    """So that the tests above can fail."""
+def test_the_browser_would_tell_of_an_error_and_a_broken_picture(browser: Page, tmp_path: Path) -> None:
+    """Shows that the tests above can fail."""
     broken = '<img src="data:image/png;base64,AAAA"><p style="width:500px">wide</p>'
     (tmp_path / "report.html").write_text(f"<!DOCTYPE html><body>{broken}<article></article>")
     facts = seen(browser, tmp_path, 390)
     assert (facts["images"], facts["overflow"] > 0, facts["beyond"]) == ([False], True, 1)
     (tmp_path / "report.html").write_text("<!DOCTYPE html><script>nothing.there()</script>")
-    with pytest.raises(AssertionError, match="nothing is not defined"):
-        seen(browser, tmp_path, 390)
+    browser.open(tmp_path / "report.html")
+    (complaint,) = browser.complaints()
+    assert complaint.startswith("ReferenceError: nothing is not defined")
