@@ -1,4 +1,4 @@
-"""`export --format onnx`, and what every format has in common."""
+"""`export --format onnx`, and what all formats have in common."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ METADATA = {
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory, mnist_dir: Path) -> Path:
-    """smooth675 with all that ONNX can have, exported by the command."""
+    """smooth675 with every option for ONNX, exported by the command."""
     from tinymnist.cli import run
 
     folder = tmp_path_factory.mktemp("onnx") / "out"

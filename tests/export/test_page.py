@@ -1,4 +1,4 @@
-"""The page of a network: its own program against PyTorch, and the whole of it in a browser that nobody sees."""
+"""The page of a network: its own program against PyTorch, and the whole page in a browser without a window."""
 
 import base64
 import json
@@ -33,7 +33,7 @@ from tinymnist.training import Run
 from tinymnist.training.score import normalized
 
 PEN = 0.075
-"""The page's."""
+"""Thickness of the page's pen, in widths of the pad."""
 NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(NODE is None, reason="node is not installed")
 
@@ -45,7 +45,7 @@ def run(quick: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return tinymnist.train(load_spec(quick), seed=7, dataset="mnist-5k", output=output, name="quick")
 
 
-# ---- the door
+# ---- the export
 
 
 @needs_node
@@ -177,7 +177,7 @@ def test_weights_that_are_shared_are_there_once() -> None:
 
 
 def difference_in_node(spec: Spec) -> float:
-    """From the interpreter, as a share of the largest logit above 1."""
+    """Largest difference from the interpreter, relative to 1 plus the largest logit."""
     assert NODE is not None
     network = fold(spec, trained(spec))
     images = torch.randint(0, 256, (3, *network.input), dtype=torch.uint8)
@@ -378,7 +378,7 @@ def test_nothing_is_wider_than_the_screen(page: Page, width: int) -> None:
 
 
 @pytest.mark.slow
-def test_the_dark_is_followed(page: Page) -> None:
+def test_the_dark_colour_scheme_is_followed(page: Page) -> None:
     seen = "document.getElementById('seen').getContext('2d').getImageData(0, 0, 1, 1).data[0]"
     light = page.evaluate(seen)
     page.resize(1280, 860, dark=True)

@@ -1,4 +1,4 @@
-"""The report: what is shown, the pictures, the page, and what a browser makes of it."""
+"""The report: what it shows, its pictures, the page, and how a browser shows it."""
 
 import base64
 import json
@@ -13,19 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
-import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 
 import tinymnist
 from tests.support.browser import Page
-from tests.support.command_line import ARCHS, Cli
+from tests.support.command_line import Cli
 from tinymnist.data import load_dataset
 from tinymnist.report.contents import Entry, gather
-from tinymnist.report.filters import Filters, filters_of, picture_of
 from tinymnist.report.inspection import MOST_MISTAKES, Inspection, Options
 from tinymnist.report.page import page
 from tinymnist.report.pictures import curves_picture, percent
@@ -52,7 +48,7 @@ def entry(small_run: Path) -> Entry:
 
 @pytest.fixture(scope="module")
 def nasty_run(small_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run whose every text comes from somebody with a bad mind."""
+    """A run whose files were all written by an attacker."""
     path = tmp_path_factory.mktemp("nasty") / "<b onclick=alert(1)>"
     shutil.copytree(small_run, path)
     spec = (path / "spec.yaml").read_text(encoding="utf-8")
@@ -66,14 +62,14 @@ def nasty_run(small_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture(scope="module")
 def page_folder(small_run: Path, series: Path, nasty_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the report of a run, a series, and a run with foreign texts."""
+    """A folder with the report of a run, a series, and a run with an attacker's texts."""
     folder = tmp_path_factory.mktemp("page")
     tinymnist.write_report([small_run, series, nasty_run], folder / "report.html")
     return folder
 
 
 class Document(HTMLParser):
-    """What is in a page: its tags with their attributes, and its text by tag."""
+    """The content of a page: its tags with their attributes, and its text by tag."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -197,7 +193,7 @@ def without_mistakes(network: Inspection) -> Inspection:
     return replace(network, mistakes=(), evaluation=replace(network.evaluation, correct=network.evaluation.n))
 
 
-def test_no_mistakes_are_said_to_be_none(entry: Entry, tmp_path: Path) -> None:
+def test_a_network_without_mistakes_is_shown(entry: Entry, tmp_path: Path) -> None:
     assert entry.network is not None
     (tmp_path / "report.html").write_text(page([replace(entry, metrics=[], network=without_mistakes(entry.network))]))
     assert "None of the 1,000 test images of mnist-5k." in Document(tmp_path / "report.html").of("p")
@@ -225,74 +221,6 @@ def test_percent(probability: float, text: str) -> None:
 def test_extreme_figures_are_drawn(entry: Entry, figure: float) -> None:
     rows = [EpochRow(epoch, *[figure] * 7) for epoch in (1, 2)]
     assert curves_picture(replace(entry, metrics=[rows, rows])).startswith(b"<?xml")
-
-
-# filters
-
-
-def filters(*shape: int, groups: int = 1, first: bool = False) -> Filters:
-    return Filters("conv", np.linspace(-1, 1, int(np.prod(shape)), dtype=np.float32).reshape(shape), groups, first)
-
-
-BLUE, VERMILION, WHITE, BLACK, CLEAR = (0, 114, 178, 255), (184, 86, 0, 255), (255,) * 4, (0, 0, 0, 255), (0,) * 4
-
-
-def test_weights_are_blue_above_zero_and_vermilion_below() -> None:
-    assert picture_of(filters(1, 3, 1, 1)).tolist() == [[list(VERMILION), list(WHITE), list(BLUE)]]
-
-
-def test_the_first_layer_is_grey() -> None:
-    picture = picture_of(filters(2, 1, 1, 2, first=True)).tolist()
-    assert picture == [[list(BLACK), [85, 85, 85, 255], list(CLEAR), [170, 170, 170, 255], list(WHITE)]]
-
-
-def test_an_output_is_a_row_and_an_input_a_column() -> None:
-    weights = np.zeros((3, 2, 2, 2), np.float32)
-    weights[2, 1] = 0.5
-    picture = picture_of(Filters("conv", weights, 1, False))
-    assert picture.shape == (3 * 3 - 1, 2 * 3 - 1, 4)
-    assert np.argwhere((picture == BLUE).all(2)).tolist() == [[6, 3], [6, 4], [7, 3], [7, 4]]
-
-
-@settings(deadline=None, max_examples=50)
-@given(st.integers(1, 40), st.integers(1, 40), st.sampled_from([(1, 1), (3, 3), (3, 5)]), st.booleans())
-def test_each_weight_that_is_not_cut_off_is_one_pixel(
-    outputs: int, inputs: int, kernel: tuple[int, int], first: bool
-) -> None:
-    made = filters(outputs, inputs, *kernel, first=first)
-    shown = outputs if inputs == 1 else min(outputs, 32) * min(inputs, 32)
-    assert (picture_of(made)[..., 3] == 255).sum() == shown * kernel[0] * kernel[1]
-    assert bool(made.cut) == (inputs > 32 or (inputs > 1 and outputs > 32))
-
-
-def test_weights_that_are_all_zero_are_drawn() -> None:
-    assert picture_of(Filters("conv", np.zeros((1, 2, 1, 1), np.float32), 1, False)).tolist() == [[list(WHITE)] * 2]
-
-
-@pytest.mark.parametrize(
-    ("made", "size", "cut"),
-    [
-        (filters(6, 1, 3, 3, first=True), "1 to 6 channels, 3x3", ""),
-        (filters(8, 6, 3, 5), "6 to 8 channels, 3x5", ""),
-        (filters(8, 1, 3, 3, groups=8), "8 to 8 channels, 3x3, depthwise", ""),
-        (filters(8, 4, 1, 1, groups=2), "8 to 8 channels, 1x1, 2 groups", ""),
-        (filters(33, 40, 1, 1), "40 to 33 channels, 1x1", "the first 32 of 40 in, 32 of 33 out"),
-        (filters(600, 1, 1, 1, groups=600), "600 to 600 channels, 1x1, depthwise", "the first 512 of 600 out"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_filters_in_words(made: Filters, size: str, cut: str) -> None:
-    assert (made.size, made.cut) == (size, cut)
-
-
-@pytest.mark.parametrize("path", sorted(ARCHS.glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_convolution_is_there_once(path: Path) -> None:
-    """Shared ones too: together with what is no convolution's weight they are all parameters."""
-    model = tinymnist.build_model(tinymnist.load_spec(path))
-    found = filters_of(model)
-    shown = {f"{each.name}.weight": each.weights.size for each in found}
-    assert shown == {name: each.numel() for name, each in model.named_parameters() if each.ndim == 4}
-    assert [each.first for each in found] == [True] + [False] * (len(found) - 1)
 
 
 # the page
@@ -413,7 +341,9 @@ def test_without_matplotlib_it_says_how_to_get_it(
 
 @pytest.mark.slow
 def test_the_same_run_gives_the_same_page(cli: Cli, small_run: Path, tmp_path: Path) -> None:
-    with matplotlib.rc_context({"font.size": 20, "svg.hashsalt": None, "axes.facecolor": "black"}):  # a user's own
+    with matplotlib.rc_context(
+        {"font.size": 20, "svg.hashsalt": None, "axes.facecolor": "black"}
+    ):  # a user's own settings
         assert cli("report", small_run, "--output", tmp_path / "here.html").code == 0
     command = [sys.executable, "-m", "tinymnist", "report", str(small_run), "--output", "there.html"]
     environment = {**os.environ, "PYTHONHASHSEED": "7", "SOURCE_DATE_EPOCH": "1", "TZ": "Asia/Tokyo"}
