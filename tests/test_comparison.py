@@ -265,7 +265,7 @@ def test_an_unfinished_series_says_how_to_go_on(cli: Cli, series: MakeSeries) ->
     outcome = cli("compare", a, b)
     assert (outcome.code, outcome.err) == (
         2,
-        f"tinymnist: {b}: not finished: go on with `tinymnist train --resume {b}`\n",
+        f"tinymnist: {b}: not finished: resume it with `tinymnist train --resume {b}`\n",
     )
 
 

@@ -28,7 +28,7 @@ from tinymnist.cli import run
 from tinymnist.data.mnist_5k import read_mnist_5k
 from tinymnist.errors import ImageError, RunError
 from tinymnist.prediction import Unusable, predict_each, prepare, read_grey
-from tinymnist.training import Run
+from tinymnist.training import RunDirectory
 
 NETWORK = "smooth996"
 SEVEN = [(60, 50), (140, 46), (100, 110), (84, 160)]
@@ -213,7 +213,7 @@ PLACES: dict[str, tuple[Callable[[Path], Path], str]] = {
     "nowhere": (lambda folder: folder / "nowhere.png", "no such file"),
     "a pattern that nothing matches": (lambda folder: folder / "*.png", "no such file"),
     "folder": (lambda folder: folder, "is a folder without PNG or JPEG files"),
-    "pipe": (fifo, "is no plain file: copy it to one"),
+    "pipe": (fifo, "is not a plain file: copy it to one"),
     "huge": (huge, "has 64,000,001 bytes, more than 64,000,000: save it smaller"),
     "a link to itself": (loop, "cannot be read: Too many levels of symbolic links"),
 }
@@ -376,7 +376,7 @@ def test_a_series_is_not_asked_as_a_whole(cli: Cli, small_run: Path, tmp_path: P
     shutil.copytree(small_run, tmp_path / "series")
     record = {"seeds": [7, 8], "dataset": "mnist-5k", "validation": 0, "checksums": {}, "teachers": {}}
     (tmp_path / "series" / "series.json").write_text(json.dumps({**record, "device": "cpu", "threads": None}))
-    message = f"{tmp_path}/series: is a series of 2 seeds: name one of them, as in {tmp_path}/series/seed-7\n"
+    message = f"{tmp_path}/series: is a series of 2 seeds: name one of them, such as {tmp_path}/series/seed-7\n"
     one_line_and_2(cli("predict", tmp_path / "series", "x.png"), message)
 
 
@@ -388,7 +388,7 @@ def test_a_run_directory_is_asked(cli: Cli, small_run: Path, folder: Path) -> No
 def test_an_unfinished_run_says_how_to_go_on(cli: Cli, small_run: Path, tmp_path: Path) -> None:
     shutil.copytree(small_run, tmp_path / "run")
     (tmp_path / "run" / "result.json").unlink()
-    one_line_and_2(cli("predict", tmp_path / "run", "x.png"), f"{tmp_path}/run: not finished: go on with ")
+    one_line_and_2(cli("predict", tmp_path / "run", "x.png"), f"{tmp_path}/run: not finished: resume it with ")
 
 
 def test_a_network_that_was_trained_on_clothes_is_refused(cli: Cli, small_run: Path, tmp_path: Path) -> None:
@@ -413,7 +413,7 @@ def test_a_network_that_was_trained_on_clothes_is_refused(cli: Cli, small_run: P
 def test_a_network_of_another_shape_is_refused(setting: str, message: str, small_run: Path) -> None:
     trained = tinymnist.load_run(small_run)
     overrides = [setting, "checks={}"]
-    other = Run(trained.path, tinymnist.load_spec(ARCHS / "tiny3130.yaml", overrides), trained.environment)
+    other = RunDirectory(trained.path, tinymnist.load_spec(ARCHS / "tiny3130.yaml", overrides), trained.environment)
     with pytest.raises(RunError, match=re.escape(f"{trained.path}: {message}")):
         tinymnist.predict(other, ["x.png"])
 
@@ -430,7 +430,7 @@ def test_more_files_than_a_batch_keep_their_order(tmp_path: Path, monkeypatch: p
     images, labels = mnist(20)
     for index, image in enumerate(images):
         Image.fromarray(image).save(tmp_path / f"{index:02}.png")
-    monkeypatch.setattr("tinymnist.prediction.predictor.BATCH_SIZE", 7)
+    monkeypatch.setattr("tinymnist.training.score.BATCH_SIZE", 7)
     assert [each.digit for each in tinymnist.predict(NETWORK, [tmp_path])] == labels
 
 

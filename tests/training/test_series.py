@@ -156,7 +156,7 @@ class StopAfter(SeriesObserver):
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_stopped_series_goes_on_where_it_stood(jobs: int, series: Series, quick: Path, tmp_path: Path) -> None:
     first = StopAfter(3)
-    with pytest.raises(Interrupted, match=r"stopped: go on with `tinymnist train --resume .*cut`") as stopped:
+    with pytest.raises(Interrupted, match=r"stopped: resume it with `tinymnist train --resume .*cut`") as stopped:
         train_series(
             load_spec(quick), [3, 5, 9], jobs=jobs, dataset="mnist-5k", output=tmp_path, name="cut", observer=first
         )
@@ -229,7 +229,7 @@ def test_a_folder_that_is_not_of_the_series_is_never_averaged(
         train(spec, seed=5, dataset="mnist-5k", validation=held, output=ours, name="seed-5")
     half = open_run(ours)
     assert isinstance(half, Series)
-    remedy = "is a link, which may lead out" if stranger == "a link" else "delete it, and go on with the series"
+    remedy = "is a link, which may lead out" if stranger == "a link" else "delete it, then resume the series"
     with pytest.raises(DataError, match=f"seed-5.*: .*{remedy}"):
         resume_series(half)
 
@@ -238,7 +238,7 @@ def test_a_damaged_declaration_is_named(series: Series, tmp_path: Path) -> None:
     ours = shutil.copytree(series.path, tmp_path / "ours")
     content = json.loads((ours / "series.json").read_text())
     (ours / "series.json").write_text(json.dumps({**content, "seeds": [0, 0]}))
-    with pytest.raises(DataError, match=r"series.json: damaged .*a seed is there twice"):
+    with pytest.raises(DataError, match=r"series.json: damaged .*a seed is listed twice"):
         open_run(ours)
 
 
@@ -375,12 +375,12 @@ def test_wrong_options_are_one_line(quick: Path, cli: Cli, tmp_path: Path, extra
 
 
 def test_a_series_is_no_run(series: Series) -> None:
-    with pytest.raises(RunError, match=r"is a series of 3 seeds: name one of them, as in .*seed-3"):
+    with pytest.raises(RunError, match=r"is a series of 3 seeds: name one of them, such as .*seed-3"):
         load_run(series.path)
 
 
 def test_a_name_that_is_taken_is_refused(series: Series, quick: Path) -> None:
-    with pytest.raises(RunError, match="is there already"):
+    with pytest.raises(RunError, match="already exists"):
         train_series(load_spec(quick), [1], dataset="mnist-5k", output=series.path.parent, name=series.path.name)
 
 

@@ -20,6 +20,7 @@ from tests.support.command_line import Cli
 from tests.support.trainings import StopAfter
 from tinymnist import load_run, load_spec, train
 from tinymnist.errors import Interrupted
+from tinymnist.model.tensors import write_sealed
 from tinymnist.training import checkpoint as checkpoints
 from tinymnist.training import packed as packing
 
@@ -185,10 +186,7 @@ def forge(cut: Path, tensors: dict[str, Tensor], **progress: Any) -> None:
         content = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
         text = json.dumps({**json.loads(stream.metadata()["progress"]), **progress})
     content |= tensors
-    digest = checkpoints._digest(text, content)
-    path.write_bytes(
-        safetensors.torch.save(content, {"format": checkpoints.FORMAT, "progress": text, "digest": digest})
-    )
+    write_sealed(path, checkpoints.FORMAT, {"progress": text}, content)
 
 
 CHECKPOINTS: dict[str, tuple[dict[str, Tensor], dict[str, Any]]] = {

@@ -17,7 +17,7 @@ import torch
 
 import tinymnist
 from tests.support.command_line import ARCHS, Cli
-from tinymnist.data.idx import NotThereError
+from tinymnist.data.idx import MissingDataError
 from tinymnist.errors import CheckFailed, DataError, DivergedError, Interrupted, RunError, SpecError, UsageError
 from tinymnist.spec import load_spec
 from tinymnist.training import Observer, Run, load_run, loop, resume, train
@@ -154,10 +154,10 @@ def test_without_a_seed_one_is_drawn_and_recorded(quick: Path, tmp_path: Path) -
 
 def test_from_python_a_fallback_is_a_warning(quick: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_download(*_: object) -> None:
-        raise NotThereError("no internet")
+        raise MissingDataError("no internet")
 
     monkeypatch.setattr("tinymnist.data.load.download", no_download)
-    with pytest.warns(UserWarning, match="Going on with mnist-5k"):
+    with pytest.warns(UserWarning, match=r"MnistUnavailable\(problem=.*no internet"):
         run = train(load_spec(quick, ["train.epochs=1"]), data_dir=tmp_path / "empty", output=tmp_path, name="run")
     assert tinymnist.evaluate(tmp_path / "run").accuracy == run.result.accuracy
 
@@ -180,7 +180,7 @@ def test_a_stopped_training_resumes_to_the_same_bits(
     with pytest.raises(Interrupted) as caught:
         train(whole.spec, seed=1, dataset="mnist-5k", output=tmp_path, name="cut", observer=StopAt(steps, number))
     assert caught.value.exit_code == code
-    assert str(caught.value).endswith(f"go on with `tinymnist train --resume {tmp_path / 'cut'}`")
+    assert str(caught.value).endswith(f"resume it with `tinymnist train --resume {tmp_path / 'cut'}`")
     assert not load_run(tmp_path / "cut").finished
     resumed = resume(tmp_path / "cut")
     assert weights(resumed.path) == weights(whole.path)
@@ -271,7 +271,7 @@ def test_a_run_without_a_checkpoint_resumes_from_its_beginning(whole: Run, tmp_p
 
 
 def test_a_name_that_is_taken_is_refused(quick: Path, small_run: Path) -> None:
-    with pytest.raises(RunError, match="is there already: choose another --name"):
+    with pytest.raises(RunError, match="already exists: choose another --name"):
         train(load_spec(quick), dataset="mnist-5k", output=small_run.parent, name=small_run.name)
 
 

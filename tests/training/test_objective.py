@@ -20,9 +20,10 @@ from tinymnist.data import Split, load_dataset
 from tinymnist.data.affine import AffineAugmenter
 from tinymnist.data.load import _shares
 from tinymnist.errors import DataError, Interrupted, UsageError
-from tinymnist.model.loss import Lesson, lesson_loss
-from tinymnist.model.weights import read_tensors
+from tinymnist.model.loss import Objective, objective_loss
+from tinymnist.model.tensors import read_tensors
 from tinymnist.native import NativeNetwork
+from tinymnist.notices import Notice
 from tinymnist.spec.recipe import Train
 from tinymnist.training import Observer, Run, resume, train_series
 from tinymnist.training.averaging import Average, measure_norms
@@ -34,11 +35,11 @@ from tinymnist.training.teacher import refuse_unfit_teachers
 
 CALM = [f"blocks[{block}].dropout=0" for block in range(3)]
 
-LESSONS = {
-    "labels": (Lesson(), False),
-    "smoothed labels": (Lesson(0.1), False),
-    "labels and a teacher": (Lesson(0.1, 0.7, 3.0), True),
-    "a teacher alone": (Lesson(0.0, 1.0, 0.5), True),
+OBJECTIVES = {
+    "labels": (Objective(), False),
+    "smoothed labels": (Objective(0.1), False),
+    "labels and a teacher": (Objective(0.1, 0.7, 3.0), True),
+    "a teacher alone": (Objective(0.0, 1.0, 0.5), True),
 }
 
 
@@ -49,9 +50,9 @@ def a_batch(n: int = 41) -> tuple[Tensor, Tensor, Tensor]:
     return images, labels, torch.softmax(2 * torch.randn(n, 10, generator=generator), 1)
 
 
-@pytest.mark.parametrize("name", LESSONS)
-def test_native_gradients_are_those_of_the_lesson(name: str) -> None:
-    lesson, taught = LESSONS[name]
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_native_gradients_are_those_of_the_objective(name: str) -> None:
+    objective, taught = OBJECTIVES[name]
     spec = load_spec(ARCHS / "tiny3130.yaml", CALM)
     torch.manual_seed(0)
     model = build_model(spec)
@@ -59,10 +60,10 @@ def test_native_gradients_are_those_of_the_lesson(name: str) -> None:
     scale, shift = spec.train.normalize.scale_and_shift
     network = NativeNetwork(spec, model, scale=scale, shift=shift, batch_size=64, threads=2)
     images, labels, probabilities = a_batch()
-    network.step(images, labels, 0, lesson=lesson, teacher=probabilities if taught else None)
+    network.step(images, labels, 0, objective=objective, teacher=probabilities if taught else None)
     network.close()
     outputs = reference(images.double().unsqueeze(1) * scale + shift)
-    lesson_loss(outputs, labels, probabilities.double() if taught else None, lesson).backward()
+    objective_loss(outputs, labels, probabilities.double() if taught else None, objective).backward()
     shares = {}
     for (parameter_name, ours), theirs in zip(model.named_parameters(), reference.parameters(), strict=True):
         assert ours.grad is not None
@@ -72,7 +73,7 @@ def test_native_gradients_are_those_of_the_lesson(name: str) -> None:
     assert {key: share for key, share in shares.items() if not share <= 1} == {}
 
 
-def test_the_lesson_is_what_its_definition_says() -> None:
+def test_the_objective_is_what_its_definition_says() -> None:
     _, labels, teacher = a_batch(5)
     logits = torch.randn(5, 10, dtype=torch.float64)
     smooth = 0.8 * functional.one_hot(labels, 10) + 0.2 / 10
@@ -80,7 +81,7 @@ def test_the_lesson_is_what_its_definition_says() -> None:
     soft = torch.softmax(logits / 3, 1)
     divergence = (teacher.double() * (teacher.double() / soft).log()).sum(1).mean()
     expected = 0.25 * crossed + 0.75 * 9 * divergence
-    assert torch.isclose(lesson_loss(logits, labels, teacher.double(), Lesson(0.2, 0.75, 3.0)), expected)
+    assert torch.isclose(objective_loss(logits, labels, teacher.double(), Objective(0.2, 0.75, 3.0)), expected)
 
 
 def test_the_loss_that_is_shown_is_the_cross_entropy_to_the_labels(quick: Path, tmp_path: Path) -> None:
@@ -345,5 +346,5 @@ def _weights(run: Run) -> bytes:
     return (run.path / "weights.safetensors").read_bytes()
 
 
-def _fail(text: str) -> None:
-    raise AssertionError(text)
+def _fail(notice: Notice) -> None:
+    raise AssertionError(notice)
