@@ -61,7 +61,9 @@ def test_every_flipped_byte_is_found(packed: Path, tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
     (tmp_path / "net.pt").write_bytes(b"?")
-    with pytest.raises(RunError, match=r"is not a run: expects a run directory, or a .safetensors file made by tinymnist"):
+    with pytest.raises(
+        RunError, match=r"is not a run: expects a run directory, or a .safetensors file made by tinymnist"
+    ):
         load_run(tmp_path / "net.pt")
 
 

@@ -4,49 +4,21 @@ import multiprocessing
 import os
 import signal
 import sys
-import threading
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
-from multiprocessing.connection import wait as wait_for
 from multiprocessing.queues import Queue
-from multiprocessing.synchronize import Event
-from pathlib import Path
 from queue import Empty
 
 from tinymnist.errors import DataError, Interrupted, TinyMnistError, UsageError
 from tinymnist.notices import Notice
 from tinymnist.signals import StopRequest
-from tinymnist.spec import Spec
-from tinymnist.training.api import resume, train
-from tinymnist.training.directory import seed_name
-from tinymnist.training.observer import EpochRow, Observer, SeriesObserver, Step
-from tinymnist.training.records import Declaration, Result
+from tinymnist.training.observer import EpochRow, Observer, SeriesObserver
+from tinymnist.training.records import Result
+from tinymnist.training.worker import Message, Task, begin_worker, train_in_worker, train_seed
 
 POLL_SECONDS = 0.2
-LAST_SECONDS = 10.0
-"""The time that a training has for its checkpoint after its parent has died."""
-
-Message = tuple[int, EpochRow | Notice]
-"""A report of a worker about one seed."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """The training of one seed of a series."""
-
-    series: Path
-    spec: Spec
-    declaration: Declaration
-    seed: int
-    data_dir: Path | None
-
-    @property
-    def path(self) -> Path:
-        return self.series / seed_name(self.seed)
 
 
 def train_in_turn(tasks: Sequence[Task], observer: SeriesObserver, stop: StopRequest) -> None:
@@ -54,7 +26,7 @@ def train_in_turn(tasks: Sequence[Task], observer: SeriesObserver, stop: StopReq
     for task in tasks:
         if stop.signal_number is not None:
             raise Interrupted("stopped", stop.signal_number)
-        observer.seed_ended(_train_seed(task, _Relay(task.seed, observer)))
+        observer.seed_ended(train_seed(task, _Relay(task.seed, observer)))
 
 
 def train_at_once(tasks: Sequence[Task], jobs: int, observer: SeriesObserver, stop: StopRequest) -> None:
@@ -68,9 +40,9 @@ def train_at_once(tasks: Sequence[Task], jobs: int, observer: SeriesObserver, st
     messages: Queue[Message] = context.Queue()
     end = context.Event()
     problem: TinyMnistError | None = None
-    with ProcessPoolExecutor(jobs, context, _begin_worker, (messages, end)) as pool:
+    with ProcessPoolExecutor(jobs, context, begin_worker, (messages, end)) as pool:
         with _interrupts_blocked():  # a Ctrl-C while workers start must reach this process alone
-            pending: set[Future[Result]] = {pool.submit(_train_in_worker, task) for task in tasks}
+            pending: set[Future[Result]] = {pool.submit(train_in_worker, task) for task in tasks}
         while pending:
             done, pending = wait(pending, POLL_SECONDS, FIRST_COMPLETED)
             _forward(messages, observer)
@@ -131,26 +103,6 @@ def _forward(messages: "Queue[Message]", observer: SeriesObserver) -> None:
             observer.warned(told)
 
 
-def _train_seed(task: Task, observer: Observer) -> Result:
-    declared = task.declaration
-    if os.path.lexists(task.path):
-        run = resume(task.path, data_dir=task.data_dir, threads=declared.threads, observer=observer)
-    else:
-        run = train(
-            task.spec,
-            seed=task.seed,
-            dataset=declared.dataset,
-            data_dir=task.data_dir,
-            validation=declared.validation,
-            output=task.series,
-            name=task.path.name,
-            device=declared.device,
-            threads=declared.threads,
-            observer=observer,
-        )
-    return run.result
-
-
 class _Relay(Observer):
     """Tells the observer of a series about one seed, in the same process."""
 
@@ -162,63 +114,3 @@ class _Relay(Observer):
 
     def epoch_ended(self, row: EpochRow) -> None:
         self._observer.epoch_ended(self._seed, row)
-
-
-# In a worker
-
-
-@dataclass(frozen=True)
-class _Worker:
-    messages: "Queue[Message]"
-    end: Event
-
-
-_worker: list[_Worker] = []
-_orphaned = threading.Event()
-"""The parent has died."""
-
-
-def _begin_worker(messages: "Queue[Message]", end: Event) -> None:
-    if os.name == "posix":
-        os.setpgid(0, 0)  # a Ctrl-C in the terminal reaches the parent alone, which then sets `end`
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    _worker.append(_Worker(messages, end))
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """Ends this process after its parent has died; a training writes its checkpoint first."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    wait_for([parent.sentinel])
-    _orphaned.set()
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(LAST_SECONDS)
-    os._exit(128 + signal.SIGTERM)
-
-
-def _train_in_worker(task: Task) -> Result:
-    try:
-        return _train_seed(task, _Reporter(task.seed, _worker[0]))
-    finally:
-        if _orphaned.is_set():  # else it would begin the next task
-            os._exit(128 + signal.SIGTERM)
-
-
-class _Reporter(Observer):
-    """Reports to the parent; stops the training, as SIGTERM does, when the parent says so."""
-
-    def __init__(self, seed: int, worker: _Worker) -> None:
-        self._seed, self._worker = seed, worker
-        self._told = False
-
-    def warned(self, notice: Notice) -> None:
-        self._worker.messages.put((self._seed, notice))
-
-    def stepped(self, step: Step) -> None:
-        if not self._told and self._worker.end.is_set():
-            self._told = True
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    def epoch_ended(self, row: EpochRow) -> None:
-        self._worker.messages.put((self._seed, row))

@@ -23,11 +23,12 @@ from tinymnist.training.lock import locked
 from tinymnist.training.material import gather
 from tinymnist.training.metrics import METRICS, write_series_metrics
 from tinymnist.training.observer import SeriesObserver
-from tinymnist.training.pool import LAST_SECONDS, Task, train_at_once, train_in_turn
+from tinymnist.training.pool import train_at_once, train_in_turn
 from tinymnist.training.records import RESULT, SERIES, Declaration, Interval, SeriesResult, write_record
 from tinymnist.training.seeds import LARGEST_SEED, MAX_SEEDS
 from tinymnist.training.series import Series
 from tinymnist.training.teacher import teacher_digests
+from tinymnist.training.worker import LAST_SECONDS, Task
 
 
 def train_series(
