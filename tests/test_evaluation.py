@@ -19,7 +19,6 @@ from tinymnist import build_model, evaluate, load_run, load_spec
 from tinymnist.data.idx import MissingDataError
 from tinymnist.data.mnist_5k import read_mnist_5k
 from tinymnist.evaluation import shifted_probabilities
-from tinymnist.files import write_atomically
 from tinymnist.training.records import Declaration, write_record
 
 
@@ -203,18 +202,6 @@ def test_auto_that_falls_back_is_not_a_way_around_that_refusal(
     (run / "environment.json").write_text(json.dumps({**environment, "dataset": "mnist"}))
     outcome = cli("evaluate", run, "--dataset", "auto", "--data-dir", tmp_path / "empty")
     assert (outcome.code, outcome.out) == (2, "")
-
-
-def test_a_failed_write_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_atomically(tmp_path / "file", "before")
-
-    def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(Exception, match="file: cannot be written: No space left on device"):
-        write_atomically(tmp_path / "file", "after")
-    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("file", "before")]
 
 
 @pytest.mark.slow
