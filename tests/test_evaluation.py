@@ -135,7 +135,7 @@ def test_a_run_of_mnist_5k_may_be_evaluated_on_mnists_test_set(cli: Cli, run: Pa
     assert content["accuracy"] > 85
 
 
-def test_an_unfinished_run_says_how_to_go_on(cli: Cli, run: Path) -> None:
+def test_an_unfinished_run_says_how_to_resume_it(cli: Cli, run: Path) -> None:
     (run / "result.json").unlink()
     (run / "weights.safetensors").unlink()
     outcome = cli("evaluate", run)

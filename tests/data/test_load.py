@@ -59,7 +59,7 @@ def test_shapes_and_labels(mnist_dir: Path) -> None:
 
 @pytest.mark.parametrize("place", [".", "MNIST/raw"])
 @pytest.mark.parametrize("packed", [False, True], ids=["raw", "gz"])
-def test_files_are_found_where_they_lie(mnist_dir: Path, tmp_path: Path, place: str, packed: bool) -> None:
+def test_files_are_found_in_either_folder(mnist_dir: Path, tmp_path: Path, place: str, packed: bool) -> None:
     folder = tmp_path / place
     folder.mkdir(parents=True, exist_ok=True)
     for stem in STEMS:
@@ -86,7 +86,7 @@ def test_one_flipped_bit_is_found(copy: Path, stem: str) -> None:
         load_dataset("mnist", copy)
     assert str(caught.value) == (
         f"{copy / stem}: damaged (its SHA-256 is not the published one): "
-        "delete the file and run again to download it anew, or copy it again"
+        "delete the file and run again to download it again, or copy it again"
     )
 
 

@@ -251,7 +251,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_one_line_a_file_in_columns(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_line_per_file_in_columns(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     head, *lines = cli("predict", NETWORK, "seven.png", "deep/er/c.jpeg").out.splitlines()
     assert head == "file            digit  top three"
@@ -275,7 +275,7 @@ def test_json_says_what_python_does(cli: Cli, folder: Path) -> None:
     assert sorted(expected.probabilities)[-3:][::-1] == [expected.probabilities[digit] for digit in expected.top(3)]
 
 
-def test_a_bad_file_is_reported_and_the_others_go_on(cli: Cli, folder: Path) -> None:
+def test_a_bad_file_is_reported_and_the_others_are_read(cli: Cli, folder: Path) -> None:
     (folder / "aaa.png").write_text("no picture")
     outcome = cli("predict", NETWORK, folder)
     error = f"{folder}/aaa.png: is no PNG or JPEG picture, or its first bytes are damaged"
@@ -385,7 +385,7 @@ def test_a_run_directory_is_asked(cli: Cli, small_run: Path, folder: Path) -> No
     assert (outcome.code, json.loads(outcome.out)["name"]) == (0, "tiny3130")
 
 
-def test_an_unfinished_run_says_how_to_go_on(cli: Cli, small_run: Path, tmp_path: Path) -> None:
+def test_an_unfinished_run_says_how_to_resume_it(cli: Cli, small_run: Path, tmp_path: Path) -> None:
     shutil.copytree(small_run, tmp_path / "run")
     (tmp_path / "run" / "result.json").unlink()
     one_line_and_2(cli("predict", tmp_path / "run", "x.png"), f"{tmp_path}/run: not finished: resume it with ")

@@ -54,7 +54,7 @@ def training(quick: Path, engine: str, *more: object) -> list[object]:
     return ["train", "--arch", quick, "--epochs", 3, "--engine", engine, *options, *where, *more]
 
 
-def go_on(nursery: Nursery, arguments: list[object], run: Path, *options: object) -> dict[str, Any]:
+def finish(nursery: Nursery, arguments: list[object], run: Path, *options: object) -> dict[str, Any]:
     """Opens what a training left that was cut short, trains it to its end, and says what is there then. `options` are
     for a series, which is gone on with as many seeds at once as there are cores."""
     if run.exists():

@@ -1,4 +1,4 @@
-"""Many seeds as one series: the same runs as one by one, figures over them, verdicts, and going on after any stop."""
+"""Many seeds as one series: the same runs as one by one, figures over them, verdicts, and resuming after any stop."""
 
 import csv
 import json
@@ -154,7 +154,7 @@ class StopAfter(SeriesObserver):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_stopped_series_goes_on_where_it_stood(jobs: int, series: Series, quick: Path, tmp_path: Path) -> None:
+def test_a_stopped_series_resumes_where_it_stopped(jobs: int, series: Series, quick: Path, tmp_path: Path) -> None:
     first = StopAfter(3)
     with pytest.raises(Interrupted, match=r"stopped: resume it with `tinymnist train --resume .*cut`") as stopped:
         train_series(
@@ -309,7 +309,7 @@ def arguments(quick: Path, tmp_path: Path) -> list[object]:
     return ["train", "--arch", quick, "--dataset", "mnist-5k", "--output", tmp_path, "--name", "s", "--seeds", "0-1"]
 
 
-def test_a_row_a_seed_and_the_figures_below(quick: Path, cli: Cli, tmp_path: Path) -> None:
+def test_one_row_per_seed_and_the_figures_below(quick: Path, cli: Cli, tmp_path: Path) -> None:
     outcome = cli(*arguments(quick, tmp_path), "--jobs", 1)
     lines = outcome.out.splitlines()
     assert lines[0] == "quick, 622 parameters, 2 epochs, on the 1,000 test images of mnist-5k"
@@ -374,7 +374,7 @@ def test_wrong_options_are_one_line(quick: Path, cli: Cli, tmp_path: Path, extra
     assert not (tmp_path / "s").exists()
 
 
-def test_a_series_is_no_run(series: Series) -> None:
+def test_a_series_is_not_a_run(series: Series) -> None:
     with pytest.raises(RunError, match=r"is a series of 3 seeds: name one of them, such as .*seed-3"):
         load_run(series.path)
 
@@ -408,7 +408,7 @@ def test_a_list_of_seeds_is_read_as_written(seeds: list[int]) -> None:
 
 
 @pytest.mark.parametrize("text", ["0", "05", "", "x", "7-3", "1,,2", "-3", "1.5", "0-99999999", "100000"])
-def test_what_is_no_list_of_seeds_is_refused(text: str) -> None:
+def test_what_is_not_a_list_of_seeds_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="expects a number of seeds"):
         parse_seeds(text)
 

@@ -94,7 +94,7 @@ def test_environment_records_how_it_was_made(small_run: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_image_at_a_time_resumes_to_the_same_bits(quick: Path, tmp_path: Path) -> None:
+def test_one_image_at_a_time_resumes_to_the_same_bits(quick: Path, tmp_path: Path) -> None:
     spec = load_spec(quick, ["train.augment=[{GaussNoise: {p: 0.5}}, {Affine: {rotate: [-9, 9]}}]"])
     uncut = train(spec, seed=1, dataset="mnist-5k", output=tmp_path, name="uncut")
     assert uncut.environment.augmentation == "albumentations"
@@ -103,7 +103,7 @@ def test_an_image_at_a_time_resumes_to_the_same_bits(quick: Path, tmp_path: Path
     assert weights(resume(tmp_path / "cut").path) == weights(uncut.path)
 
 
-def test_metrics_have_a_row_an_epoch(whole: Run) -> None:
+def test_metrics_have_one_row_per_epoch(whole: Run) -> None:
     with (whole.path / "metrics.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     assert [row["epoch"] for row in rows] == ["1", "2"]
@@ -276,7 +276,7 @@ def test_a_name_that_is_taken_is_refused(quick: Path, small_run: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../up", "a/b", "/x", ".hidden", "a\0b", "a\nb", " "])
-def test_a_name_that_is_no_plain_name_is_refused(quick: Path, tmp_path: Path, name: str) -> None:
+def test_a_name_that_is_not_plain_is_refused(quick: Path, tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="not a plain name"):
         train(load_spec(quick), dataset="mnist-5k", output=tmp_path / "runs", name=name)
     assert not (tmp_path / "runs").exists()

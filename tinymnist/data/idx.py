@@ -70,4 +70,4 @@ def _decompressed(stored: bytes, file: IdxFile, path: Path) -> bytes:
 
 
 def _damaged(path: Path, why: str) -> DataError:
-    return DataError(f"{path}: damaged ({why}): delete the file and run again to download it anew, or copy it again")
+    return DataError(f"{path}: damaged ({why}): delete the file and run again to download it again, or copy it again")
