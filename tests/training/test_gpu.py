@@ -71,9 +71,9 @@ def test_a_recording_does_what_the_function_does() -> None:
         total.add_(tensor)
         return 2 * tensor
 
-    replay = GraphedFunction(add, fail)
+    graphed = GraphedFunction(add, fail)
     for number in range(1, 5):
-        assert replay(torch.full((3,), float(number), device="cuda")).tolist() == 3 * [2.0 * number]
+        assert graphed(torch.full((3,), float(number), device="cuda")).tolist() == 3 * [2.0 * number]
     assert total.tolist() == [10.0] * 3
 
 
@@ -110,11 +110,11 @@ def test_steps_by_graphs_are_those_of_the_same_model_without(name: str, monkeypa
 @with_a_gpu
 def test_every_seed_has_its_own_dropout() -> None:
     drop = nn.Dropout(0.5)
-    replay = GraphedFunction(drop, fail)
+    graphed = GraphedFunction(drop, fail)
     ones, drawn = torch.ones(1000, device="cuda"), []
     for seed in (1, 1, 2, 3, 2):
         torch.manual_seed(seed)
-        drawn.append(replay(ones).clone())
+        drawn.append(graphed(ones).clone())
     assert [int(torch.equal(one, drawn[2])) for one in drawn] == [0, 0, 1, 0, 1]
     assert torch.equal(drawn[0], drawn[1])  # the first call is not a replay
 
