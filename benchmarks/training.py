@@ -155,7 +155,7 @@ def _engine(name: str, overrides: list[str], threads: int) -> tuple[Any, Any, fl
     model = build_model(spec)
     optimizer = make_optimizer(spec.train.optimizer, model)
     began = time.perf_counter()
-    engine = choose_engine(name, spec, model, optimizer, torch.device("cpu"), sys.exit)
+    engine = choose_engine(name, spec, model, optimizer, torch.device("cpu"), lambda notice: sys.exit(str(notice)))
     return spec, engine, time.perf_counter() - began
 
 

@@ -13,7 +13,7 @@ import tinymnist
 PACKAGE = Path(tinymnist.__file__).parent
 
 ROOMS = [
-    ("errors", "text", "version"),
+    ("errors", "notices", "text", "version"),
     ("machine", "signals", "statistics"),
     ("files",),
     ("plotting", "templating"),

@@ -114,5 +114,5 @@ def test_any_network_can_be_converted(spec: Spec) -> None:
     expected = _by_torch(model, images)
     for folded in (False, True):
         converted = _convert(spec, model, folded=folded, preprocessing=False)
-        found = _by_onnxruntime(converted.SerializeToString(), images.numpy())
+        found = _by_onnxruntime(converted.SerializeToString(), images)
         assert np.abs(found - expected).max() <= 1e-4 * (1.0 + np.abs(expected).max())

@@ -30,6 +30,7 @@ from tinymnist.export.page.html import page as page_html
 from tinymnist.export.page.html import source
 from tinymnist.training import Run
 from tinymnist.training.score import normalized
+from tinymnist.training.trained import open_trained
 
 PEN = 0.075
 """Thickness of the page's pen, in widths of the pad."""
@@ -119,14 +120,9 @@ def test_a_network_trained_on_mnist_is_not_verified_on_mnist_5k(cli: Cli, tmp_pa
 
 def test_a_network_of_colours_is_refused(run: Run) -> None:
     spec = Spec.model_validate({"name": "rgb", "input": {"channels": 3}, "blocks": [{"convs": [2]}]})
-    run = Coloured(run.path, spec, run.environment)
+    (opened,) = open_trained([run])
     with pytest.raises(UsageError, match=r"takes 3x28x28 images, those of mnist-5k are 1x28x28: a page needs"):
-        export_page(run, load_dataset("mnist-5k"))
-
-
-class Coloured(Run):
-    def load_model(self) -> torch.nn.Sequential:
-        return trained(self.spec)
+        export_page(replace(opened, run=replace(run, spec=spec), model=trained(spec)))
 
 
 # ---- the file

@@ -317,7 +317,7 @@ def test_an_unfinished_run_is_refused_and_nothing_is_written(cli: Cli, small_run
     (tmp_path / "half" / "result.json").unlink()
     outcome = cli("report", small_run, tmp_path / "half", "--output", tmp_path / "report.html")
     assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)
-    assert outcome.err.startswith(f"tinymnist: {tmp_path}/half: not finished: go on with")
+    assert outcome.err.startswith(f"tinymnist: {tmp_path}/half: not finished: resume it with")
     assert not (tmp_path / "report.html").exists()
 
 

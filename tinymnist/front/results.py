@@ -3,15 +3,17 @@
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from typing import Literal
 
 from tinymnist.errors import DataError, RunError, UsageError
 from tinymnist.files import read_bytes
 from tinymnist.front.points import Front, front, point
-from tinymnist.text import counted, images_text
+from tinymnist.notices import ResultsLeftOut, Warn
+from tinymnist.text import images_text
 from tinymnist.training.records import RESULT, SERIES, SeriesResult, read_record
 
 DEFAULT = Path("docs", "results")
@@ -36,7 +38,7 @@ class _Found:
         return series if name in series else f"{name} ({series})"
 
 
-def read_front(paths: Sequence[str | PathLike[str]] = (), *, warn: Callable[[str], None] | None = None) -> Front:
+def read_front(paths: Sequence[str | PathLike[str]] = (), *, warn: Warn | None = None) -> Front:
     """Makes the Pareto front of the series at `paths`: `result.json` files, directories of series, or folders that
     contain some at any depth; by default `docs/results`. `warn` is told which results in folders are left out.
 
@@ -64,7 +66,7 @@ def read_front(paths: Sequence[str | PathLike[str]] = (), *, warn: Callable[[str
     return front(points, first.result.dataset, first.result.images)
 
 
-def find_results(paths: Sequence[str | PathLike[str]] = (), *, warn: Callable[[str], None] | None = None) -> list[Path]:
+def find_results(paths: Sequence[str | PathLike[str]] = (), *, warn: Warn | None = None) -> list[Path]:
     """Finds the result files of series at `paths`, as `read_front` takes them: each once, in the order given and then
     by name. Finds at least one, or raises as `read_front` does."""
     found: dict[Path, Path] = {}
@@ -83,7 +85,7 @@ def _default() -> Path:
     return DEFAULT
 
 
-def _results_at(path: Path, warn: Callable[[str], None] | None) -> list[Path]:
+def _results_at(path: Path, warn: Warn | None) -> list[Path]:
     if not os.path.lexists(path):
         raise UsageError(f"{path}: no such file or folder")
     if path.is_file() or (path / RESULT).is_file():
@@ -99,14 +101,14 @@ def _results_at(path: Path, warn: Callable[[str], None] | None) -> list[Path]:
     held_out = [file for file in series if _read(file).result.scored_on != "test"]
     if len(held_out) < len(series):
         series = [file for file in series if file not in held_out]
-        _tell(warn, path, f"{len(held_out)} series scored on held-out images", held_out)
-    _tell(warn, path, counted(len(single), "single run"), single)
+        _tell(warn, path, "held-out series", held_out)
+    _tell(warn, path, "single run", single)
     return series
 
 
-def _tell(warn: Callable[[str], None] | None, path: Path, what: str, left_out: list[Path]) -> None:
+def _tell(warn: Warn | None, path: Path, kind: Literal["held-out series", "single run"], left_out: list[Path]) -> None:
     if left_out and warn is not None:
-        warn(f"{path}: left out {what}, such as {left_out[0].parent}")
+        warn(ResultsLeftOut(path, len(left_out), kind, left_out[0].parent))
 
 
 def _results_under(folder: Path) -> tuple[list[Path], list[Path]]:

@@ -1,12 +1,13 @@
 """Writes a report."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
 from tinymnist.errors import UsageError
 from tinymnist.files import write_atomically
+from tinymnist.notices import Warn, warn_in_python
 from tinymnist.plotting import picture_settings
 from tinymnist.report.contents import Entry, gather
 from tinymnist.report.inspection import Options
@@ -33,7 +34,7 @@ def write_report(
     dataset: str | None = None,
     data_dir: Path | None = None,
     device: str = "auto",
-    warn: Callable[[str], None] | None = None,
+    warn: Warn = warn_in_python,
 ) -> Report:
     """Writes a page about finished runs, series and packaged networks to `output`, whole or not at all, and their
     pictures to the folder `pictures` if one is given.

@@ -2,13 +2,12 @@
 
 import itertools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from os import PathLike
 from pathlib import Path
 
-from tinymnist.report.inspection import Inspection, Options, loader, look_at
+from tinymnist.report.inspection import Inspection, Options, look_at
 from tinymnist.spec import Spec
 from tinymnist.spec.packaged import packaged_networks
 from tinymnist.text import images_text
@@ -16,6 +15,7 @@ from tinymnist.training import Run, Series, load_run, open_run
 from tinymnist.training.observer import EpochRow
 from tinymnist.training.packed import SUFFIX, PackedRun
 from tinymnist.training.records import Declaration, Environment, Result, SeriesResult
+from tinymnist.training.trained import open_trained
 
 Metrics = Sequence[Sequence[EpochRow]]
 """The epochs of each seed; a run has one seed."""
@@ -61,34 +61,41 @@ def gather(paths: Sequence[str | PathLike[str]], options: Options) -> list[Entry
     `DataError` if data or a run is damaged.
     """
     opened = [open_run(path) for path in paths]
-    network = partial(look_at, options=options, load=loader(options))
+    shown = [_median_run(each) if isinstance(each, Series) else each for each in opened]
+    trained = iter(
+        open_trained(
+            [run for run in shown if run is not None],
+            options.dataset,
+            options.data_dir,
+            options.device,
+            options.warn,
+            held_out=True,
+        )
+    )
+    networks = [None if run is None else look_at(next(trained)) for run in shown]
     labels = _labels([each.path for each in opened])
     return [
-        _of_series(each, label, network) if isinstance(each, Series) else _of_run(each, label, network)
-        for each, label in zip(opened, labels, strict=True)
+        _of_series(each, label, run, network) if isinstance(each, Series) else _of_run(each, label, network)
+        for each, label, run, network in zip(opened, labels, shown, networks, strict=True)
     ]
 
 
-def _of_run(run: Run, label: str, network: Callable[[Run], Inspection]) -> Entry:
+def _median_run(series: Series) -> Run | None:
+    """The run of the median seed, where the series holds its runs."""
+    path = series.seed_path(series.result.median_seed)
+    return load_run(path) if path.is_dir() else None
+
+
+def _of_run(run: Run, label: str, network: Inspection | None) -> Entry:
     metrics = [] if isinstance(run, PackedRun) else run.metrics_by_seed
     place = label if run.path in packaged_networks().values() else str(run.path)
-    return Entry(label, place, run.spec, run.result, run.environment, metrics, network(run))
+    return Entry(label, place, run.spec, run.result, run.environment, metrics, network)
 
 
-def _of_series(series: Series, label: str, network: Callable[[Run], Inspection]) -> Entry:
+def _of_series(series: Series, label: str, run: Run | None, network: Inspection | None) -> Entry:
     """Shows the network of the median seed if the series has its runs."""
-    result = series.result
-    path = series.seed_path(result.median_seed)
-    run = load_run(path) if path.is_dir() else None
-    return Entry(
-        label,
-        str(series.path),
-        series.spec,
-        result,
-        series.declaration if run is None else run.environment,
-        series.metrics_by_seed,
-        None if run is None else network(run),
-    )
+    record = series.declaration if run is None else run.environment
+    return Entry(label, str(series.path), series.spec, series.result, record, series.metrics_by_seed, network)
 
 
 def _labels(paths: Sequence[Path]) -> list[str]:

@@ -1,8 +1,6 @@
 """What a report shows about one trained network: its scores, its mistakes and its filters."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -11,12 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tinymnist.data import Dataset, Split, load_dataset, usable_name
-from tinymnist.evaluation import Evaluation, confusion_matrix, score_on_test, shifted_probabilities
+from tinymnist.data import Split
+from tinymnist.evaluation import Evaluation, evaluation_of, score_on_test, shifted_probabilities
+from tinymnist.notices import Warn, warn_in_python
 from tinymnist.report.filters import Filters, filters_of
 from tinymnist.text import images_text
-from tinymnist.training import Run
-from tinymnist.training.environment import choose_device
+from tinymnist.training.trained import TrainedNetwork
 
 MOST_MISTAKES = 60
 """Most wrongly classified images that are shown, highest loss first."""
@@ -62,46 +60,19 @@ class Options:
     dataset: str | None = None
     data_dir: Path | None = None
     device: str = "auto"
-    warn: Callable[[str], None] | None = None
+    warn: Warn = warn_in_python
 
 
-def loader(options: Options) -> Callable[[str], Dataset]:
-    """A function that loads data sets by name, each once for all networks."""
-    return cache(lambda name: load_dataset(name, options.data_dir, options.warn))
-
-
-def look_at(run: Run, options: Options, load: Callable[[str], Dataset]) -> Inspection:
-    """Scores a finished run on the test images of a data set, by default the one it was trained with. A run that held
-    out images is scored on those, so that a recipe that is still being tuned is never judged by the test set.
-
-    `load` loads a data set by name, as `loader` does. Raises as `evaluate` does.
-    """
-    device = choose_device(options.device)
-    trained_on, validation = run.environment.dataset, run.environment.validation
-    name = usable_name(trained_on if options.dataset is None else options.dataset)
-    model = run.load_model().to(device)  # before the data: what is damaged is not worth a download
-    data = load(name)
-    held_out = validation and data.name == trained_on and options.dataset is None
-    if held_out:
-        data = data.hold_out(validation)
-    scored = score_on_test(run, model, data, device)
-    wrong = torch.nonzero(scored.predictions != data.test.labels).flatten()
+def look_at(trained: TrainedNetwork) -> Inspection:
+    """Scores a network on its test images. Raises as `evaluate` does."""
+    run, model, test = trained.run, trained.model, trained.data.test
+    scored = score_on_test(trained)
+    wrong = torch.nonzero(scored.predictions != test.labels).flatten()
     mistakes: tuple[Mistake, ...] = ()
     if len(wrong):
-        images = data.test.images[wrong].to(device)
-        mistakes = _mistakes(data.test, wrong, shifted_probabilities(model, images, run.spec.train.normalize, 0).cpu())
-    return Inspection(
-        Evaluation(
-            dataset=data.name,
-            n=len(data.test),
-            correct=scored.correct,
-            loss=scored.loss,
-            confusion=confusion_matrix(scored.predictions, data.test.labels, run.spec.classes),
-        ),
-        "validation" if held_out else "test",
-        mistakes,
-        filters_of(model),
-    )
+        images = test.images[wrong].to(trained.device)
+        mistakes = _mistakes(test, wrong, shifted_probabilities(model, images, run.spec.train.normalize, 0).cpu())
+    return Inspection(evaluation_of(trained, scored), trained.scored_on, mistakes, filters_of(model))
 
 
 def _mistakes(images: Split, wrong: Tensor, probabilities: Tensor) -> tuple[Mistake, ...]:

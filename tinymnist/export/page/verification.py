@@ -11,15 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tinymnist.data import Dataset
 from tinymnist.errors import CheckFailed
 from tinymnist.evaluation import score_on_test
 from tinymnist.export.folded import Network
 from tinymnist.export.interpreter import values
 from tinymnist.export.page.html import source
 from tinymnist.text import shown
-from tinymnist.training import Run
-from tinymnist.training.score import BATCH_SIZE, normalized
+from tinymnist.training.score import in_batches, normalized
+from tinymnist.training.trained import TrainedNetwork
 
 TOLERANCE = 1e-4
 """Largest allowed difference of an output from PyTorch's, relative to it where it is above 1."""
@@ -49,20 +48,20 @@ class Verification:
         return f"the page's own program, run by {self.program}"
 
 
-def verify(run: Run, model: nn.Sequential, data: Dataset, network: Network, text: str) -> Verification:
-    """Compares all outputs for the test images of `data`; `text` is the network in JSON.
+def verify(trained: TrainedNetwork, network: Network, text: str) -> Verification:
+    """Compares all outputs for the test images; `text` is the network in JSON.
 
-    Raises `UsageError` if the test images were among the run's training images, `CheckFailed` if an output differs.
+    Raises `CheckFailed` if an output differs, `DataError` for a network whose loss is not finite.
     """
-    score_on_test(run, model, data, torch.device("cpu"))  # refuses images that the run was trained on
+    run, model, data = trained.run, trained.model, trained.data
+    score_on_test(trained)
     images = normalized(data.test.images, network.normalize, torch.device("cpu"))
-    with torch.inference_mode():
-        expected = torch.cat([model(batch) for batch in images.split(BATCH_SIZE)])
+    expected = torch.cat(in_batches(model, images))
     if node := shutil.which("node"):
         program, logits = f"node {_version(node)}", node_logits(node, text, data.test.images)
     else:
         program = "pytorch"
-        logits = torch.cat([values(network, batch)[-1].flatten(1) for batch in images.split(BATCH_SIZE)])
+        logits = torch.cat(in_batches(lambda batch: values(network, batch)[-1].flatten(1), images))
     outputs = logits.log_softmax(1) if isinstance(list(model.modules())[-1], nn.LogSoftmax) else logits
     differences = (outputs - expected).abs()
     if not bool((differences <= TOLERANCE * expected.abs().clamp(min=1)).all()):
