@@ -62,7 +62,7 @@ def _in_turns(cases: dict[str, list[str]], threads: int, rounds: int) -> dict[st
 def _print_epochs(threads: int, rounds: int) -> None:
     found = _in_turns({name: ["epoch", name] for name in CONTESTANTS}, threads, rounds)
     slowest = found["reference"]["seconds"]
-    print("| | s an epoch | images/s | times the reference loop | peak MB |")
+    print("| | s per epoch | images/s | times the reference loop | peak MB |")
     print("|---|---|---|---|---|")
     for name, title in CONTESTANTS.items():
         one = found[name]
@@ -93,7 +93,7 @@ def _print_growth(threads: int, rounds: int) -> None:
         *((512, width, threads) for width in WIDTHS[1:]),
         *((512, 1, count) for count in range(1, threads)),
     ]
-    print("| batch size | channels | threads | torch, µs an image | native, µs an image | ratio |")
+    print("| batch size | channels | threads | torch, µs per image | native, µs per image | ratio |")
     print("|---|---|---|---|---|---|")
     for size, width, count in cases:
         arguments = {name: ["step", name, str(size), str(width)] for name in ("torch", "native")}
