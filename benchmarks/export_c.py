@@ -22,7 +22,7 @@ from tinymnist.export.c.float32 import float32_program
 from tinymnist.export.c.int8 import int8_program
 from tinymnist.export.c.program import Program
 from tinymnist.export.c.quantization import quantize
-from tinymnist.export.network import fold
+from tinymnist.export.folding import fold
 
 OTHER = """
 void model(const float image[1][1][28][28], float output[1][10]);

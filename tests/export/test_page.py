@@ -18,6 +18,7 @@ from hypothesis import given, settings
 import tinymnist.cli
 from tests.support.browser import Page, browser_page, find_browser
 from tests.support.command_line import Cli
+from tests.support.exported import difference_in_node
 from tests.support.models import trained
 from tests.support.specs import ACTIVATIONS, specs
 from tests.support.strokes import DIGITS, Stroke, on_pad
@@ -25,12 +26,10 @@ from tinymnist import Spec, load_run, load_spec
 from tinymnist.data import Dataset, load_dataset
 from tinymnist.errors import UsageError
 from tinymnist.export import fold
-from tinymnist.export.interpreter import values
 from tinymnist.export.page import export_page, verification
 from tinymnist.export.page.encoding import network_json
 from tinymnist.export.page.html import page as page_html
 from tinymnist.export.page.html import source
-from tinymnist.export.page.verification import node_logits
 from tinymnist.training import Run
 from tinymnist.training.score import normalized
 
@@ -177,17 +176,6 @@ def test_weights_that_are_shared_are_there_once() -> None:
 
 
 # ---- its program, in node
-
-
-def difference_in_node(spec: Spec) -> float:
-    """From the interpreter, as a share of the largest logit above 1."""
-    assert NODE is not None
-    network = fold(spec, trained(spec))
-    images = torch.randint(0, 256, (3, *network.input), dtype=torch.uint8)
-    pixels = images.flatten(0, 1)
-    expected = values(network, normalized(pixels, network.normalize, torch.device("cpu")).reshape(images.shape))[-1]
-    found = node_logits(NODE, network_json(network), images)
-    return float((found - expected.flatten(1)).abs().max() / (1.0 + expected.abs().max()))
 
 
 @needs_node

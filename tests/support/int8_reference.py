@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from tinymnist.export.c.gates import gate_table
 from tinymnist.export.c.quantization import LIMIT, Output, Quantized, QuantizedAddition, QuantizedConvolution
-from tinymnist.export.network import Convolution, Network, Pooling
+from tinymnist.export.folded import Convolution, Network, Pooling
 
 Integers = NDArray[np.int64]
 

@@ -2,6 +2,7 @@
 
 from tinymnist.export.api import Dtype, Format, export_run
 from tinymnist.export.artifact import Artifact
-from tinymnist.export.network import Network, fold
+from tinymnist.export.folded import Network
+from tinymnist.export.folding import fold
 
 __all__ = ["Artifact", "Dtype", "Format", "Network", "export_run", "fold"]

@@ -78,7 +78,7 @@ CHEAP = ("relu", "relu6", "leaky_relu", "hardswish")
 """Activations of a few instructions; the others need an exponential."""
 
 
-def is_dear(node: Node) -> bool:
+def is_costly(node: Node) -> bool:
     """Whether the way back over the chain to its norm is better walked once and its end kept than walked twice."""
     layers = [layer.name for layer in (*node.before, *node.after) if isinstance(layer, Activation)]
     scattered = node.window is not None and not _fits_registers(node)
@@ -141,8 +141,8 @@ class _Chain:
     def constants(self) -> list[str]:
         """Parameters of activations."""
         both = [*self.node.before, *self.node.after]
-        learned = {layer.parameter for layer in both if isinstance(layer, Activation)} - {None}
-        return [f"const float parameter{index} = *net->parameters[{index}];" for index in sorted(filter(None, learned))]
+        learned = _learned(both)
+        return [f"const float parameter{index} = *net->parameters[{index}];" for index in learned]
 
     def channel_constants(self) -> list[str]:
         channels = self.node.root.shape[0]
@@ -159,6 +159,12 @@ class _Chain:
     def after(self, value: str) -> list[str]:
         element = flat(self.node.shape).at("c", "y", "x")
         return [f"{value} = {_call(layer, value, element)};" for layer in self.layers(self.node.after)]
+
+
+def _learned(layers: Sequence[Elementwise]) -> list[int]:
+    """Indices of the parameters that activations have."""
+    indices = {layer.parameter for layer in layers if isinstance(layer, Activation)}
+    return sorted(index for index in indices if index is not None)
 
 
 def _call(layer: Elementwise, value: str, element: str) -> str:
@@ -211,9 +217,7 @@ def _backward(
 ) -> str:
     """The walk back over a chain: `sink` runs for each value (c, i, j) of the root, with `z0` and its gradient `g`."""
     chain = _Chain(node, training=True)
-    learned = sorted(
-        {layer.parameter for layer in (*node.before, *node.after) if isinstance(layer, Activation)} - {None}, key=str
-    )
+    learned = _learned([*node.before, *node.after])
     opening = ["(void)net, (void)block, (void)norm, (void)spare, (void)gradients;", *chain.constants()]
     opening += [f"vf slope{index} = {{0}};" for index in learned]
     closing = [f"(void)slope{index};" for index in learned]

@@ -16,6 +16,7 @@ from pathlib import Path
 import platformdirs
 
 from tinymnist.errors import Interrupted
+from tinymnist.native.errors import CompilerError
 from tinymnist.signals import StopRequest, signals_held, stop_on_signals
 
 FLAGS = ("-std=gnu11", "-O2", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden", "-fPIC", "-shared")
@@ -26,10 +27,6 @@ CPU_FLAGS = ("-march=native", "-mcpu=native")
 PROBE_SECONDS = 10.0
 COMPILE_SECONDS = 300.0
 POLL_SECONDS = 0.1
-
-
-class CompilerError(Exception):
-    """There is no compiler, it fails, or what it makes cannot be kept or loaded."""
 
 
 @dataclass(frozen=True, slots=True)

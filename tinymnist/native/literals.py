@@ -2,14 +2,14 @@
 
 from math import isfinite
 
-from tinymnist.native.graph import NotCoveredError
+from tinymnist.native.errors import NotCoveredError
 
 
-def finite(value: float) -> float:
+def finite(value: object) -> float:
     """`value` itself. Raises `NotCoveredError` for anything but a finite number."""
-    if type(value) not in (int, float) or not isfinite(value):
-        raise NotCoveredError(f"a value of a layer is no finite number, but {type(value).__name__}")
-    return float(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
+        return float(value)
+    raise NotCoveredError(f"a value of a layer is not a finite number, but {type(value).__name__}")
 
 
 def real(value: float) -> str:

@@ -15,8 +15,9 @@ from tinymnist.data.warp import BorderMode, Interpolation, Warps
 from tinymnist.machine import memory_of_machine
 from tinymnist.model.loss import Lesson
 from tinymnist.native.compiler import Compiler, find_compiler, load_library
-from tinymnist.native.graph import Graph, graph_of
+from tinymnist.native.graph import Graph
 from tinymnist.native.source import c_source
+from tinymnist.native.tracing import graph_of
 from tinymnist.spec import Spec
 
 NO_EXTRAS = Lesson()
@@ -53,8 +54,7 @@ class NativeNetwork:
         cache: Path | None = None,
     ) -> None:
         compiler = compiler or find_compiler()
-        shape = (spec.input.channels, spec.input.height, spec.input.width)
-        self._graph = graph_of(model, shape, spec.classes)
+        self._graph = graph_of(spec.plan, model)
         self._library = load_library(c_source(self._graph, compiler.lanes), compiler, cache)
         self._scale, self._shift, self._batch_size = scale, shift, batch_size
         _declare(self._library)

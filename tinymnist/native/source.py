@@ -17,14 +17,15 @@ from tinymnist.native.chains import (
     Layout,
     flat,
     forward_function,
-    is_dear,
+    is_costly,
     pull_function,
     pull_kept_function,
     sums_function,
 )
-from tinymnist.native.graph import Convolution, Graph, Node, Pair, Root, Shape
+from tinymnist.native.graph import BatchNorm, Convolution, Graph, GroupNorm, Node, Root, Shape
 from tinymnist.native.literals import real
 from tinymnist.native.tiles import SUMS, conv_tile, weight_tile
+from tinymnist.spec.plan import Pair
 
 CHEAP_TAPS = 12
 """A convolution of the images with at most so many multiply-adds an output is faster computed again than read again."""
@@ -142,8 +143,8 @@ class _Program:
         self.phases[-1].closing += self.last
 
     def _is_of_batch_norm(self, index: int) -> bool:
-        norms = [root.norm for root in self.graph.roots if root.norm and not root.norm.groups]
-        return any(index in (norm.weight, norm.bias) for norm in norms)
+        norms = [root.norm for root in self.graph.roots]
+        return any(isinstance(norm, BatchNorm) and index in (norm.weight, norm.bias) for norm in norms)
 
     # Text
 
@@ -169,10 +170,10 @@ class _Program:
         if self.training:
             return []
         return [
-            f"running_norm(net, {root.shape[0]}, {real(root.norm.eps)}, {self._pointer(root.norm.weight)}, "
-            f"{self._pointer(root.norm.bias)}, {self._conv_bias(root)}, {root.norm.number}, {self._norm(root)});"
+            f"running_norm(net, {root.shape[0]}, {real(norm.eps)}, {self._pointer(norm.weight)}, "
+            f"{self._pointer(norm.bias)}, {self._conv_bias(root)}, {norm.number}, {self._norm(root)});"
             for root in self.graph.roots
-            if root.norm and not root.norm.groups
+            if isinstance(norm := root.norm, BatchNorm)
         ]
 
     def _line(self, line: str) -> None:
@@ -201,7 +202,7 @@ class _Program:
 
     def _norm(self, root: Root) -> str:
         assert root.norm is not None
-        if root.norm.groups:
+        if isinstance(root.norm, GroupNorm):
             return self._array(f"norm{root.index}", 4 * root.shape[0])
         return self.arrays.thread(f"norm{root.index}", 4 * root.shape[0])
 
@@ -281,7 +282,7 @@ class _Program:
 
     def _forward_convolution(self, root: Root) -> None:
         norm = root.norm
-        if norm is None or norm.groups or not self.training:
+        if not (isinstance(norm, BatchNorm) and self.training):
             if not (self._is_cheap(root) and norm is None):
                 self._convolve(root, self._target(root), "NULL")
         else:
@@ -297,7 +298,7 @@ class _Program:
                 f"{real(norm.momentum)}, {self._pointer(norm.weight)}, {self._pointer(norm.bias)}, "
                 f"{self._conv_bias(root)}, {norm.number}, {self._norm(root)});"
             )
-        if norm is not None and norm.groups:
+        if isinstance(norm, GroupNorm):
             self._line(
                 f"group_norm({self._root(root)}, {root.shape[0]}, {prod(root.shape[1:])}, {norm.groups}, "
                 f"{real(norm.eps)}, {self._pointer(norm.weight)}, {self._pointer(norm.bias)}, {self._norm(root)});"
@@ -317,7 +318,7 @@ class _Program:
             plane, row, source.groups, source.inputs, source.outputs, source.kernel, source.stride, root.shape[1:]
         )
         weights = self._packed(source, turned=False)
-        bias = self._pointer(source.bias) if root.norm is None or root.norm.groups else "NULL"
+        bias = self._pointer(source.bias) if not isinstance(root.norm, BatchNorm) else "NULL"
         self._line(f"{name}({x}, {weights}, {bias}, 0, {target}, {sums});")
 
     def _packed(self, source: Convolution, *, turned: bool) -> str:
@@ -360,7 +361,7 @@ class _Program:
         node = source.node
         channels, height, width = node.shape
         pad_h, pad_w = source.padding
-        if source.kernel == (1, 1) and source.inputs != channels // source.groups:  # linear: one long vector
+        if source.linear:  # one long vector
             plane, row = 1, 1
         else:
             plane, row = (height + 2 * pad_h) * (width + 2 * pad_w), width + 2 * pad_w
@@ -407,20 +408,20 @@ class _Program:
         """Whether the gradient of the weights that make `root` is linear in what the phase of its norm's sums knows: a
         batch norm's gradient is A g + B z + D, whose factors come of those sums, but the sums of g, z and 1 times the
         images do not wait for them. Then root, chain and images need not be walked over once more."""
-        return self._is_cheap(root) and root.norm is not None and not root.norm.groups
+        return self._is_cheap(root) and isinstance(root.norm, BatchNorm)
 
     def _norm_sums(self, root: Root, node: Node, early: bool) -> None:
         norm, channels = root.norm, root.shape[0]
         if norm is None:
             return
-        keep = early or is_dear(node)
+        keep = early or is_costly(node)
         name = self._function("sums", sums_function(node, keep=keep))
         arguments = _listed(self._root(root), self._norm(root), self._gradient(node), self._spare())
         values = prod(root.shape[1:])
         pulled = self._pulled(root) if keep else "NULL"
         self._line(f"vf totals{root.index}[{2 * channels}];")
         self._line(f"{name}(net, block, {arguments}, totals{root.index}, gradients, {pulled});")
-        if norm.groups:
+        if isinstance(norm, GroupNorm):
             targets = ", ".join(
                 "NULL" if index is None else f"gradients + OFFSET{index}" for index in (norm.weight, norm.bias)
             )
@@ -471,7 +472,7 @@ class _Program:
         return self._array(f"pulled{root.index}", prod(root.shape))
 
     def _pull(self, node: Node, target: str, layout: Layout, accumulate: bool) -> None:
-        if is_dear(node):
+        if is_costly(node):
             assert not accumulate  # only a convolution's result has a norm, and it goes to one place
             name = self._function("pull", pull_kept_function(node, layout))
             self._line(
@@ -496,8 +497,7 @@ class _Program:
             first = (source.kernel[0] - 1 - source.padding[0], source.kernel[1] - 1 - source.padding[1])
         else:
             spread_h, spread_w, first, stride = height, width, (0, 0), (1, 1)
-        linear = plane == 1
-        if linear:
+        if source.linear:
             spread_h, spread_w, first = 1, 1, (0, 0)
         beyond = (max(0, -first[0]), max(0, -first[1]))  # padding wider than the kernel sees d where no input is
         spread_h, spread_w = spread_h + 2 * beyond[0], spread_w + 2 * beyond[1]
@@ -508,17 +508,17 @@ class _Program:
         at = f"{d} + {layout.offset}"
         name = self._weights_function(source, root, plane, row, layout)
         self._line(f"{name}({x}, {at}, gradients + OFFSET{source.weight}, mask);")
-        if source.bias is not None and (root.norm is None or root.norm.groups):
+        if source.bias is not None and not isinstance(root.norm, BatchNorm):
             self._line(
                 f"bias_gradient({at}, {_listed(*layout.distances)}, gradients + OFFSET{source.bias}, "
                 f"{_listed(outputs, height, width)}, mask);"
             )
         if wanted:
             start = f"{d} + {beyond[0] * spread_w + beyond[1]}"
-            self._input_gradient(source, start, linear, spread_h * spread_w, spread_w)
+            self._input_gradient(source, start, spread_h * spread_w, spread_w)
 
-    def _input_gradient(self, source: Convolution, d: str, linear: bool, plane: int, row: int) -> None:
-        size = (1, 1) if linear else source.node.shape[1:]
+    def _input_gradient(self, source: Convolution, d: str, plane: int, row: int) -> None:
+        size = (1, 1) if source.linear else source.node.shape[1:]
         name = self._conv_function(
             plane, row, source.groups, source.outputs, source.inputs, source.kernel, (1, 1), size
         )

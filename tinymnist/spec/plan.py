@@ -10,6 +10,8 @@ from tinymnist.spec.path import Path
 FLOAT_BYTES = 4
 
 Shape = tuple[int, ...]
+Pair = tuple[int, int]
+"""Something down and across: a height and a width."""
 
 Kind = Literal["conv", "norm", "activation", "pool", "dropout", "add", "flatten", "linear"]
 
@@ -24,6 +26,17 @@ class PlanProblem(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """What slides over an image in a convolution or a pooling."""
+
+    kernel: Pair
+    stride: Pair
+    padding: Pair
+    ceil: bool = False
+    """Whether a last, incomplete window counts."""
+
+
+@dataclass(frozen=True, slots=True)
 class Layer:
     """One layer, as the builder makes it."""
 
@@ -32,6 +45,10 @@ class Layer:
     kind: Kind
     label: str
     """What it is, for people and for rules: `conv`, `depthwise`, `batch_norm`, `relu`, `max_pool`, `linear`, …"""
+    sources: tuple[int, ...]
+    """The values that it reads: 0 is the image, and n the output of the plan's nth layer, counted from 1."""
+    window: Window | None
+    """Of convolutions and poolings; a global pooling's is as large as its input."""
     input: Shape
     output: Shape
     parameters: int
@@ -45,6 +62,11 @@ class Layer:
     alive: int
     """Numbers alive at once while it runs, batch 1: what goes in, what comes out, and what waits beside it. Norms,
     activations, dropout and additions work in place; flatten only changes the view."""
+
+    @property
+    def averages(self) -> bool:
+        """Whether a pooling takes the mean of a window, and not its maximum."""
+        return self.label in ("average_pool", "global_average_pool")
 
 
 @dataclass(frozen=True)

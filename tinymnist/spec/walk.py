@@ -14,7 +14,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from tinymnist.spec.path import Path
-from tinymnist.spec.plan import Kind, Layer, Plan, PlanProblem, Shape
+from tinymnist.spec.plan import Kind, Layer, Pair, Plan, PlanProblem, Shape, Window
 from tinymnist.spec.reserved import RESERVED_NAMES
 from tinymnist.text import did_you_mean, shape_text, shown
 
@@ -97,14 +97,16 @@ class _Walk:
     """Where the walk through the network stands: the shape so far, and what has been seen."""
 
     shape: Shape
+    value: int = 0
+    """The value that the next layer reads, numbered as in `Layer.sources`."""
     layers: list[Layer] = field(default_factory=list)
     features: Counter[str] = field(default_factory=Counter)
     waiting: int = 0
     """Numbers that wait beside the current layer for a residual addition, and (below) beside every one after it."""
     held: int = 0
-    reach: tuple[int, int] = (1, 1)
+    reach: Pair = (1, 1)
     """Receptive field so far, and (below) the distance in the input between two neighbouring outputs."""
-    jump: tuple[int, int] = (1, 1)
+    jump: Pair = (1, 1)
     weights: dict[tuple[int | str, ...], tuple[int | bool | str, ...]] = field(default_factory=dict)
     """Shape of each set of convolution weights by its owner: a second use of a set brings no parameters."""
 
@@ -115,14 +117,20 @@ class _Walk:
         label: str,
         output: Shape,
         *,
+        window: Window | None = None,
         parameters: int = 0,
         buffers: int = 0,
         macs: int = 0,
         in_place: bool = False,
+        other: int | None = None,
     ) -> None:
+        """Adds a layer that reads the current value, and an `other` one beside it where it takes two."""
+        sources = (self.value,) if other is None else (self.value, other)
         alive = self.waiting + prod(self.shape) + (0 if in_place else prod(output))
-        self.layers.append(Layer(name, kind, label, self.shape, output, parameters, buffers, macs, self.reach, alive))
-        self.shape, self.waiting = output, self.held
+        self.layers.append(
+            Layer(name, kind, label, sources, window, self.shape, output, parameters, buffers, macs, self.reach, alive)
+        )
+        self.value, self.shape, self.waiting = len(self.layers), output, self.held
 
     # Blocks
 
@@ -136,7 +144,7 @@ class _Walk:
         self._dropout(block.dropout.p, f"{name}.dropout")
 
     def _application(self, block: Block, prefix: str, path: Path, weights: tuple[int, int], *, first: bool) -> None:
-        entry = self.shape
+        entry, start = self.shape, self.value
         residual = block.residual
         body = prefix
         if residual.kind != "none":
@@ -147,15 +155,18 @@ class _Walk:
             self._conv(conv, body, index, (*path, "convs", index), (*weights, index))
             self._after_conv(conv, body, index, (*path, "convs", index))
         if residual.kind != "none":
-            self._residual(block, prefix, path, weights, entry)
+            self._residual(block, prefix, path, weights, entry, start)
         if block.repeat > 1 and first and entry[0] != self.shape[0]:
             raise PlanProblem(
                 (*path, "repeat"),
                 f"{block.repeat} applications must keep the channels: {entry[0]} go in, {self.shape[0]} come out",
             )
 
-    def _residual(self, block: Block, prefix: str, path: Path, weights: tuple[int, int], entry: Shape) -> None:
-        result, path = self.shape, (*path, "residual")
+    def _residual(
+        self, block: Block, prefix: str, path: Path, weights: tuple[int, int], entry: Shape, start: int
+    ) -> None:
+        """Adds what a block began with, the value `start` of shape `entry`, to the current value."""
+        result, body, shortcut, path = self.shape, self.value, start, (*path, "residual")
         if block.residual.kind == "identity" and entry != result:
             hint = "use residual: projection" if _strided(entry, block) == result[1:] else "keep the size by padding"
             raise PlanProblem(
@@ -168,12 +179,14 @@ class _Walk:
                     path,
                     f"a projection of {shape_text(entry)} cannot give {shape_text(result)}: keep the size by padding",
                 )
-            self.shape, self.waiting = entry, prod(result)
+            self.value, self.shape, self.waiting = start, entry, prod(result)
+            window = Window((1, 1), _stride(block), (0, 0))
             self._weights(
-                f"{prefix}.residual.shortcut", "conv", path, (*weights, "shortcut"), result, 1, (1, 1), bias=False
+                f"{prefix}.residual.shortcut", "conv", path, (*weights, "shortcut"), result, 1, window, bias=False
             )
-        self.waiting = prod(result)
-        self.add(f"{prefix}.residual", "add", "add", result, in_place=True)
+            shortcut = self.value
+        self.value, self.waiting = body, prod(result)
+        self.add(f"{prefix}.residual", "add", "add", result, in_place=True, other=shortcut)
         self._activation(block.residual.activation, f"{prefix}.activation")
 
     def _conv(self, conv: Conv, prefix: str, index: int, path: Path, key: tuple[int | str, ...]) -> None:
@@ -192,7 +205,8 @@ class _Walk:
             if not depthwise:
                 must = f"do not divide into {groups} groups: {_divisors(out_channels)}"
             raise PlanProblem((*path, "out_channels"), f"{out_channels} output channels {must}")
-        size = self._slide(conv.kernel_size, conv.stride, conv.padding, path)
+        window = Window(conv.kernel_size, conv.stride, conv.padding)
+        size = self._slide(window, path)
         number = index + 1
         if conv.kind == "separable":
             self.features["separable"] += 1
@@ -203,7 +217,7 @@ class _Walk:
                 (*key, "depthwise"),
                 (channels, *size),
                 channels,
-                conv.kernel_size,
+                window,
                 bias=False,
             )
             self._weights(
@@ -213,7 +227,7 @@ class _Walk:
                 (*key, "pointwise"),
                 (out_channels, *size),
                 1,
-                (1, 1),
+                Window((1, 1), (1, 1), (0, 0)),
                 bias=conv.bias,
             )
         else:
@@ -225,7 +239,7 @@ class _Walk:
                 key,
                 (out_channels, *size),
                 groups,
-                conv.kernel_size,
+                window,
                 bias=conv.bias,
             )
 
@@ -237,13 +251,13 @@ class _Walk:
         key: tuple[int | str, ...],
         output: Shape,
         groups: int,
-        kernel: tuple[int, int],
+        window: Window,
         *,
         bias: bool,
     ) -> None:
         """Adds one convolution; its parameters count if no earlier layer has the same `key`."""
-        per_output = self.shape[0] // groups * prod(kernel)
-        form = (label, self.shape[0], output[0], groups, *kernel, bias)
+        per_output = self.shape[0] // groups * prod(window.kernel)
+        form = (label, self.shape[0], output[0], groups, *window.kernel, bias)
         known = self.weights.setdefault(key, form)
         if known != form:
             raise PlanProblem(
@@ -263,6 +277,7 @@ class _Walk:
             "conv",
             label,
             output,
+            window=window,
             parameters=0 if shared else output[0] * (per_output + bias),
             macs=prod(output) * per_output,
         )
@@ -275,12 +290,11 @@ class _Walk:
 
     # Layers
 
-    def _slide(
-        self, kernel: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int], path: Path, ceil: bool = False
-    ) -> tuple[int, int]:
+    def _slide(self, window: Window, path: Path) -> Pair:
         """Height and width after a sliding window; moves the receptive field along."""
+        kernel, stride, ceil = window.kernel, window.stride, window.ceil
         sizes = []
-        for size, k, s, p in zip(self.shape[1:], kernel, stride, padding, strict=True):
+        for size, k, s, p in zip(self.shape[1:], kernel, stride, window.padding, strict=True):
             room = size + 2 * p - k
             if room < 0:
                 padded = f" (padded by {p})" if p else ""
@@ -340,17 +354,19 @@ class _Walk:
                         (*path, "padding"),
                         f"{p} is more than half the window ({k}): at most {k // 2}",
                     )
-            size = self._slide(pool.kernel_size, pool.stride, pool.padding, path, pool.ceil_mode)
+            window = Window(pool.kernel_size, pool.stride, pool.padding, pool.ceil_mode)
+            size = self._slide(window, path)
             self.features[f"{pool.kind}_pool"] += 1
-            self.add(name, "pool", f"{pool.kind}_pool", (self.shape[0], *size))
+            self.add(name, "pool", f"{pool.kind}_pool", (self.shape[0], *size), window=window)
         else:
             self._global_pool(pool.kind, name)
 
     def _global_pool(self, label: str, name: str) -> None:
         height, width = self.shape[1:]
-        self._slide((height, width), (1, 1), (0, 0), ())
+        window = Window((height, width), (1, 1), (0, 0))
+        self._slide(window, ())
         self.features["global_pool"] += 1
-        self.add(name, "pool", f"{label}_pool", (self.shape[0], 1, 1))
+        self.add(name, "pool", f"{label}_pool", (self.shape[0], 1, 1), window=window)
 
     # Heads
 
@@ -392,8 +408,12 @@ class _Walk:
 
 def _strided(entry: Shape, block: Block) -> Shape:
     """Height and width of `entry` after a 1x1 convolution with the block's whole stride."""
-    strides = [prod(conv.stride[axis] for conv in block.convs) for axis in (0, 1)]
-    return tuple((size - 1) // stride + 1 for size, stride in zip(entry[1:], strides, strict=True))
+    return tuple((size - 1) // stride + 1 for size, stride in zip(entry[1:], _stride(block), strict=True))
+
+
+def _stride(block: Block) -> Pair:
+    """The product of the strides of all convolutions."""
+    return prod(conv.stride[0] for conv in block.convs), prod(conv.stride[1] for conv in block.convs)
 
 
 def _divisors(number: int) -> str:
@@ -401,7 +421,7 @@ def _divisors(number: int) -> str:
     return f"possible: {', '.join(small)}"
 
 
-def _pair_text(pair: tuple[int, int]) -> str:
+def _pair_text(pair: Pair) -> str:
     return str(pair[0]) if pair[0] == pair[1] else f"[{pair[0]}, {pair[1]}]"
 
 

@@ -9,7 +9,7 @@ from tinymnist.export.c.float32 import float32_program
 from tinymnist.export.c.int8 import int8_program
 from tinymnist.export.c.quantization import quantize
 from tinymnist.export.c.verification import verify
-from tinymnist.export.network import fold
+from tinymnist.export.folding import fold
 from tinymnist.training import Run
 
 

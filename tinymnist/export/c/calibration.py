@@ -6,8 +6,8 @@ from torch import Tensor
 
 from tinymnist.data import Split
 from tinymnist.export.c.quantization import Range
+from tinymnist.export.folded import Network
 from tinymnist.export.interpreter import values
-from tinymnist.export.network import Network
 from tinymnist.training.score import normalized
 
 IMAGES = 2000

@@ -5,7 +5,7 @@ import textwrap
 import numpy as np
 from numpy.typing import NDArray
 
-from tinymnist.export.network import Convolution, Network, Pooling, Shape
+from tinymnist.export.folded import Convolution, Network, Pooling, Shape
 
 TYPES = {"float32": "float", "int8": "int8_t", "uint8": "uint8_t", "int32": "int32_t"}
 WIDTH = 116

@@ -5,10 +5,10 @@ from math import prod
 import numpy as np
 
 from tinymnist.export.c.constants import Constants, single, size_type
-from tinymnist.export.c.memory import plan_memory
 from tinymnist.export.c.program import Program, write_program
+from tinymnist.export.c.scratch import plan_memory
 from tinymnist.export.c.sections import select
-from tinymnist.export.network import Activation, Addition, Convolution, GroupNorm, Network, Pooling, Step
+from tinymnist.export.folded import Activation, Addition, Convolution, GroupNorm, Network, Pooling, Step
 
 FUNCTIONS = {"tanh": "hyperbolic_tangent"}
 """Of activations whose own name is taken in C."""

@@ -6,11 +6,11 @@ import numpy as np
 
 from tinymnist.export.c.constants import Constants, size_type
 from tinymnist.export.c.gates import gate_table
-from tinymnist.export.c.memory import plan_memory
 from tinymnist.export.c.program import Program, write_program
 from tinymnist.export.c.quantization import LIMIT, Output, Quantized, QuantizedAddition, QuantizedConvolution
+from tinymnist.export.c.scratch import plan_memory
 from tinymnist.export.c.sections import select
-from tinymnist.export.network import Addition, Convolution, Network, Pooling
+from tinymnist.export.folded import Addition, Convolution, Network, Pooling
 
 
 def int8_program(network: Network, quantized: Quantized) -> Program:

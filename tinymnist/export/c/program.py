@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import prod
 
 from tinymnist.export.c.constants import Constants, single
-from tinymnist.export.network import Network
+from tinymnist.export.folded import Network
 from tinymnist.version import __version__
 
 STANDARD_HEADERS = re.compile(

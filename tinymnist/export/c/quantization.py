@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from tinymnist.errors import UsageError
 from tinymnist.export.c.gates import GATE_STEPS, gate_offset, gate_peak, is_curved
-from tinymnist.export.network import Activation, Addition, Convolution, GroupNorm, Network, Numbers, Pooling
+from tinymnist.export.folded import Activation, Addition, Convolution, GroupNorm, Network, Numbers, Pooling
 
 Bytes = NDArray[np.int8]
 Integers = NDArray[np.int64]
@@ -107,6 +107,7 @@ def quantize(network: Network, ranges: list[Range]) -> Quantized:
             raise UsageError(
                 f"--dtype int8: {step.name}: no group norm in whole numbers: export float32, or train with batch norm"
             )
+        _refuse_unknown(step.name, step.activation)
         if last:
             affines.append(Affine(max(map(abs, ranges[index + 1])) / LOGIT_PARTS or 1.0, 0))
         else:
@@ -118,6 +119,17 @@ def quantize(network: Network, ranges: list[Range]) -> Quantized:
             weights[id(step.weight)] = _quantized_weight(step)
         steps[index] = _convolution(step, *weights[id(step.weight)], source, affines[-1], last)
     return Quantized(tuple(affines), steps)
+
+
+ENDED_BY_BYTES = ("relu", "relu6")
+"""Activations that need nothing of their own: the bytes end where these do."""
+
+
+def _refuse_unknown(name: str, activation: Activation | None) -> None:
+    if activation is None or activation.slope is not None or is_curved(activation.name):
+        return
+    if activation.name not in ENDED_BY_BYTES:
+        raise UsageError(f"--dtype int8: {name}: no {activation.name} in whole numbers: export float32")
 
 
 def _affine(step: Convolution | Addition, seen: Range) -> Affine:
@@ -175,7 +187,7 @@ def _output(activation: Activation | None, result: Affine) -> Output:
         (slope,), shift = fixed_point(np.array([activation.slope]))
         return Output(base, slope=int(slope), slope_shift=shift)
     if not activation or not is_curved(activation.name):
-        return Output(base)  # relu and relu6: the bytes end where they do
+        return Output(base)
     name = activation.name
     (factor,), shift = fixed_point(np.array([gate_peak(name) / 255 / UNIT_PARTS / result.scale * STEP_PARTS]))
     return Output(base + round(gate_offset(name) / result.scale * STEP_PARTS), name, int(factor), shift)

@@ -8,7 +8,7 @@ from importlib.resources import files
 from string import Template
 
 from tinymnist.data import Dataset, Split
-from tinymnist.export.network import Network
+from tinymnist.export.folded import Network
 from tinymnist.export.page.words import block_words
 from tinymnist.text import printable
 from tinymnist.training import Run

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from tinymnist.data import Dataset
 from tinymnist.errors import CheckFailed
 from tinymnist.evaluation import score_on_test
+from tinymnist.export.folded import Network
 from tinymnist.export.interpreter import values
-from tinymnist.export.network import Network
 from tinymnist.export.page.html import source
 from tinymnist.text import shown
 from tinymnist.training import Run

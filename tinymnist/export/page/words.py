@@ -1,6 +1,7 @@
 """What the steps of a network are called on the page."""
 
-from tinymnist.export.network import Convolution, GroupNorm, Network, Pair, Pooling, Step
+from tinymnist.export.folded import Convolution, GroupNorm, Network, Pooling, Step
+from tinymnist.spec.plan import Pair
 
 
 def block_words(network: Network, block: str) -> str:

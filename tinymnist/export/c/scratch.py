@@ -13,7 +13,7 @@ from math import prod
 
 import numpy as np
 
-from tinymnist.export.network import Convolution, Network, Pooling, Step, sources
+from tinymnist.export.folded import Convolution, Network, Pooling, Step, sources
 
 
 @dataclass(frozen=True, slots=True)
