@@ -1,4 +1,4 @@
-"""No layer is half-added: each value of each enumerated type of the language is known to all programs that run it."""
+"""No layer is half-added: every program that runs a network knows each value of each enumerated type."""
 
 import re
 import shutil
@@ -38,12 +38,12 @@ PACKAGE = Path(tinymnist.__file__).parent
 
 
 def options(model: Any, field: str = "kind") -> tuple[str, ...]:
-    """The words that a field of a model may have."""
+    """The values that a field of a model may have."""
     return get_args(model.model_fields[field].annotation)
 
 
 def kinds(union: Any) -> tuple[str, ...]:
-    """The words for `kind` in a union of models, which may be wrapped in annotations."""
+    """The values of `kind` in a union of models, which may be wrapped in annotations."""
     members = [each for each in get_args(union) if hasattr(each, "model_fields") or get_args(each)]
     if hasattr(union, "model_fields"):
         return options(union)
@@ -86,7 +86,7 @@ needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="needs node
 
 
 def test_the_language_has_what_its_types_name() -> None:
-    """What `LANGUAGE` was made of: an empty list would leave nothing to test."""
+    """`LANGUAGE` is complete: with an empty one, there would be nothing to test."""
     counts: dict[str, int] = {}
     for part in LANGUAGE:
         counts[part.rpartition(" ")[0]] = counts.get(part.rpartition(" ")[0], 0) + 1
@@ -107,7 +107,7 @@ def test_the_folded_network_computes_what_the_model_does(part: str) -> None:
 
 
 @every
-def test_the_native_engine_covers_it(part: str) -> None:
+def test_the_native_engine_defines_what_it_calls(part: str) -> None:
     spec = LANGUAGE[part]
     text = c_source(graph_of(spec.plan, trained(spec)), 16)
     called = {FUNCTIONS[name] for name in get_args(Activation) if part == f"activation {name}" and name in FUNCTIONS}
@@ -153,7 +153,7 @@ def test_the_page_has_every_activation() -> None:
     table = re.search(r"^const ACTIVATIONS = \{(.*?)^\};", program, re.M | re.S)
     assert table is not None
     known = set(re.findall(r"^  (\w+)[:,]", table[1], re.M))
-    assert known == set(get_args(Activation)) - {"prelu"}  # folded to a leaky_relu with the slope that was learned
+    assert known == set(get_args(Activation)) - {"prelu"}  # folded to a leaky_relu with the learned slope
 
 
 @needs_node

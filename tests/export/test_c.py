@@ -1,4 +1,4 @@
-"""Exported C: the same numbers as the network, in little memory, for every network of the language."""
+"""Exported C computes the same numbers as the network, in little memory, for every network of the language."""
 
 import json
 import re
@@ -172,7 +172,7 @@ def test_export_writes_a_header_and_a_source_and_says_what_they_cost(
 def test_the_same_run_gives_the_same_text(
     cli: Cli, small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CC", "no-such-compiler")  # which takes no part in it
+    monkeypatch.setenv("CC", "no-such-compiler")  # the text does not depend on it
     texts = []
     for folder in (tmp_path / "one", tmp_path / "two"):
         cli("export", small_run, "--format", "c", "--dtype", "int8", "--output", folder)

@@ -1,4 +1,4 @@
-"""The folded network: the same numbers as the model, in fewer steps."""
+"""The folded network computes the same numbers as the model, in fewer steps."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The compiler's cache: libraries made once, private, and loaded only where they are whole."""
+"""The compiler's cache: libraries are compiled once, private, and loaded only if they are intact."""
 
 import os
 import stat
@@ -30,7 +30,7 @@ def test_a_library_is_compiled_once(cache: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"not a library"], ids=["empty", "other bytes"])
-def test_a_damaged_library_is_made_again(cache: Path, damage: bytes) -> None:
+def test_a_damaged_library_is_compiled_again(cache: Path, damage: bytes) -> None:
     load_library(SOURCE, find_compiler(), cache)
     (library,) = cache.glob("*.so")
     library.unlink()  # it is loaded: its bytes in memory must stay
@@ -52,7 +52,7 @@ def test_a_cache_that_others_may_read_is_made_private(cache: Path) -> None:
 
 @pytest.mark.parametrize("which", ["cache", "the folder around it"])
 def test_a_cache_of_another_user_is_refused(cache: Path, which: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if: only root can give a folder away. Nothing that lies in it is run."""
+    """The owner is simulated, because only root can give a folder away."""
     cache.mkdir(mode=0o700, parents=True)
     foreign = cache if which == "cache" else cache.parent
     kept = {name: getattr(Path, name) for name in ("stat", "lstat")}
@@ -84,7 +84,7 @@ def test_a_link_in_place_of_the_cache_is_refused(cache: Path, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("form", ["bytes added", "another library", "no digest"])
-def test_a_library_that_is_not_the_one_that_was_made_is_made_again(cache: Path, form: str, tmp_path: Path) -> None:
+def test_a_library_other_than_the_compiled_one_is_compiled_again(cache: Path, form: str, tmp_path: Path) -> None:
     load_library(SOURCE, find_compiler(), cache)
     (library,) = cache.glob("*.so")
     content = library.read_bytes()

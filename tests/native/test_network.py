@@ -1,4 +1,4 @@
-"""The native engine: the same numbers as PyTorch, on every layer."""
+"""The native engine computes the same numbers as PyTorch, with every kind of layer."""
 
 import os
 import subprocess
@@ -31,7 +31,7 @@ def beyond_tolerance(found: dict[str, float]) -> dict[str, float]:
 
 
 ALIKE = ("shared692", "shared986", "smooth3092", "smooth996", "smooth675", "mini697", "separable-residual")
-"""Of the same kinds as smooth1938 and shared-stairs, and seconds to compile."""
+"""Architectures of the same kinds as smooth1938 and shared-stairs, which take seconds to compile."""
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The C text: what the engine covers, and what of a spec reaches the compiler."""
+"""The C text: which networks the engine covers, and what a spec can put into the text."""
 
 import json
 from pathlib import Path
@@ -24,11 +24,11 @@ def test_what_is_not_covered_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_large_network_is_left_to_torch() -> None:
     spec = Spec.model_validate({"name": "wide", "blocks": [{"convs": [2500], "pool": "global_average"}]})
-    with pytest.raises(NotCoveredError, match="2,500 channels, and it is made for 2,000 at most"):
+    with pytest.raises(NotCoveredError, match="2,500 channels, more than the 2,000 that it is made for"):
         graph_of(spec.plan, build_model(spec))
 
 
-# What of a spec reaches the C text
+# What a spec can put into the C text
 
 HOSTILE = 'x";system("id");//'
 
@@ -46,8 +46,8 @@ def test_no_name_reaches_the_c_text() -> None:
 
 @pytest.mark.parametrize("value", [HOSTILE, "1.0", float("nan"), float("inf"), None, True, b"1"], ids=repr)
 @pytest.mark.parametrize(("layer", "key"), [("norm1", "eps"), ("norm1", "momentum"), ("dropout1", "p")])
-def test_what_is_no_finite_number_is_refused(layer: str, key: str, value: object) -> None:
-    """A spec cannot hold it: this is what stands behind the spec."""
+def test_what_is_not_a_finite_number_is_refused(layer: str, key: str, value: object) -> None:
+    """A spec cannot hold such a value either: this is the second check."""
     blocks = [{"name": "b", "convs": [{"out_channels": 4, "dropout": 0.5}]}]
     spec = Spec.model_validate({"name": "made", "blocks": blocks})
     model = build_model(spec)
@@ -76,7 +76,7 @@ def test_extreme_values_are_c_that_compiles(values: dict[str, float], tmp_path: 
 def test_a_convolution_far_beyond_the_image_is_left_to_torch() -> None:
     conv = {"out_channels": 4, "kernel_size": 1, "padding": 1000, "stride": 1000}
     spec = Spec.model_validate({"name": "made", "blocks": [{"convs": [conv]}]})
-    with pytest.raises(NotCoveredError, match="4,112,784 values of a padded image"):
+    with pytest.raises(NotCoveredError, match="4,112,784 values in a padded image"):
         graph_of(spec.plan, build_model(spec))
 
 
@@ -88,6 +88,6 @@ def test_a_convolution_far_beyond_the_image_is_left_to_torch() -> None:
     ],
     ids=["convolution", "pooling"],
 )
-def test_windows_of_a_billion_are_no_spec(block: dict[str, Any]) -> None:
+def test_windows_of_a_billion_are_refused_by_the_spec(block: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="less than or equal to 1000"):
         Spec.model_validate({"name": "made", "blocks": [block]})

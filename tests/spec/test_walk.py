@@ -1,4 +1,4 @@
-"""The torch-free counts: exact on known networks, and equal to the built module's on every valid spec."""
+"""The torch-free counts: exact for known networks, and equal to those of the built module for every valid spec."""
 
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ def test_counts_equal_those_of_the_built_module(spec: Spec) -> None:
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(spec=specs())
 def test_the_plan_is_the_graph_of_the_built_module(spec: Spec) -> None:
-    """Its sources alone, followed module by module, give what the whole model gives; its windows are the modules'."""
+    """Running module by module along its sources gives what the model gives; its windows are the modules'."""
     model = build_model(spec).eval()
     images = torch.randn(2, spec.input.channels, spec.input.height, spec.input.width)
     values = [images]

@@ -1,4 +1,4 @@
-"""How far exported programs are from the network that they were made of."""
+"""How far exported programs are from the network that they were made from."""
 
 import shutil
 
@@ -62,7 +62,7 @@ def folded(spec: Spec) -> Network:
 
 
 def difference_in_node(spec: Spec) -> float:
-    """From the interpreter, as a share of the largest logit above 1."""
+    """The largest difference from the interpreter, relative to 1 + the largest logit."""
     assert NODE is not None
     network = fold(spec, trained(spec))
     images = torch.randint(0, 256, (3, *network.input), dtype=torch.uint8)

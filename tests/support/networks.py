@@ -1,4 +1,4 @@
-"""Networks that have every kind of layer between them."""
+"""Networks that together have every kind of layer."""
 
 from typing import Any, get_args
 

@@ -70,7 +70,7 @@ def blocks(draw: st.DrawFn, channels: int, names: list[str]) -> tuple[dict[str, 
 
 @st.composite
 def specs(draw: st.DrawFn) -> Spec:
-    """A valid spec: blocks are drawn one by one, and kept if the whole is still valid."""
+    """A valid spec: blocks are drawn one by one, and kept if the spec is still valid."""
     channels = draw(st.integers(1, 3))
     content: dict[str, Any] = {
         "name": "random",
@@ -88,7 +88,7 @@ def specs(draw: st.DrawFn) -> Spec:
     for index in range(draw(st.integers(0, 3))):
         block, _ = draw(blocks(spec.plan.blocks[_last(spec)][-1].output[0], [_last(spec), "first"]))
         if block.get("weights_from") and draw(st.booleans()):
-            step = draw(st.sampled_from([1, 2]))  # window may differ where weights are shared
+            step = draw(st.sampled_from([1, 2]))  # convolutions that share weights may differ in stride
             block["convs"] = [
                 {**conv, "stride": step} if isinstance(conv, dict) else conv for conv in content["blocks"][-1]["convs"]
             ]

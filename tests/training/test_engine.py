@@ -36,7 +36,7 @@ def broken_compilers(tmp_path: Path) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
-        ("missing", "no C compiler: `no-such-compiler` is not there"),
+        ("missing", "no C compiler: `no-such-compiler` was not found"),
         ("useless", "`false` fails: 1"),
         ("broken", "broken-cc` fails: error: cannot"),
     ],

@@ -1,7 +1,7 @@
 """A trained network as other languages compute it: a list of steps over numbers, with nothing left of training.
 
 Dropout is gone, batch norm is folded into the convolution before it, an activation belongs to the step before it, and a
-linear layer is a convolution whose filters are as large as its input. What remains is four kinds of step.
+linear layer is a convolution whose filters are as large as its input. Four kinds of step remain.
 """
 
 from dataclasses import dataclass
@@ -15,29 +15,30 @@ from tinymnist.spec.recipe import Normalize
 
 Numbers: TypeAlias = NDArray[np.float32]
 Shape = tuple[int, int, int]
-"""Channels, height, width of one image's values."""
+"""Channels, height and width of a value, for one image."""
 
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """A function of each number, by its name in the spec; of `leaky_relu` with the slope below zero."""
+    """An elementwise function, by its name in the spec."""
 
     name: str
     slope: float | None = None
-    """Of `leaky_relu`; `prelu` becomes one, with the slope that was learned."""
+    """The slope of `leaky_relu` below zero; `prelu` becomes `leaky_relu` with the learned slope."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Convolution:
-    """`activation(scale * (weight over source) + bias)`; padding is with zeros."""
+    """`activation(scale * (weight over source) + bias)`, with zeros as padding."""
 
     name: str
     source: int
     shape: Shape
     weight: Numbers
-    """(output channels, input channels / groups, height, width); where convolutions share weights, the same object."""
+    """(output channels, input channels / groups, height, width); convolutions that share weights have the same
+    object."""
     scale: Numbers | None
-    """(output channels,), where the weights are shared and so could not take it in; else None."""
+    """(output channels,) where weights are shared, so that batch norm cannot be folded into them; else None."""
     bias: Numbers
     """(output channels,)"""
     stride: Pair
@@ -48,7 +49,7 @@ class Convolution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pooling:
-    """Maximum or average over windows; the padding of a maximum never wins, that of an average counts as zeros."""
+    """Maximum or average over windows. Padding never wins a maximum, and counts as zeros in an average."""
 
     name: str
     source: int
@@ -63,7 +64,8 @@ class Pooling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupNorm:
-    """Each group of channels to mean 0 and variance 1 (biased, `eps` added), then `weight` and `bias` by channel."""
+    """Brings each group of channels to mean 0 and variance 1 (biased, `eps` added), then applies the `weight` and
+    `bias` of each channel."""
 
     name: str
     source: int
@@ -91,8 +93,8 @@ Step: TypeAlias = Convolution | Pooling | GroupNorm | Addition
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """`steps` run in their order. Value 0 is the image, normalised; step i gives value i + 1; the last value is the
-    logits, of shape (classes, 1, 1)."""
+    """`steps` run in order. Value 0 is the normalised image; step i, counted from 0, gives value i + 1; the last value
+    is the logits, of shape (classes, 1, 1)."""
 
     name: str
     input: Shape
@@ -106,7 +108,7 @@ class Network:
 
     @property
     def last_uses(self) -> list[int]:
-        """Of each value, the index of the last step that takes it; the logits are never done with."""
+        """For each value, the index of the last step that reads it; for the logits, the number of steps."""
         last = [len(self.steps)] * (len(self.steps) + 1)
         for value in range(len(self.steps)):
             last[value] = max(index for index, step in enumerate(self.steps) if value in sources(step))
@@ -114,10 +116,10 @@ class Network:
 
     @property
     def blocks(self) -> dict[str, int]:
-        """The value that each block of the spec ends with, by its name; the head's are the logits."""
+        """The value that each block of the spec ends with, by the block's name; `head` ends with the logits."""
         return {step.name.partition(".")[0]: index + 1 for index, step in enumerate(self.steps)}
 
 
 def sources(step: Step) -> tuple[int, ...]:
-    """The values that a step takes."""
+    """The values that a step reads."""
     return (step.source, step.other) if isinstance(step, Addition) else (step.source,)

@@ -1,4 +1,4 @@
-"""From a plan and its trained model to the folded network."""
+"""Folds a trained model, whose layers a plan describes."""
 
 from dataclasses import replace
 from typing import TypeVar
@@ -16,7 +16,7 @@ M = TypeVar("M", bound=nn.Module)
 
 
 def fold(spec: Spec, model: nn.Sequential) -> Network:
-    """The network that `build_model` made of `spec`, as it computes in evaluation mode."""
+    """The model that `build_model` made of `spec`, folded: what it computes in evaluation mode, as logits."""
     folder = _Folder(model, spec.plan)
     with torch.no_grad():
         for layer in spec.plan.layers:
@@ -25,7 +25,7 @@ def fold(spec: Spec, model: nn.Sequential) -> Network:
 
 
 class _Folder:
-    """Turns the layers of a plan into steps; `values` are those that the plan numbers, by the steps' own numbers."""
+    """Turns the layers of a plan into steps. `values[n]` is the folded network's number for the plan's value n."""
 
     def __init__(self, model: nn.Sequential, plan: Plan) -> None:
         self.model = model
@@ -44,7 +44,7 @@ class _Folder:
             self._fold_batch_norm(value - 1, self._module(layer, nn.BatchNorm2d))
         elif layer.kind == "activation" and layer.label != "log_softmax":
             self._activate(value - 1, layer)
-        else:  # memory is flat, and nothing is left to compute of dropout and log-softmax
+        else:  # nothing to compute: memory is flat, dropout is for training, and the result is logits
             assert layer.kind in ("flatten", "dropout", "activation"), layer.kind
         self.values.append(value)
 

@@ -1,4 +1,4 @@
-"""A folded network, computed step by step: what the exported programs are held against, and calibrated by."""
+"""Computes a folded network step by step: the reference for exported programs, and for their calibration."""
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ from tinymnist.model.activations import ACTIVATIONS
 
 @torch.inference_mode()
 def values(network: Network, images: Tensor) -> list[Tensor]:
-    """All values, (N, channels, height, width) each, for normalised images of that shape; the logits are the last."""
+    """All values of the network for normalised `images`, each (N, channels, height, width); the last is the logits."""
     computed = [images]
     for step in network.steps:
         computed.append(_step(step, computed))

@@ -1,4 +1,4 @@
-"""Activations: the module for each name of the spec language."""
+"""The module of each activation in the spec language."""
 
 from collections.abc import Callable
 from functools import partial
@@ -6,7 +6,7 @@ from functools import partial
 from torch import nn
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
-    "relu": partial(nn.ReLU, inplace=True),  # nothing else needs what it overwrites, and a step takes 4 % less time
+    "relu": partial(nn.ReLU, inplace=True),  # nothing else reads what it overwrites, and a step takes 4 % less time
     "relu6": nn.ReLU6,
     "leaky_relu": nn.LeakyReLU,
     "prelu": nn.PReLU,

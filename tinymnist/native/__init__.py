@@ -1,4 +1,4 @@
-"""Networks compiled to C: training and scoring of tiny convolutional networks on the CPU."""
+"""Trains and scores tiny convolutional networks on the CPU, in a C program that is written for each network."""
 
 from tinymnist.native.compiler import find_compiler
 from tinymnist.native.errors import CompilerError, NotCoveredError

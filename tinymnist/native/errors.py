@@ -1,9 +1,9 @@
-"""Why a network is not trained natively."""
+"""The reasons why a network is not trained natively."""
 
 
 class NotCoveredError(Exception):
-    """The network holds something that the native engine does not run."""
+    """The network has something that the native engine does not run."""
 
 
 class CompilerError(Exception):
-    """There is no compiler, it fails, or what it makes cannot be kept or loaded."""
+    """There is no compiler, it fails, or its output cannot be stored or loaded."""

@@ -1,8 +1,8 @@
 """A built network as the native engine runs it: roots, and the chains of cheap layers after them.
 
-A root is a tensor that is kept (or made again): the images, what a convolution or a linear layer gives, a sum of two
-paths. What follows a root up to the next one (norm, activation, one pooling, dropout) is a chain: it is never stored,
-but computed again from the root wherever it is needed, in one pass over memory.
+A root is a tensor that is kept (or recomputed): the images, the output of a convolution or a linear layer, the sum of
+two paths. What follows a root up to the next one (norm, activations, at most one pooling, dropout) is a chain: it is
+never stored, but recomputed from the root wherever it is needed, in one pass over memory.
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +16,8 @@ Shape = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """`name` is that of the C function; `argument` its second argument: a number, or the index of a parameter."""
+    """An elementwise function, `name` in `csrc/vectors.h`. Its second argument, if it has one, is the number `argument`
+    or the parameter with the index `parameter`."""
 
     name: str
     argument: float | None = None
@@ -25,6 +26,8 @@ class Activation:
 
 @dataclass(frozen=True, slots=True)
 class Dropout:
+    """Drops values with probability `p`. `number` counts a network's dropouts from 1, so that each draws its own."""
+
     number: int
     p: float
     whole_channels: bool
@@ -45,19 +48,19 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class BatchNorm:
-    """Parameters by index, None where there are none."""
+    """`weight` and `bias` are indices of parameters, None where the norm has none."""
 
     eps: float
     momentum: float
     weight: int | None
     bias: int | None
     number: int
-    """Counts the batch norms: the index of its running statistics."""
+    """Index among the network's batch norms, and so of its running statistics."""
 
 
 @dataclass(frozen=True, slots=True)
 class GroupNorm:
-    """Parameters by index, None where there are none."""
+    """`weight` and `bias` are indices of parameters, None where the norm has none."""
 
     groups: int
     eps: float
@@ -70,15 +73,17 @@ Norm = BatchNorm | GroupNorm
 
 @dataclass(frozen=True, slots=True)
 class Convolution:
-    """A convolution, or a linear layer as one of 1x1 over a vector, of the tensor that `node` gives."""
+    """A convolution of what `node` gives, or a linear layer, which is a 1x1 convolution over a vector. `weight` and
+    `bias` are indices of parameters."""
 
     node: "Node"
     weight: int
     bias: int | None
     groups: int
     inputs: int
-    """Input and (below) output channels of a group."""
+    """Input channels per group."""
     outputs: int
+    """Output channels per group."""
     kernel: Pair
     stride: Pair
     padding: Pair
@@ -87,13 +92,15 @@ class Convolution:
 
 @dataclass(frozen=True, slots=True)
 class Addition:
-    """The sum of two nodes, or with one, a copy of it."""
+    """The sum of two nodes, or a copy of one."""
 
     nodes: tuple["Node", ...]
 
 
 @dataclass(eq=False, slots=True)
 class Root:
+    """A tensor that is kept or recomputed, with the norm that follows it."""
+
     index: int
     shape: Shape
     source: Convolution | Addition | None
@@ -103,23 +110,26 @@ class Root:
 
 @dataclass(eq=False, slots=True)
 class Node:
-    """The end of a chain: what convolutions, additions and the loss take."""
+    """The end of a chain: what convolutions, additions and the loss read."""
 
     index: int
     root: Root
     before: tuple[Elementwise, ...]
-    """Before and (below) after the window."""
+    """Layers before the window, or all of them where there is no window."""
     window: Window | None
     after: tuple[Elementwise, ...]
+    """Layers after the window."""
     shape: Shape
     uses: int = 0
+    """How often the node is read."""
 
 
 @dataclass(slots=True)
 class Graph:
-    """`roots` and `nodes` in the order they run; `output` holds the logits."""
+    """`roots` and `nodes` are in the order in which they run; `output` holds the logits."""
 
     shape: Shape
+    """One image: (channels, height, width)."""
     classes: int
     parameters: list[Tensor] = field(default_factory=list)
     norms: list[nn.BatchNorm2d] = field(default_factory=list)

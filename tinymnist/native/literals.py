@@ -1,4 +1,4 @@
-"""How a number of the spec stands in the C text, which is compiled and run: checked once more."""
+"""Numbers of the spec as C text. The text is compiled and run, so each number is checked here once more."""
 
 from math import isfinite
 
@@ -6,7 +6,7 @@ from tinymnist.native.errors import NotCoveredError
 
 
 def finite(value: object) -> float:
-    """`value` itself. Raises `NotCoveredError` for anything but a finite number."""
+    """`value` as a float. Raises `NotCoveredError` for anything but a finite number."""
     if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
         return float(value)
     raise NotCoveredError(f"a value of a layer is not a finite number, but {type(value).__name__}")

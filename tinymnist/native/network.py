@@ -36,7 +36,7 @@ class NativeNetwork:
     """A network of `spec` for batches of up to `batch_size` images, on `threads` threads.
 
     Images are uint8 (n, H, W) or (n, C, H, W); a pixel p counts as `p * scale + shift`. Gradients are written to the
-    parameters' `grad`, running statistics to the model's buffers. The same bits come out whatever the threads.
+    parameters' `grad`, running statistics to the model's buffers. The number of threads does not change a bit.
 
     Raises `NotCoveredError`, `CompilerError`, and `MemoryError`.
     """
@@ -65,7 +65,7 @@ class NativeNetwork:
         self._closer = weakref.finalize(self, self._library.tm_close, self._handle)
 
     def close(self) -> None:
-        """Ends the threads and gives the memory back."""
+        """Ends the threads and frees the memory."""
         self._closer()
 
     def step(
@@ -126,7 +126,7 @@ class NativeNetwork:
 
     @staticmethod
     def _tensors_of(graph: Graph) -> list[list[Tensor]]:
-        """What the library reads and writes: parameters, gradients, and by batch norm mean, variance and counter."""
+        """What the library reads and writes: parameters, gradients, and each batch norm's mean, variance, counter."""
         gradients = [parameter.grad for parameter in graph.parameters if parameter.grad is not None]
         buffers: list[list[Tensor]] = [[], [], []]
         for norm in graph.norms:
@@ -148,7 +148,7 @@ class NativeNetwork:
 
 
 def _declare(library: ctypes.CDLL) -> None:
-    """The signatures in `csrc/network.h`."""
+    """Declares the signatures in `csrc/network.h`."""
     pointer, long, integer, real = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int, ctypes.c_float
     batch = (pointer, pointer, pointer, long, real, real)
     library.tm_bytes.argtypes = (integer, long)

@@ -1,4 +1,4 @@
-"""From a plan and the model that was built of it to the graph that the native engine runs."""
+"""Turns a plan, and the model that was built from it, into the graph that the native engine runs."""
 
 from dataclasses import dataclass, replace
 from math import prod
@@ -37,15 +37,17 @@ FUNCTIONS = {
     "tanh": "hyperbolic_tangent",
     "sigmoid": "sigmoid",
 }
-"""The C function in `csrc/layers.h` for each activation; `prelu` is `leaky_relu` with a learned slope."""
+"""The C function in `csrc/vectors.h` for each activation; `prelu` is `leaky_relu` with a learned slope."""
 
 MAX_LAYERS, MAX_CHANNELS, MAX_PARAMETERS, MAX_VALUES = 250, 2_000, 1_000_000, 4_000_000
-"""Beyond so many convolutions and linear layers, channels, parameters, or values kept of an image, compiling takes long
-and PyTorch is fast."""
+"""The most convolutions and linear layers, channels, parameters, and values per image. Larger networks take long to
+compile, and PyTorch is fast with them."""
 
 
 def graph_of(plan: Plan, model: nn.Sequential) -> Graph:
-    """The graph of the network that `build_model` made and `plan` describes. Raises `NotCoveredError`."""
+    """The graph of the network that `build_model` made and `plan` describes.
+
+    Raises `NotCoveredError` for a layer that the engine does not run, and for a network that is too large."""
     tracer = _Tracer(plan, model)
     for layer in plan.layers:
         tracer.add(layer)
@@ -56,7 +58,7 @@ def graph_of(plan: Plan, model: nn.Sequential) -> Graph:
 
 @dataclass(frozen=True, slots=True)
 class _Chain:
-    """What has followed a root so far."""
+    """The layers that have followed a root so far."""
 
     root: Root
     shape: Shape
@@ -71,7 +73,7 @@ class _Chain:
 
 
 class _Tracer:
-    """Turns the layers of a plan into roots and chains; `chains` are the values that the plan numbers."""
+    """Turns the layers of a plan into roots and chains. `chains[n]` ends with value n of the plan."""
 
     def __init__(self, plan: Plan, model: nn.Sequential) -> None:
         self.model = model
@@ -106,7 +108,7 @@ class _Tracer:
             assert isinstance(module, nn.Dropout | nn.Dropout2d)
             self.dropouts += 1
             return chain.extended(Dropout(self.dropouts, module.p, isinstance(module, nn.Dropout2d)))
-        if layer.kind == "flatten" or layer.label == "log_softmax":  # memory is flat, and the loss takes logits as well
+        if layer.kind == "flatten" or layer.label == "log_softmax":  # memory is flat, and the loss takes logits
             return chain
         assert layer.kind == "activation"
         return chain.extended(self._activation(layer, module))
@@ -117,7 +119,7 @@ class _Tracer:
         return _Chain(root, shape)
 
     def node(self, value: int) -> Node:
-        """Ends the chain of a value, if nothing has yet, and counts the use of it."""
+        """The node that ends the chain of a value; makes it at its first use, and counts the uses."""
         if value not in self.nodes:
             chain = self.chains[value]
             node = Node(len(self.graph.nodes), chain.root, chain.before, chain.window, chain.after, chain.shape)
@@ -163,9 +165,9 @@ class _Tracer:
     def _pool(self, layer: Layer) -> _Chain:
         assert layer.window is not None
         chain, kernel, stride = self.chains[layer.sources[0]], layer.window.kernel, layer.window.stride
-        if chain.window is not None:  # a chain has one pooling: the next one begins behind a copy
+        if chain.window is not None:  # a chain has one pooling at most: the next one needs a copy as its root
             chain = self._root(Addition((self.node(layer.sources[0]),)), chain.shape)
-        if layer.label.startswith("global_"):  # one window, as far as it goes
+        if layer.label.startswith("global_"):  # a single window, which overlaps no other
             stride = kernel
         return replace(
             chain, window=Window(layer.averages, kernel, stride, layer.window.padding), shape=_shape(layer.output)
@@ -185,17 +187,17 @@ def _refuse_large(graph: Graph) -> None:
         (len(graph.roots) - 1, MAX_LAYERS, "layers"),
         (max(root.shape[0] for root in graph.roots), MAX_CHANNELS, "channels"),
         (sum(parameter.numel() for parameter in graph.parameters), MAX_PARAMETERS, "parameters"),
-        (sum(prod(root.shape) for root in graph.roots), MAX_VALUES, "values kept of an image"),
-        (max(map(_padded_values, graph.roots)), MAX_VALUES, "values of a padded image"),
+        (sum(prod(root.shape) for root in graph.roots), MAX_VALUES, "values kept per image"),
+        (max(map(_padded_values, graph.roots)), MAX_VALUES, "values in a padded image"),
     ):
         if found > limit:
-            raise NotCoveredError(f"{found:,} {what}, and it is made for {limit:,} at most")
+            raise NotCoveredError(f"{found:,} {what}, more than the {limit:,} that it is made for")
     if len(graph.roots) == 1:
         raise NotCoveredError("nothing to train")
 
 
 def _padded_values(root: Root) -> int:
-    """Values of what the convolution that makes `root` walks over, the border around it included."""
+    """Values that the convolution which makes `root` reads, the padding included."""
     if not isinstance(root.source, Convolution):
         return 0
     (channels, height, width), (above, beside) = root.source.node.shape, root.source.padding

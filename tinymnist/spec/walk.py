@@ -1,8 +1,8 @@
 """Shapes and counts of a network, by arithmetic alone.
 
 `plan` follows a spec from the input to the classes and records every layer that the builder will make: its name in the
-built model, its shapes, its parameters, multiply-adds, receptive field and the memory it needs. No torch: the figures
-are there in milliseconds, and they are an independent oracle for the built model.
+built model, its shapes, parameters, multiply-adds, receptive field and memory. Without torch, the figures take
+milliseconds, and they are an independent oracle for the built model.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from tinymnist.spec.layers import Block, Conv, GlobalPoolHead, Head, LinearHead, Norm, Pool
 
 MAX_LAYERS = 10_000
-"""Convolutions and hidden layers that one spec may ask for, repetitions counted."""
+"""The most convolutions and hidden layers in one spec, counting repetitions."""
 
 MAX_REACH = 10**12
-"""Where the receptive field stops growing: beyond the largest image, and still a number that can be written after ten
+"""Where the receptive field stops growing: beyond the largest image, and still a number that can be printed after ten
 thousand strides."""
 
 
 def block_name(block: Block, index: int) -> str:
-    """Name of the block at `index` in the built model."""
+    """The name of the block at `index` in the built model."""
     return block.name or f"block{index + 1}"
 
 
@@ -67,12 +67,12 @@ def _refuse_too_many_layers(blocks: Sequence[Block], head: Head) -> None:
 
 
 def _owner(blocks: Sequence[Block], index: int, owners: dict[str, int]) -> int:
-    """Index of the block that holds the convolutions that block `index` uses."""
+    """Index of the block whose convolutions block `index` uses. Raises `PlanProblem`."""
     block = blocks[index]
     path: Path = ("blocks", index, "weights_from")
     owner = owners.get(str(block.weights_from), -1)
     if owner < 0:
-        earlier = did_you_mean(str(block.weights_from), list(owners)[:20]) if owners else "there is none before it"
+        earlier = did_you_mean(str(block.weights_from), list(owners)[:20]) if owners else "no block comes before it"
         raise PlanProblem(path, f"{shown(block.weights_from)} is not the name of an earlier block: {earlier}")
     source = blocks[owner]
     if source.repeat > 1 and not source.share_weights:
@@ -85,7 +85,7 @@ def _owner(blocks: Sequence[Block], index: int, owners: dict[str, int]) -> int:
         )
     if [conv.kind for conv in source.convs] != [conv.kind for conv in block.convs]:
         raise PlanProblem(
-            path, f"{block.weights_from!r} has convs of other kind or number than this block: make the two alike"
+            path, f"{block.weights_from!r} has other kinds or numbers of convs than this block: make the two alike"
         )
     if "projection" in {source.residual.kind, block.residual.kind} and source.residual.kind != block.residual.kind:
         raise PlanProblem(path, f"{block.weights_from!r} and this block: both need residual: projection, or neither")
@@ -94,7 +94,7 @@ def _owner(blocks: Sequence[Block], index: int, owners: dict[str, int]) -> int:
 
 @dataclass
 class _Walk:
-    """Where the walk through the network stands: the shape so far, and what has been seen."""
+    """The state of the walk through the network: the current shape, and what has been seen."""
 
     shape: Shape
     value: int = 0
@@ -102,13 +102,15 @@ class _Walk:
     layers: list[Layer] = field(default_factory=list)
     features: Counter[str] = field(default_factory=Counter)
     waiting: int = 0
-    """Numbers that wait beside the current layer for a residual addition, and (below) beside every one after it."""
+    """Numbers that wait for a residual addition while the current layer runs."""
     held: int = 0
+    """Numbers that wait so for every layer after the current one."""
     reach: Pair = (1, 1)
-    """Receptive field so far, and (below) the distance in the input between two neighbouring outputs."""
+    """The receptive field so far."""
     jump: Pair = (1, 1)
+    """The distance in the input between two neighbouring outputs."""
     weights: dict[tuple[int | str, ...], tuple[int | bool | str, ...]] = field(default_factory=dict)
-    """Shape of each set of convolution weights by its owner: a second use of a set brings no parameters."""
+    """Form of each set of convolution weights by its key: a second use of a set adds no parameters."""
 
     def add(
         self,
@@ -124,7 +126,7 @@ class _Walk:
         in_place: bool = False,
         other: int | None = None,
     ) -> None:
-        """Adds a layer that reads the current value, and an `other` one beside it where it takes two."""
+        """Adds a layer that reads the current value, and also the value `other` if it takes two."""
         sources = (self.value,) if other is None else (self.value, other)
         alive = self.waiting + prod(self.shape) + (0 if in_place else prod(output))
         self.layers.append(
@@ -150,7 +152,7 @@ class _Walk:
         if residual.kind != "none":
             self.features["residual"] += 1
             body = f"{prefix}.residual.body"
-            self.held = prod(entry)  # the first layer has it as its input anyway; it waits beside those after it
+            self.held = prod(entry)  # it is the first layer's input anyway, and waits while the later ones run
         for index, conv in enumerate(block.convs):
             self._conv(conv, body, index, (*path, "convs", index), (*weights, index))
             self._after_conv(conv, body, index, (*path, "convs", index))
@@ -165,7 +167,7 @@ class _Walk:
     def _residual(
         self, block: Block, prefix: str, path: Path, weights: tuple[int, int], entry: Shape, start: int
     ) -> None:
-        """Adds what a block began with, the value `start` of shape `entry`, to the current value."""
+        """Adds the block's input, the value `start` of shape `entry`, to the current value. Raises `PlanProblem`."""
         result, body, shortcut, path = self.shape, self.value, start, (*path, "residual")
         if block.residual.kind == "identity" and entry != result:
             hint = "use residual: projection" if _strided(entry, block) == result[1:] else "keep the size by padding"
@@ -255,7 +257,7 @@ class _Walk:
         *,
         bias: bool,
     ) -> None:
-        """Adds one convolution; its parameters count if no earlier layer has the same `key`."""
+        """Adds one convolution; its parameters count if no earlier layer has the same `key`. Raises `PlanProblem`."""
         per_output = self.shape[0] // groups * prod(window.kernel)
         form = (label, self.shape[0], output[0], groups, *window.kernel, bias)
         known = self.weights.setdefault(key, form)
@@ -291,7 +293,7 @@ class _Walk:
     # Layers
 
     def _slide(self, window: Window, path: Path) -> Pair:
-        """Height and width after a sliding window; moves the receptive field along."""
+        """Height and width after a sliding window; also updates the receptive field. Raises `PlanProblem`."""
         kernel, stride, ceil = window.kernel, window.stride, window.ceil
         sizes = []
         for size, k, s, p in zip(self.shape[1:], kernel, stride, window.padding, strict=True):
@@ -323,7 +325,9 @@ class _Walk:
                 (*path, "groups"), f"{channels} channels do not divide into {norm.groups} groups: {_divisors(channels)}"
             )
         if norm.kind == "group" and prod(self.shape) == norm.groups:
-            raise PlanProblem((*path, "groups"), f"{norm.groups} groups of one number each leave nothing: use fewer")
+            raise PlanProblem(
+                (*path, "groups"), f"{norm.groups} groups of one number each normalise everything to 0: use fewer"
+            )
         label = f"{norm.kind}_norm"
         self.features[label] += 1
         self.add(
@@ -383,7 +387,7 @@ class _Walk:
         if self.shape[0] != classes:
             raise PlanProblem(
                 ("head", "kind"),
-                f"global_pool needs one channel a class: the last block gives {self.shape[0]}, classes is {classes}",
+                f"global_pool needs one channel per class: the last block gives {self.shape[0]}, classes is {classes}",
             )
         self._global_pool(f"global_{head.pool}", "head.pool")
         self.add("head.flatten", "flatten", "flatten", (classes,), in_place=True)
@@ -407,12 +411,12 @@ class _Walk:
 
 
 def _strided(entry: Shape, block: Block) -> Shape:
-    """Height and width of `entry` after a 1x1 convolution with the block's whole stride."""
+    """Height and width of `entry` after a 1x1 convolution with the block's total stride."""
     return tuple((size - 1) // stride + 1 for size, stride in zip(entry[1:], _stride(block), strict=True))
 
 
 def _stride(block: Block) -> Pair:
-    """The product of the strides of all convolutions."""
+    """The product of the strides of the block's convolutions."""
     return prod(conv.stride[0] for conv in block.convs), prod(conv.stride[1] for conv in block.convs)
 
 

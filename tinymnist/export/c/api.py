@@ -1,4 +1,4 @@
-"""The door: a run to C, verified on all test images, with its sizes."""
+"""Exports a run as C, verified on all test images, and measures its size."""
 
 from tinymnist.data import Dataset
 from tinymnist.evaluation import refuse_training_images
@@ -14,11 +14,12 @@ from tinymnist.training import Run
 
 
 def export_c(run: Run, data: Dataset, dtype: str) -> Artifact:
-    """NAME.h and NAME.c of a trained network, in `dtype` float32 or int8, which is calibrated on training images of
+    """NAME.h and NAME.c of a trained network. `dtype` is float32 or int8; int8 is calibrated on training images of
     `data`.
 
-    With a C compiler (`CC`, or `cc`) it is compiled and run on all test images. Raises `CheckFailed` where it then does
-    not compute what PyTorch does, `UsageError` for what int8 cannot express and for test images that were trained on.
+    Where there is a C compiler (`CC`, or `cc`), the program is compiled and run on all test images. Raises
+    `CheckFailed` where it then does not compute what PyTorch does, `UsageError` for what int8 cannot express and for
+    test images that the network was trained on.
     """
     refuse_training_images(run, data)
     model = run.load_model()

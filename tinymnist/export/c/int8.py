@@ -1,4 +1,4 @@
-"""A network as C that computes in whole numbers."""
+"""Writes a network as C that computes in integers."""
 
 from math import prod
 
@@ -14,12 +14,12 @@ from tinymnist.export.folded import Addition, Convolution, Network, Pooling
 
 
 def int8_program(network: Network, quantized: Quantized) -> Program:
-    """The program of a quantised network. Its image is (height, width, channels)."""
+    """The program of a quantised network, whose image is (height, width, channels)."""
     return _Writer(network, quantized).program()
 
 
 class _Writer:
-    """Follows the steps, and collects what they need."""
+    """Writes the steps as calls, and collects the functions and constants that they need."""
 
     def __init__(self, network: Network, quantized: Quantized) -> None:
         self.network = network
@@ -80,7 +80,7 @@ class _Writer:
         return self._call("convolve_groups", window, depth, weights, source, out)
 
     def _scores(self) -> str:
-        """The last step: to whole logits."""
+        """The call for the last step, which gives the logits."""
         index = len(self.network.steps) - 1
         step, quantized = self.network.steps[index], self.quantized.steps.get(index)
         source, shape, classes = self._place(step.source), self.network.shape(step.source), self.network.classes

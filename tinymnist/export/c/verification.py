@@ -1,4 +1,4 @@
-"""An exported program held against PyTorch, on all test images."""
+"""Compares an exported program with PyTorch, on all test images."""
 
 from dataclasses import dataclass
 
@@ -13,23 +13,23 @@ from tinymnist.training import Run
 from tinymnist.training.score import BATCH_SIZE, normalized
 
 LARGEST_DIFFERENCE = 1e-3
-"""Between logarithms of probabilities, of float32 and PyTorch; sums in another order make about 1e-5."""
+"""Between log-probabilities, of float32 and PyTorch; sums in another order make about 1e-5."""
 LARGEST_LOSS = 0.3
-"""Points of accuracy that whole numbers may cost."""
+"""Points of accuracy that int8 may cost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What the compiled program gave on the test images, beside PyTorch. Accuracies are percent."""
+    """What the compiled program gave on the test images, compared with PyTorch. Accuracies are in percent."""
 
     dataset: str
     n: int
     accuracy: float
     pytorch_accuracy: float
     changed: int
-    """Images of another class than PyTorch's."""
+    """Images to which it gives another class than PyTorch."""
     largest_difference: float
-    """Between logarithms of probabilities."""
+    """Between log-probabilities."""
 
     @property
     def facts(self) -> dict[str, int | float]:
