@@ -5,12 +5,16 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.command_line import ARCHS, ROOT, Cli, Outcome
 from tests.support.nursery import Fault, Nursery
 from tests.support.trainings import ENGINES, Uncut, outcome_of, training
+
+if TYPE_CHECKING:
+    from tests.support.browser import Page
 
 _CACHE = tempfile.TemporaryDirectory(prefix="tinymnist-tests-")
 atexit.register(_CACHE.cleanup)
@@ -83,6 +87,18 @@ def mnist_dir() -> Path:
     except NotThereError:
         pytest.skip("no MNIST here: set TINYMNIST_DATA to its folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Page"]:
+    """A page of a Chromium or Chrome without a window, shared by all tests: set its size and open a file first."""
+    from tests.support.browser import browser_page, find_browser
+
+    program = find_browser()
+    if program is None:
+        pytest.skip("no Chromium or Chrome is installed")
+    with browser_page(program) as page:
+        yield page
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ ROOMS = [
     ("errors", "text", "version"),
     ("machine", "signals", "statistics"),
     ("files",),
-    ("plotting",),
+    ("plotting", "templating"),
     ("spec",),
     ("check",),
     ("model",),
@@ -92,6 +92,7 @@ HEAVY = (
     "scipy",
     "mlxtend",
     "safetensors",
+    "jinja2",
     "PIL",
 )
 

@@ -106,8 +106,9 @@ def _network_as_dict(entry: "Entry") -> NetworkOutput | None:
 
 
 def _as_text(report: "Report") -> str:
-    from tinymnist.report.texts import figures
+    from tinymnist.report.headline import headline
 
-    lines = [f"{entry.label}: {figures(entry).accuracy} %, {figures(entry).of}" for entry in report.entries]
+    headlines = [(entry.label, headline(entry)) for entry in report.entries]
+    lines = [f"{label}: {head.accuracy} %, {head.measured}" for label, head in headlines]
     lines += [f"wrote {path}" for path in (*report.pictures, report.page)]
     return "\n".join(lines)

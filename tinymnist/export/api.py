@@ -1,4 +1,4 @@
-"""One function over all formats."""
+"""Exports a run in any format."""
 
 from collections.abc import Callable
 from os import PathLike
@@ -26,12 +26,13 @@ def export_run(
     data_dir: Path | None = None,
     warn: Callable[[str], None] | None = None,
 ) -> Artifact:
-    """Writes a trained network to the new folder `output`, after verifying it on the test set of `dataset`, by
-    default the one it was trained beside.
+    """Writes a trained network to the new folder `output`, after verifying it on the test set of `dataset`, by default
+    the data set it was trained with.
 
-    `dtype` is C's; `folded` (batch norm) and `preprocessing` (images as uint8 in) are ONNX's. Raises `UsageError`
-    for options that do not go together and for a folder that is there already, `CheckFailed` where the exported
-    network does not compute what the run's does, `RunError` and `DataError` as `load_run` and `load_dataset` do.
+    `dtype` is for C; `folded` (batch norms folded into convolutions) and `preprocessing` (uint8 images as input) are
+    for ONNX. Raises `UsageError` for options that do not go together and for a folder that already exists,
+    `CheckFailed` if the exported network does not compute what the run's does, `RunError` and `DataError` as
+    `load_run` and `load_dataset` do.
     """
     if format not in get_args(Format):
         raise UsageError(f"--format {format}: expects onnx, c or html")

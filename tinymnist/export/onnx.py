@@ -1,4 +1,4 @@
-"""A trained network as ONNX, by PyTorch's own exporter, and run by onnxruntime before it is given out."""
+"""A trained network as ONNX, made by PyTorch's exporter and verified with onnxruntime."""
 
 import json
 from typing import TYPE_CHECKING
@@ -25,7 +25,7 @@ INPUT = "images"
 
 
 class _FromPixels(nn.Module):
-    """The normalisation in front of a network: takes uint8 images."""
+    """A network with its normalisation in front, which takes uint8 images."""
 
     def __init__(self, network: nn.Module, normalize: Normalize) -> None:
         super().__init__()
@@ -38,11 +38,11 @@ class _FromPixels(nn.Module):
 
 
 def export_onnx(run: Run, data: Dataset, *, folded: bool, preprocessing: bool) -> Artifact:
-    """`NAME.onnx` of a finished run, held against PyTorch on the test images of `data`.
+    """Makes `NAME.onnx` of a finished run and compares it with PyTorch on the test images of `data`.
 
-    Takes `images`, (n, channels, height, width) for any n: normalised float32, or with `preprocessing` uint8 pixels.
-    With `folded`, batch norms are folded into the convolutions before them (not where convolutions share weights).
-    Raises `CheckFailed` where onnxruntime gives another class for an image, `UsageError` where a package is missing.
+    Its input `images` is (n, channels, height, width) for any n: normalised float32, or uint8 pixels with
+    `preprocessing`. With `folded`, batch norms are folded into the convolutions before them, unless they share
+    weights. Raises `CheckFailed` if onnxruntime gives another class for an image, `UsageError` if a package is missing.
     """
     refuse_training_images(run, data)
     model = run.load_model()
@@ -87,7 +87,7 @@ def export_onnx(run: Run, data: Dataset, *, folded: bool, preprocessing: bool) -
 def _convert(spec: Spec, model: nn.Module, *, folded: bool, preprocessing: bool) -> "onnx.ModelProto":
     try:
         import onnx_ir.passes.common as passes
-        import onnxruntime  # noqa: F401 - where it is missing, that is to be said before the work
+        import onnxruntime  # noqa: F401 - if it is missing, say so before the work
         from onnxscript import optimizer
     except ImportError as error:
         raise UsageError(f'--format onnx needs {error.name}: pip install "tinymnist[onnx]"') from None
@@ -97,7 +97,7 @@ def _convert(spec: Spec, model: nn.Module, *, folded: bool, preprocessing: bool)
         model.eval(),
         (
             torch.zeros(2, *_shape(spec), dtype=torch.uint8 if preprocessing else torch.float32),
-        ),  # 1 would be a constant
+        ),  # a batch of 1 would become a constant
         dynamo=True,
         input_names=[INPUT],
         output_names=["log_probabilities" if spec.head.activation == "log_softmax" else "logits"],
@@ -140,7 +140,7 @@ def _by_onnxruntime(content: bytes, images: NDArray[np.generic]) -> NDArray[np.f
 
 
 def session(content: bytes, threads: int = 0) -> "onnxruntime.InferenceSession":
-    """A converted network, to be run on the CPU by so many threads; 0: onnxruntime's choice."""
+    """Opens a converted network for the CPU, with so many threads; 0 leaves the number to onnxruntime."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -1,4 +1,4 @@
-"""Finding and reading the results of series."""
+"""Finds and reads the results of series."""
 
 import json
 import os
@@ -19,7 +19,7 @@ DEFAULT = Path("docs", "results")
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A result of a series, and the file that it is in."""
+    """A result of a series, and its file."""
 
     path: Path
     result: SeriesResult
@@ -29,7 +29,7 @@ class _Found:
         return images_text(self.result.images, self.result.scored_on, self.result.dataset)
 
     def name(self, unique: bool) -> str:
-        """The network's, told apart by that of the series where several networks are called so."""
+        """The network's name, with the name of the series if the network's alone is not unique."""
         name, series = self.result.name, self.path.resolve().parent.name
         if unique:
             return name
@@ -37,18 +37,19 @@ class _Found:
 
 
 def read_front(paths: Sequence[str | PathLike[str]] = (), *, warn: Callable[[str], None] | None = None) -> Front:
-    """The front of the series that `paths` lead to: `result.json` files, directories of series, or folders that hold
-    such files at any depth; none: `docs/results`. `warn` is told of results in folders that are left out.
+    """Makes the Pareto front of the series at `paths`: `result.json` files, directories of series, or folders that
+    contain some at any depth; by default `docs/results`. `warn` is told which results in folders are left out.
 
-    Raises `UsageError` for results that make no front, `RunError` for series without a result, `DataError` for damage.
+    Raises `UsageError` for results that cannot share a front, `RunError` for a series without a result, `DataError` for
+    damaged results.
     """
     found = [_read(path) for path in find_results(paths, warn=warn)]
     first = found[0]
     for each in found:
         if each.result.scored_on != "test":
             raise UsageError(
-                f"{each.path}: was scored on {each.scored_on}: a front is made of test results: train the final "
-                "recipe without --validation"
+                f"{each.path}: was scored on {each.scored_on}: a Pareto front needs test results: train the "
+                "final recipe without --validation"
             )
         if each.scored_on != first.scored_on:
             raise UsageError(
@@ -64,8 +65,8 @@ def read_front(paths: Sequence[str | PathLike[str]] = (), *, warn: Callable[[str
 
 
 def find_results(paths: Sequence[str | PathLike[str]] = (), *, warn: Callable[[str], None] | None = None) -> list[Path]:
-    """The result files of series that `paths` lead to, each once, in the order given and then by name; as `read_front`
-    takes them. Raises as it does; one file at least is found."""
+    """Finds the result files of series at `paths`, as `read_front` takes them: each once, in the order given and then
+    by name. Finds at least one, or raises as `read_front` does."""
     found: dict[Path, Path] = {}
     for given in [Path(path) for path in paths] or [_default()]:
         for file in _results_at(given, warn):
@@ -77,7 +78,7 @@ def _default() -> Path:
     if not DEFAULT.is_dir():
         raise UsageError(
             f"no folder {DEFAULT} here: name results of series: result.json files, directories of series, or folders "
-            "that hold them"
+            "that contain some"
         )
     return DEFAULT
 
@@ -88,13 +89,13 @@ def _results_at(path: Path, warn: Callable[[str], None] | None) -> list[Path]:
     if path.is_file() or (path / RESULT).is_file():
         file = path if path.is_file() else path / RESULT
         if not _is_of_series(file):
-            raise UsageError(f"{file}: is the result of one run, which says little: train several with --seeds")
+            raise UsageError(f"{file}: is the result of a single run: train a series with --seeds")
         return [file]
     if (path / SERIES).is_file():
-        raise RunError(f"{path}: holds no {RESULT} yet: the series is not finished")
+        raise RunError(f"{path}: has no {RESULT} yet: the series is not finished")
     series, single = _results_under(path)
     if not series:
-        raise UsageError(f"{path}: holds no {RESULT} of a series: train one with --seeds")
+        raise UsageError(f"{path}: contains no {RESULT} of a series: train one with --seeds")
     held_out = [file for file in series if _read(file).result.scored_on != "test"]
     if len(held_out) < len(series):
         series = [file for file in series if file not in held_out]
@@ -109,13 +110,13 @@ def _tell(warn: Callable[[str], None] | None, path: Path, what: str, left_out: l
 
 
 def _results_under(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The result files below `folder`, sorted: those of series, and those of runs that belong to none."""
+    """The result files below `folder`, sorted: those of series, and those of runs that belong to no series."""
     series: list[Path] = []
     single: list[Path] = []
     for where, folders, files in os.walk(folder):
         folders.sort()
         if SERIES in files or RESULT in files:
-            folders.clear()  # what is below are the runs of its seeds
+            folders.clear()  # the folders below are the runs of its seeds
         if RESULT in files:
             file = Path(where, RESULT)
             (series if _is_of_series(file) else single).append(file)
@@ -123,13 +124,13 @@ def _results_under(folder: Path) -> tuple[list[Path], list[Path]]:
 
 
 def _is_of_series(file: Path) -> bool:
-    """Raises `DataError` where the file is no JSON object."""
+    """Whether the result is of a series, not of one run. Raises `DataError` if the file is not a JSON object."""
     try:
         content = json.loads(read_bytes(file))
     except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
-        raise DataError(f"{file}: is no JSON object: copy the result again")
+        raise DataError(f"{file}: is not a JSON object: copy the result again")
     return "accuracy" not in content
 
 

@@ -1,4 +1,4 @@
-"""What is shown of a run, of a series or of a packaged network, as data."""
+"""What a report shows about a run, a series or a packaged network, as data."""
 
 import itertools
 import re
@@ -8,16 +8,17 @@ from functools import partial
 from os import PathLike
 from pathlib import Path
 
-from tinymnist.report.network import Network, Options, images_text, loader, look_at
+from tinymnist.report.inspection import Inspection, Options, loader, look_at
 from tinymnist.spec import Spec
 from tinymnist.spec.packaged import packaged_networks
+from tinymnist.text import images_text
 from tinymnist.training import Run, Series, load_run, open_run
 from tinymnist.training.observer import EpochRow
 from tinymnist.training.packed import SUFFIX, PackedRun
 from tinymnist.training.records import Declaration, Environment, Result, SeriesResult
 
 Metrics = Sequence[Sequence[EpochRow]]
-"""Epochs by seed; of a run, one seed's."""
+"""The epochs of each seed; a run has one seed."""
 
 
 @dataclass(frozen=True)
@@ -25,16 +26,16 @@ class Entry:
     """One column of the report."""
 
     label: str
-    """A plain file name, unlike those of the other entries."""
+    """A plain file name, unique among the entries."""
     path: str
     spec: Spec
     result: Result | SeriesResult
     record: Environment | Declaration
-    """How it was made; of a series whose runs are not there, what was declared."""
+    """How it was made; for a series without its runs, what was declared."""
     metrics: Metrics
-    """Empty for a packaged network, which keeps none."""
-    network: Network | None
-    """None for a series whose runs are not there."""
+    """Empty for a packaged network, which keeps no metrics."""
+    network: Inspection | None
+    """None for a series without its runs."""
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -42,22 +43,22 @@ class Entry:
 
     @property
     def scored_on(self) -> str:
-        """What its result is of, in words."""
+        """The images that its result was scored on: `the 10,000 test images of mnist`."""
         result = self.result
         count = result.images if isinstance(result, SeriesResult) else result.n
         return images_text(count, result.scored_on, result.dataset)
 
     @property
     def shown_seed(self) -> int | None:
-        """Of a series, the seed whose network is shown."""
+        """The seed whose network is shown for a series; None for anything else."""
         return self.result.median_seed if isinstance(self.result, SeriesResult) else None
 
 
 def gather(paths: Sequence[str | PathLike[str]], options: Options) -> list[Entry]:
-    """An entry for each run directory, series, packed run or name of a packaged network.
+    """Makes one entry per path: a run directory, a series, a packed run or the name of a packaged network.
 
-    Raises `RunError` where one is not finished or not there, `UsageError` where its test images were among its training
-    images, `DataError` for data or damage.
+    Raises `RunError` if one is missing or not finished, `UsageError` if its test images were among its training images,
+    `DataError` if data or a run is damaged.
     """
     opened = [open_run(path) for path in paths]
     network = partial(look_at, options=options, load=loader(options))
@@ -68,14 +69,14 @@ def gather(paths: Sequence[str | PathLike[str]], options: Options) -> list[Entry
     ]
 
 
-def _of_run(run: Run, label: str, network: Callable[[Run], Network]) -> Entry:
+def _of_run(run: Run, label: str, network: Callable[[Run], Inspection]) -> Entry:
     metrics = [] if isinstance(run, PackedRun) else run.metrics_by_seed
     place = label if run.path in packaged_networks().values() else str(run.path)
     return Entry(label, place, run.spec, run.result, run.environment, metrics, network(run))
 
 
-def _of_series(series: Series, label: str, network: Callable[[Run], Network]) -> Entry:
-    """With the network of the median seed, where the series holds its runs."""
+def _of_series(series: Series, label: str, network: Callable[[Run], Inspection]) -> Entry:
+    """Shows the network of the median seed if the series has its runs."""
     result = series.result
     path = series.seed_path(result.median_seed)
     run = load_run(path) if path.is_dir() else None
@@ -91,7 +92,7 @@ def _of_series(series: Series, label: str, network: Callable[[Run], Network]) ->
 
 
 def _labels(paths: Sequence[Path]) -> list[str]:
-    """Plain names, each once, from the last part of each path."""
+    """Unique plain names, made from the last part of each path."""
     labels: list[str] = []
     for path in paths:
         name = re.sub("[^A-Za-z0-9._-]+", "-", path.resolve().name.removesuffix(SUFFIX)).strip("-.") or "run"

@@ -1,4 +1,5 @@
-"""Whether the page computes what the run's network does: its own program, run by node where there is one."""
+"""Checks that the page computes what the run's network does, by running the page's own program in node if there is
+one."""
 
 import shutil
 import subprocess
@@ -21,20 +22,20 @@ from tinymnist.training import Run
 from tinymnist.training.score import BATCH_SIZE, normalized
 
 TOLERANCE = 1e-4
-"""Largest difference of an output from PyTorch's; of one above 1, as a share of it."""
+"""Largest allowed difference of an output from PyTorch's, relative to it where it is above 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What was compared with the run's network in PyTorch."""
+    """What was compared with the run's network in PyTorch, and how close it came."""
 
     program: str
-    """`node v20.20.2`, or `pytorch` where there is no node, and only the folded network was computed."""
+    """`node v20.20.2`, or `pytorch` if there is no node and only the folded network was computed."""
     n: int
     """Images."""
     correct: int
     largest_difference: float
-    """Of one output for one image."""
+    """The largest difference of any output for any image."""
 
     @property
     def accuracy(self) -> float:
@@ -44,16 +45,16 @@ class Verification:
     @property
     def what(self) -> str:
         if self.program == "pytorch":
-            return "the folded network (the page's own program was not run: there is no node here)"
+            return "the folded network (the page's own program was not run: node is not installed)"
         return f"the page's own program, run by {self.program}"
 
 
 def verify(run: Run, model: nn.Sequential, data: Dataset, network: Network, text: str) -> Verification:
     """Compares all outputs for the test images of `data`; `text` is the network in JSON.
 
-    Raises `UsageError` where the test images were among the run's training images, `CheckFailed` for a difference.
+    Raises `UsageError` if the test images were among the run's training images, `CheckFailed` if an output differs.
     """
-    score_on_test(run, model, data, torch.device("cpu"))  # refuses images that it was trained on
+    score_on_test(run, model, data, torch.device("cpu"))  # refuses images that the run was trained on
     images = normalized(data.test.images, network.normalize, torch.device("cpu"))
     with torch.inference_mode():
         expected = torch.cat([model(batch) for batch in images.split(BATCH_SIZE)])
@@ -74,9 +75,9 @@ def verify(run: Run, model: nn.Sequential, data: Dataset, network: Network, text
 
 
 def node_logits(node: str, text: str, images: Tensor) -> Tensor:
-    """Logits (N, classes) that the page's own program gives for uint8 images (N, …), by `node`, the path of one.
+    """Logits (N, classes) that the page's own program computes in `node` (a path) for uint8 images (N, …).
 
-    Raises `CheckFailed` where it does not run to its end.
+    Raises `CheckFailed` if the program fails.
     """
     with tempfile.TemporaryDirectory(prefix="tinymnist-") as folder:
         script, network, bytes_of_images, logits = (

@@ -1,4 +1,4 @@
-"""From a run to a verified page."""
+"""A run exported as a page, verified on all test images."""
 
 from tinymnist.data import Dataset
 from tinymnist.errors import UsageError
@@ -12,10 +12,10 @@ from tinymnist.training import Run
 
 
 def export_page(run: Run, data: Dataset) -> Artifact:
-    """The page of a finished run, verified on the test images of `data`.
+    """Makes the page of a finished run and verifies it on the test images of `data`.
 
-    Raises `UsageError` for a network of other images, and where the test images were among its training images;
-    `CheckFailed` where the page does not compute what the run's network does.
+    Raises `UsageError` if the network takes other images, or if the test images were among its training images;
+    `CheckFailed` if the page does not compute what the run's network does.
     """
     model = run.load_model()
     network = fold(run.spec, model)
@@ -23,7 +23,7 @@ def export_page(run: Run, data: Dataset) -> Artifact:
     if network.input != images:
         raise UsageError(
             f"{run.path}: takes {shape_text(network.input)} images, those of {data.name} are {shape_text(images)}: "
-            "a page is for networks of one channel, and verified on images of their size"
+            "a page needs a network of one channel, and test images of its size"
         )
     text = network_json(network)
     verified = verify(run, model, data, network, text)

@@ -1,4 +1,4 @@
-"""What one trained network is shown by: its scores, its mistakes and its filters."""
+"""What a report shows about one trained network: its scores, its mistakes and its filters."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,39 +14,40 @@ from torch import Tensor
 from tinymnist.data import Dataset, Split, load_dataset, usable_name
 from tinymnist.evaluation import Evaluation, confusion_matrix, score_on_test, shifted_probabilities
 from tinymnist.report.filters import Filters, filters_of
+from tinymnist.text import images_text
 from tinymnist.training import Run
 from tinymnist.training.environment import choose_device
 
 MOST_MISTAKES = 60
-"""Wrongly classified images that are shown, those with the highest loss first."""
+"""Most wrongly classified images that are shown, highest loss first."""
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """An image that was read wrong."""
+    """A wrongly classified image."""
 
     image: NDArray[np.uint8]
-    """(height, width), 0 is background."""
+    """(height, width); 0 is the background."""
     index: int
-    """Its place among the images scored, from 0."""
+    """Its place among the scored images, from 0."""
     label: int
     likeliest: tuple[tuple[int, float], tuple[int, float]]
     """The two likeliest classes, each with its probability."""
 
 
 @dataclass(frozen=True)
-class Network:
-    """A trained network, looked at."""
+class Inspection:
+    """What was found out about a trained network."""
 
     evaluation: Evaluation
     scored_on: Literal["test", "validation"]
     mistakes: tuple[Mistake, ...]
-    """At most `MOST_MISTAKES` of them."""
+    """At most `MOST_MISTAKES`."""
     filters: tuple[Filters, ...]
 
     @property
     def images(self) -> str:
-        """What it was scored on, in words: `the 10,000 test images of mnist`."""
+        """`the 10,000 test images of mnist`."""
         return images_text(self.evaluation.n, self.scored_on, self.evaluation.dataset)
 
     @property
@@ -56,7 +57,7 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Those of `evaluate`."""
+    """The options of `evaluate`."""
 
     dataset: str | None = None
     data_dir: Path | None = None
@@ -65,15 +66,15 @@ class Options:
 
 
 def loader(options: Options) -> Callable[[str], Dataset]:
-    """Loads data sets by name, each once, however many networks are looked at."""
+    """A function that loads data sets by name, each once for all networks."""
     return cache(lambda name: load_dataset(name, options.data_dir, options.warn))
 
 
-def look_at(run: Run, options: Options, load: Callable[[str], Dataset]) -> Network:
-    """Scores a finished run on the test images of the data set, by default the one it was trained beside; a run that
-    held out images, on those, so that a recipe that is still being tuned is never looked at through the test set.
+def look_at(run: Run, options: Options, load: Callable[[str], Dataset]) -> Inspection:
+    """Scores a finished run on the test images of a data set, by default the one it was trained with. A run that held
+    out images is scored on those, so that a recipe that is still being tuned is never judged by the test set.
 
-    `load` gives the data set of a name, as `loader` does. Raises as `evaluate` does.
+    `load` loads a data set by name, as `loader` does. Raises as `evaluate` does.
     """
     device = choose_device(options.device)
     trained_on, validation = run.environment.dataset, run.environment.validation
@@ -89,7 +90,7 @@ def look_at(run: Run, options: Options, load: Callable[[str], Dataset]) -> Netwo
     if len(wrong):
         images = data.test.images[wrong].to(device)
         mistakes = _mistakes(data.test, wrong, shifted_probabilities(model, images, run.spec.train.normalize, 0).cpu())
-    return Network(
+    return Inspection(
         Evaluation(
             dataset=data.name,
             n=len(data.test),
@@ -103,13 +104,8 @@ def look_at(run: Run, options: Options, load: Callable[[str], Dataset]) -> Netwo
     )
 
 
-def images_text(count: int, scored_on: str, dataset: str) -> str:
-    """`the 10,000 test images of mnist`."""
-    return f"the {count:,} {'test' if scored_on == 'test' else 'held-out training'} images of {dataset}"
-
-
 def _mistakes(images: Split, wrong: Tensor, probabilities: Tensor) -> tuple[Mistake, ...]:
-    """Of the images at `wrong` (m,), to which the network gives `probabilities` (m, classes)."""
+    """The mistakes among `images` at the places `wrong` (m,), where the network gives `probabilities` (m, classes)."""
     given = probabilities.gather(1, images.labels[wrong].unsqueeze(1)).squeeze(1)
     order = given.argsort(stable=True)[:MOST_MISTAKES]  # the loss is -log of this
     best, classes = probabilities[order].topk(2)
