@@ -125,4 +125,4 @@ def uncut(
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--overwrite", action="store_true", help="Refresh the outputs shown in README.md.")
+    parser.addoption("--overwrite", action="store_true", help="Refresh the outputs shown in the documentation.")

@@ -1,0 +1,40 @@
+"""The reference pages follow from the code: `pytest tests/docs --overwrite` writes them again."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+import tinymnist
+from tests.support.command_line import ROOT
+from tinymnist.spec import Spec
+
+REFERENCE = ROOT / "docs" / "reference"
+PAGES: dict[Path, str] = runpy.run_path(str(ROOT / "docs" / "generate.py"))["pages"]()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_page_is_up_to_date(page: Path, request: pytest.FixtureRequest) -> None:
+    if request.config.getoption("--overwrite"):
+        page.write_text(PAGES[page], encoding="utf-8")
+    assert page.read_text(encoding="utf-8").splitlines() == PAGES[page].splitlines()
+
+
+def test_every_key_of_the_language_is_described() -> None:
+    schema = Spec.model_json_schema()
+    keys = [key for mapping in (schema, *schema["$defs"].values()) for key in mapping["properties"]]
+    entries = [line.split("`")[1] for line in PAGES[REFERENCE / "language.md"].splitlines() if line.startswith("- `")]
+    assert sorted(entries) == sorted(keys)
+
+
+def test_every_choice_and_default_of_an_option_is_described() -> None:
+    assert (
+        "- `--format <text|json|junit|github>`: How the verdicts are written. [default: text]"
+        in (PAGES[REFERENCE / "command-line.md"])
+    )
+
+
+def test_every_public_name_is_documented() -> None:
+    page = (REFERENCE / "python.md").read_text(encoding="utf-8")
+    documented = [line.removeprefix("::: tinymnist.") for line in page.splitlines() if line.startswith("::: ")]
+    assert sorted(documented) == sorted({*tinymnist.__all__} - {"__version__"})
