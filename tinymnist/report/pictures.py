@@ -97,7 +97,7 @@ def percent(probability: float) -> str:
     """`62 %`; what is nearly none or all says so."""
     if 0.995 <= probability < 1:
         return "> 99 %"
-    return "< 1 %" if 0 < probability < 0.005 else f"{100 * probability:.0f} %"
+    return "< 1 %" if 0 < probability <= 0.005 else f"{100 * probability:.0f} %"
 
 
 def _grey(picture: bytes) -> bytes:
