@@ -2,10 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from tinymnist.choices import Device
 from tinymnist.data import DATASETS
 from tinymnist.errors import DataError
 from tinymnist.files import read_bytes, write_atomically
@@ -100,7 +101,7 @@ class Declaration(Record):
     validation: Number
     teachers: dict[str, str]
     """As in `Environment`."""
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda|mps)$")]
+    device: Annotated[str, Field(pattern=f"^({'|'.join(get_args(Device))})$")]
     threads: Annotated[int, Field(ge=1, le=256)] | None
     """Of each training; None: torch's choice."""
 
