@@ -13,7 +13,7 @@ import tinymnist
 PACKAGE = Path(tinymnist.__file__).parent
 
 ROOMS = [
-    ("errors", "text", "version"),
+    ("choices", "errors", "text", "version"),
     ("machine", "signals", "statistics"),
     ("files",),
     ("plotting",),
@@ -105,6 +105,9 @@ HEAVY = (
         ["list"],
         ["schema"],
         ["new", "fresh.yaml"],
+        ["check", "--json"],
+        ["list", "--json"],
+        ["schema", "evaluate"],
         ["train", "--help"],
         ["predict", "--help"],
     ],

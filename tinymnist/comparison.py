@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from tinymnist.data import load_dataset, usable_name
 from tinymnist.errors import UsageError
@@ -29,6 +29,26 @@ Better = Literal["A", "B"]
 
 
 @dataclass(frozen=True, slots=True)
+class RunSide:
+    """One of two networks, and its accuracy on the images of the comparison."""
+
+    run: Run
+    accuracy: float
+    """Percent."""
+    n: int
+    """Images."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesSide:
+    """One of two series, and its accuracies in a few figures."""
+
+    series: Series
+    result: SeriesResult
+    summary: Summary
+
+
+@dataclass(frozen=True, slots=True)
 class RunComparison:
     """Two networks, A and B, on the same images; of their accuracies nothing follows for other seeds.
 
@@ -47,6 +67,15 @@ class RunComparison:
     only_a: int
     """Images that only A reads right."""
     only_b: int
+
+    kind: ClassVar = "runs"
+    test: ClassVar = "mcnemar-exact"
+
+    @property
+    def sides(self) -> tuple[RunSide, RunSide]:
+        """A and B."""
+        a, b = self.accuracies
+        return RunSide(self.a, a, self.n), RunSide(self.b, b, self.n)
 
     @property
     def accuracies(self) -> tuple[float, float]:
@@ -95,6 +124,17 @@ class SeriesComparison:
     """Of their accuracies."""
     welch: Difference
     """A - B, in points."""
+
+    kind: ClassVar = "series"
+    test: ClassVar = "welch"
+
+    @property
+    def sides(self) -> tuple[SeriesSide, SeriesSide]:
+        """A and B."""
+        return (
+            SeriesSide(self.a, self.results[0], self.summaries[0]),
+            SeriesSide(self.b, self.results[1], self.summaries[1]),
+        )
 
     @property
     def better(self) -> Better | None:
