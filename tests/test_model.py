@@ -1,4 +1,4 @@
-"""The reference document's automated tests, against `archs/tiny3130.yaml`, and the forward pass."""
+"""The reference document's automated tests, run on `archs/tiny3130.yaml`, and the forward pass."""
 
 import pytest
 import torch

@@ -1,6 +1,6 @@
 """Very small digit classifiers: declared in one YAML file, held to a parameter budget, trained in seconds.
 
-Importing this package is cheap: each name below brings in what it needs when it is first used.
+Importing this package is cheap: each name below imports what it needs when it is first used.
 """
 
 from importlib import import_module

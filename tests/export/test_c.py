@@ -1,4 +1,4 @@
-"""Exported C: the same numbers as the network, in little memory, for every network of the language."""
+"""Exported C computes the same numbers as the network, in little memory, for every network of the language."""
 
 import json
 import re
@@ -13,26 +13,25 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, assume, given, settings
-from numpy.typing import NDArray
 from torch.nn import functional
 
 from tests.support.command_line import ROOT, Cli
-from tests.support.int8_reference import whole_logits
-from tests.support.models import trained
+from tests.support.exported import (
+    difference_of_float32,
+    difference_of_int8,
+    folded,
+)
 from tests.support.specs import ACTIVATIONS, specs
 from tinymnist import Spec, load_run
 from tinymnist.data import load_dataset
 from tinymnist.errors import UsageError
 from tinymnist.export.c import compiling, verification
-from tinymnist.export.c.compiling import CROSS_COMPILER, FLAGS, c_compiler, compute_logits
-from tinymnist.export.c.float32 import float32_program
+from tinymnist.export.c.compiling import CROSS_COMPILER, FLAGS, c_compiler
 from tinymnist.export.c.gates import gate_offset, gate_peak, gate_table
-from tinymnist.export.c.int8 import int8_program
-from tinymnist.export.c.memory import plan_memory
 from tinymnist.export.c.program import identifier
-from tinymnist.export.c.quantization import Range, quantize
-from tinymnist.export.interpreter import values
-from tinymnist.export.network import GroupNorm, Network, fold
+from tinymnist.export.c.quantization import quantize
+from tinymnist.export.c.scratch import plan_memory
+from tinymnist.export.folded import GroupNorm, Network
 from tinymnist.training.score import normalized
 
 COMPILER = c_compiler()
@@ -84,43 +83,6 @@ POOLED = Spec.model_validate(
         "head": {"kind": "global_pool"},
     }
 )
-
-
-def images_for(network: Network) -> NDArray[np.uint8]:
-    """(N, channels, height, width): noise, black, white."""
-    noise = np.random.default_rng(0).integers(0, 256, (4, *network.input), np.uint8)
-    return np.concatenate([noise, np.zeros_like(noise[:1]), np.full_like(noise[:1], 255)])
-
-
-def as_taken_in(network: Network, images: NDArray[np.uint8]) -> torch.Tensor:
-    scale, shift = network.normalize.scale_and_shift
-    return torch.from_numpy(images).float() * scale + shift
-
-
-def channels_last(images: NDArray[np.uint8]) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 2, 3, 1)))
-
-
-def difference_of_float32(network: Network, flags: tuple[str, ...]) -> float:
-    assert COMPILER is not None
-    images = images_for(network)
-    expected = values(network, as_taken_in(network, images))[-1].flatten(1).numpy()
-    found = compute_logits(float32_program(network), channels_last(images), COMPILER, flags)
-    return float(np.abs(found - expected).max() / (1.0 + np.abs(expected).max()))
-
-
-def difference_of_int8(network: Network, flags: tuple[str, ...]) -> int:
-    assert COMPILER is not None
-    images = images_for(network)
-    seen = values(network, as_taken_in(network, images[:3]))  # the others may saturate
-    ranges: list[Range] = [(float(value.min()), float(value.max())) for value in seen]
-    quantized = quantize(network, ranges)
-    found = compute_logits(int8_program(network, quantized), channels_last(images), COMPILER, flags)
-    return int(np.abs(found - whole_logits(network, quantized, images)).max())
-
-
-def folded(spec: Spec) -> Network:
-    return fold(spec, trained(spec))
 
 
 def has_group_norm(network: Network) -> bool:
@@ -210,7 +172,7 @@ def test_export_writes_a_header_and_a_source_and_says_what_they_cost(
 def test_the_same_run_gives_the_same_text(
     cli: Cli, small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CC", "no-such-compiler")  # which takes no part in it
+    monkeypatch.setenv("CC", "no-such-compiler")  # the text does not depend on it
     texts = []
     for folder in (tmp_path / "one", tmp_path / "two"):
         cli("export", small_run, "--format", "c", "--dtype", "int8", "--output", folder)

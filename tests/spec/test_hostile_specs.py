@@ -1,7 +1,7 @@
-"""Specs from strangers: whatever stands in the file, a verdict or one line that names file and line, soon and in little
+"""Specs from strangers: whatever is in the file, a verdict or one line that names file and line, quickly and in little
 memory, and no traceback.
 
-`TINYMNIST_SPEC_EXAMPLES` says how many specs are tried; `.ci/run` tries more than `pytest`.
+`TINYMNIST_SPEC_EXAMPLES` is the number of specs to try; `.ci/run` tries more than `pytest`.
 """
 
 import os
@@ -45,7 +45,7 @@ WORDS = [
 
 
 def judged(text: str, file: str = "net.yaml") -> float:
-    """Loads `text` as a spec: it is one, or one line says where it is not. Returns the seconds it took."""
+    """Loads `text` as a spec: either it is one, or one line says where it is wrong. Returns the seconds it took."""
     began = time.process_time()
     try:
         document_from_text(text, file)
@@ -58,7 +58,7 @@ def judged(text: str, file: str = "net.yaml") -> float:
 
 
 def judged_soon(text: str) -> None:
-    """What else the machine does can only add to the time, so the fastest of three trials counts."""
+    """Other work on the machine can only add to the time, so the fastest of three trials counts."""
     assert any(judged(text) < SECONDS for _ in range(3))
 
 
@@ -79,7 +79,7 @@ CHANGES: tuple[Change, ...] = (
 
 
 def mutated(draw: random.Random, text: str) -> str:
-    """A real file with one to four things done to it."""
+    """A real file with one to four changes."""
     for _ in range(draw.randrange(1, 5)):
         start = draw.randrange(len(text) + 1)
         text = draw.choice(CHANGES)(draw, text, start, min(len(text), start + draw.randrange(30)))
@@ -128,7 +128,7 @@ def test_a_valid_spec_with_one_value_changed_is_judged_in_one_line(spec: Spec, d
 
 @settings(max_examples=max(1, EXAMPLES // 2), deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.sampled_from(KEYS) | st.integers(0, 9), min_size=1, max_size=6), st.sampled_from(WORDS) | st.text())
-def test_any_override_is_taken_or_one_line(parts: list[str | int], value: str) -> None:
+def test_any_override_is_accepted_or_refused_in_one_line(parts: list[str | int], value: str) -> None:
     option = ".".join(map(str, parts)) + "=" + value
     try:
         document_from_text(REAL[0], "net.yaml", [parse_override(option)])
@@ -226,7 +226,7 @@ def test_the_receptive_field_stays_a_number_that_can_be_written(cli: Cli, tmp_pa
     assert load_spec(tmp_path / "net.yaml").plan.receptive_field == (10**12, 10**12)
 
 
-# What fits no machine
+# Too large for any machine
 
 TOO_LARGE = {
     "parameters": "blocks: [{convs: [1000000000]}]\n",
@@ -238,7 +238,7 @@ TOO_LARGE = {
 
 @pytest.fixture
 def little_room() -> Any:
-    """Fails the test where a process takes much more memory than it has: what is refused is not allocated."""
+    """Fails the test if the process takes much more memory than before: what is refused is not allocated."""
     resource = pytest.importorskip("resource")
 
     def peak() -> int:
@@ -265,7 +265,7 @@ def test_what_cannot_be_built_is_refused_before_it_is_allocated(
 def test_what_cannot_be_trained_is_refused_before_it_is_allocated(
     cli: Cli, tmp_path: Path, little_room: None, engine: str, norm: str
 ) -> None:
-    """3.1 MB an image and layer, in batches of 60,000."""
+    """3.1 MB per image and layer, in batches of 60,000."""
     wide = (
         f"blocks: [{{convs: [{{out_channels: 1000, norm: {norm}}}, {{out_channels: 500, norm: {norm}}}], pool: max}}]\n"
     )
@@ -316,7 +316,7 @@ def test_no_control_character_reaches_the_terminal(
     monkeypatch.setattr("tinymnist.data.load.download", no_download)
     for made in (False, True):
         for command in COMMANDS:
-            if made:  # the name is that of a folder, or of a file that holds it too
+            if made:  # a file has the name, and contains it too
                 for path in (tmp_path / name, tmp_path / f"{name}.yaml"):
                     path.unlink(missing_ok=True)
                 (tmp_path / name).write_text(f"name: net\nblocks: [{{convs: [4], {name}: 1}}]\n", errors="replace")

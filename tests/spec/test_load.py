@@ -80,7 +80,7 @@ def test_bad_override_names_the_option(override: str, message: str) -> None:
     assert str(caught.value).startswith(message)
 
 
-def test_an_error_of_the_file_still_names_its_line() -> None:
+def test_an_error_in_the_file_still_names_its_line() -> None:
     with pytest.raises(SpecError, match=r"tiny3130.yaml:7: blocks\[0\].pool.kernel_size: 2 does not fit a 1x1 input"):
         load_spec(TINY, ["input.height=1", "input.width=1"])
 

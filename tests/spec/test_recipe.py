@@ -1,4 +1,4 @@
-"""Recipes: a file's, a packaged one's, or the one that an architecture names."""
+"""Recipes: from a file, packaged, or named by an architecture."""
 
 import json
 from pathlib import Path
@@ -18,14 +18,14 @@ TINY = ARCHS / "tiny3130.yaml"
 NET = "name: net\nblocks:\n  - convs: [4]\n"
 
 
-def test_the_reference_recipe_is_the_reference_documents() -> None:
+def test_the_reference_recipe_is_that_of_the_reference_document() -> None:
     recipe = load_spec(TINY, recipe="reference").train.model_dump(mode="json", exclude={"chosen_on"})
     assert recipe == Train().model_dump(mode="json", exclude={"chosen_on"})
     assert (recipe["epochs"], recipe["batch_size"]) == (20, 512)
 
 
 @pytest.mark.parametrize("name", packaged_recipes())
-def test_every_packaged_recipe_loads_and_says_what_chose_it(name: str) -> None:
+def test_every_packaged_recipe_loads_and_says_what_data_chose_it(name: str) -> None:
     assert load_spec(TINY, recipe=name).train.chosen_on
 
 
@@ -69,18 +69,18 @@ def test_a_recipe_that_is_changed_is_not_the_one_that_was_chosen() -> None:
     ("content", "error"),
     [
         ("train: {epochs: 0}\n", ":1: train.epochs: must be at least 1, found 0"),
-        ("epochs: 3\n", ":1: holds no `train:` section: a recipe has one, as an architecture may"),
+        ("epochs: 3\n", ":1: has no `train:` section: a recipe needs one"),
         ("train: [\n", ":2: not valid YAML: "),
         ("train:\n  ema: 1.5\n", ":2: train.ema.decay: must be below 1, found 1.5"),
         ("train:\n  distill: {}\n", ":2: train.distill.teacher: is missing: give it a value"),
         ("train:\n  distill: {teacher: []}\n", ":2: train.distill.teacher: needs at least 1 entry"),
         ("train:\n  schedule: {name: linear}\n", ":2: train.schedule.lr: is missing: give it a value"),
         ('train:\n  chosen_on: "a\\nb"\n', ":2: train.chosen_on: expects one line of text without control characters"),
-        ("train: referense\n", ":1: train: 'referense' is no recipe of tinymnist: did you mean 'reference'?"),
+        ("train: referense\n", ":1: train: 'referense' is not a recipe of tinymnist: did you mean 'reference'?"),
         ("train:\n  augment_until: 1.5\n", ":2: train.augment_until: must be at most 1, found 1.5"),
     ],
 )
-def test_a_mistake_in_a_recipe_is_told_with_its_own_line(content: str, error: str, tmp_path: Path) -> None:
+def test_a_mistake_in_a_recipe_is_reported_with_its_own_line(content: str, error: str, tmp_path: Path) -> None:
     recipe = tmp_path / "bad.yaml"
     recipe.write_text(content)
     with pytest.raises(SpecError) as raised:
@@ -88,17 +88,17 @@ def test_a_mistake_in_a_recipe_is_told_with_its_own_line(content: str, error: st
     assert str(raised.value).startswith(f"{recipe}{error}")
 
 
-def test_an_unknown_recipe_is_one_line(cli: Cli, tmp_path: Path) -> None:
+def test_an_unknown_recipe_gives_one_line(cli: Cli, tmp_path: Path) -> None:
     outcome = cli("train", "--arch", TINY, "--recipe", "referense")
     assert (outcome.code, outcome.err) == (
-        2, "tinymnist: referense: no such recipe, nor a file: did you mean 'reference'?\n"
+        2, "tinymnist: referense: neither a recipe of tinymnist nor a file: did you mean 'reference'?\n"
     )  # fmt: skip
 
 
 def test_a_spec_names_packaged_recipes_only(tmp_path: Path) -> None:
     file = tmp_path / "net.yaml"
     file.write_text(f"{NET}train: referense\n")
-    with pytest.raises(SpecError, match=r"net.yaml:4: train: 'referense' is no recipe of tinymnist: did you mean"):
+    with pytest.raises(SpecError, match=r"net.yaml:4: train: 'referense' is not a recipe of tinymnist: did you mean"):
         load_spec(file)
 
 

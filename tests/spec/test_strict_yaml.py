@@ -1,4 +1,4 @@
-"""The strict loader: every bad file is one line with file, line, field, value and remedy, and exit code 2."""
+"""The strict loader: every bad file gives one line with file, line, field, value and remedy, and exit code 2."""
 
 import re
 from collections.abc import Callable
@@ -24,7 +24,7 @@ BAD_FILES = {
         "name: net\nblocks:\n  - convs:\n      - {out_channels: 4,\n         kernal_size: 3}\n",
         "net.yaml:5: blocks[0].convs[0].kernal_size: unknown key: did you mean 'kernel_size'?",
     ),
-    "duplicate key": (GOOD + "name: again\n", "net.yaml:4: name: the key is there twice, first on line 1: keep one"),
+    "duplicate key": (GOOD + "name: again\n", "net.yaml:4: name: the key appears twice, first on line 1: keep one"),
     "alias": ("name: &a net\nblocks: *a\n", "net.yaml:1: name: an anchor (`&name`) is not allowed"),
     "unknown alias": ("name: *a\n", "net.yaml:1: name: an alias (`*name`) is not allowed"),
     "tag": ("name: !!str net\n", "net.yaml:1: name: a tag (`!name`) is not allowed: leave it out"),
@@ -110,11 +110,11 @@ BAD_FILES = {
         "name: net\nblocks:\n  - {name: a, convs: [4]}\n  - {convs: [4], weights_from: a}\n",
         "net.yaml:4: blocks[1].convs[0]: cannot share weights: conv 4->4 3x3, groups 1, bias true here, conv 1->4",
     ),
-    "two blocks of one name": (
+    "two blocks with the same name": (
         "name: net\nblocks:\n  - {name: a, convs: [4]}\n  - {name: a, convs: [4]}\n",
         "net.yaml:4: blocks[1].name: 'a' is taken: give each block a name of its own",
     ),
-    "pooling head of other width": (GOOD + "head: {kind: global_pool}\n", "net.yaml:4: head.kind: global_pool needs"),
+    "pooling head of another width": (GOOD + "head: {kind: global_pool}\n", "net.yaml:4: head.kind: global_pool needs"),
     "pool padding": (
         GOOD + "    pool: {kind: max, kernel_size: 2, padding: 2}\n",
         "net.yaml:4: blocks[0].pool.padding: 2 is more than half the window (2): at most 1",
@@ -131,7 +131,7 @@ BAD_FILES = {
     "group norm of single numbers": (
         "name: net\ninput: {height: 1, width: 1}\nblocks:\n"
         "  - convs: [{out_channels: 4, norm: {kind: group, groups: 4}}]\n",
-        "net.yaml:4: blocks[0].convs[0].norm.groups: 4 groups of one number each leave nothing: use fewer",
+        "net.yaml:4: blocks[0].convs[0].norm.groups: 4 groups of one number each normalise everything to 0: use fewer",
     ),
     "channel dropout without channels": (
         GOOD + "head: {kind: linear, hidden: [{out_features: 5, dropout: {kind: channel, p: 0.5}}]}\n",
@@ -159,7 +159,7 @@ BAD_FILES = {
 
 
 @pytest.mark.parametrize(("text", "expected"), BAD_FILES.values(), ids=BAD_FILES.keys())
-def test_bad_file_is_one_line_and_exit_code_2(
+def test_bad_file_gives_one_line_and_exit_code_2(
     text: str, expected: str, cli: Cli, spec_file: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(spec_file(text).parent)
@@ -178,7 +178,7 @@ def test_bad_file_is_one_line_and_exit_code_2(
     ],
     ids=["latin", "utf-16", "NUL", "100 MB"],
 )
-def test_bad_bytes_are_one_line_and_exit_code_2(
+def test_bad_bytes_give_one_line_and_exit_code_2(
     content: bytes, expected: str, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "net.yaml").write_bytes(content)
@@ -203,7 +203,7 @@ def test_reserved_block_names_are_the_attributes_of_torchs_sequential() -> None:
     assert attributes - RESERVED_NAMES == set()
 
 
-def test_directory_and_missing_file_are_exit_code_2(cli: Cli, tmp_path: Path) -> None:
+def test_directory_and_missing_file_give_exit_code_2(cli: Cli, tmp_path: Path) -> None:
     assert cli("build", tmp_path).err == f"tinymnist: {tmp_path}: is a directory: name the YAML file in it\n"
     missing = cli("build", tmp_path / "tiny3130.yaml")
     assert missing.code == 2
@@ -216,7 +216,7 @@ def test_utf8_byte_order_mark_is_accepted(tmp_path: Path) -> None:
     assert load_spec(path).name == "net"
 
 
-def test_windows_line_ends_are_accepted(tmp_path: Path) -> None:
+def test_windows_line_endings_are_accepted(tmp_path: Path) -> None:
     path = tmp_path / "net.yaml"
     path.write_bytes(GOOD.replace("\n", "\r\n").encode())
     assert load_spec(path).name == "net"

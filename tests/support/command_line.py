@@ -1,4 +1,4 @@
-"""The project's folders, and what one call of the command line gave."""
+"""The project's folders, and the outcome of a call of the command line."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,4 +18,4 @@ class Outcome:
 
 
 Cli = Callable[..., Outcome]
-"""The `cli` fixture: takes the arguments, runs `tinymnist` with them in this process."""
+"""The `cli` fixture: runs `tinymnist` with the given arguments in this process."""

@@ -1,5 +1,5 @@
-/* Faults on demand, between a process and its file system: preloaded, it counts the calls that change something under
- * one folder, writes each down, and makes the Nth fail, or ends the process there as `kill -9` does. Linux. */
+/* Faults on demand between a process and its file system. When preloaded, it counts the calls that change something
+ * under one folder, logs each, and makes the Nth fail, or ends the process there as `kill -9` does. Linux only. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -16,8 +16,8 @@ static char folder[PATH_MAX];
 static long calls, fault_at;
 static int fault_error, fault_lasts, log_handle = -1;
 
-/* From now on: at call `at` (from 1; 0: never) under `where`, the error `error`, or, where that is 0, SIGKILL; with
- * `lasts`, at every later call too. What is called is appended to the file `log`. */
+/* From now on, call number `at` (from 1; 0: none) under the folder `where` fails with `error`, or ends the process by
+ * SIGKILL if `error` is 0; with `lasts`, so does every later call. Each call is appended to the file `log`. */
 void faults_arm(const char *where, long at, int error, int lasts, const char *log)
 {
     log_handle = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -47,7 +47,7 @@ static const char *full(int at, const char *path, char *whole)
     return whole;
 }
 
-/* Whether this call fails; a removal never does, as on a full disk. */
+/* Whether this call fails; a removal never does, because it succeeds even on a full disk. */
 static int faulty(const char *what, const char *path, const char *other, int removes)
 {
     if (!folder[0] || strncmp(path, folder, strlen(folder)))
@@ -95,7 +95,7 @@ OPEN(open64)
 OPEN_AT(openat)
 OPEN_AT(openat64)
 
-/* What does not fit is torn: half of it is there. */
+/* A write that fails is torn: half of it is written. */
 ssize_t write(int handle, const void *bytes, size_t size)
 {
     char path[PATH_MAX];

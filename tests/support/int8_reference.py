@@ -1,7 +1,7 @@
-"""A quantised network in NumPy and PyTorch, for the exported C to be held against: the same whole numbers, bit by bit.
+"""A quantised network in NumPy and PyTorch, to compare the exported C with: the same whole numbers, bit for bit.
 
-Nothing here walks windows as C does: sums of products are convolutions in float64, where whole numbers below 2^53 are
-exact.
+Nothing here loops over windows as the C does: sums of products are convolutions in float64, where whole numbers below
+2^53 are exact.
 """
 
 import numpy as np
@@ -11,13 +11,13 @@ from torch.nn import functional
 
 from tinymnist.export.c.gates import gate_table
 from tinymnist.export.c.quantization import LIMIT, Output, Quantized, QuantizedAddition, QuantizedConvolution
-from tinymnist.export.network import Convolution, Network, Pooling
+from tinymnist.export.folded import Convolution, Network, Pooling
 
 Integers = NDArray[np.int64]
 
 
 def whole_logits(network: Network, quantized: Quantized, images: NDArray[np.uint8]) -> Integers:
-    """(N, classes) for images (N, channels, height, width)."""
+    """The logits, (N, classes), of images (N, channels, height, width)."""
     values: list[Integers] = [images.astype(np.int64)]
     for index, step in enumerate(network.steps):
         numbers = quantized.steps.get(index)
@@ -78,7 +78,7 @@ def _pooled_logits(step: Pooling, source: Integers, zero: int) -> Integers:
 
 
 def _counts(step: Pooling, size: tuple[int, ...]) -> Integers:
-    """How much of each window lies within the image and its padding."""
+    """How many places of each window lie within the image and its padding."""
     down, across = (
         np.array([min(kernel, length + 2 * border - place * stride) for place in range(count)])
         for kernel, length, border, stride, count in zip(

@@ -1,4 +1,4 @@
-"""Built networks as they are after training."""
+"""Built networks as if they had been trained."""
 
 import torch
 from torch import nn
@@ -7,7 +7,7 @@ from tinymnist import Spec, build_model
 
 
 def trained(spec: Spec) -> nn.Sequential:
-    """A model whose norms and biases have been somewhere, as after training."""
+    """A model in inference mode, whose norms and biases have changed as in training."""
     torch.manual_seed(0)
     model = build_model(spec)
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""PyTorch in float64 beside the native engine: outputs, every gradient, running statistics."""
+"""Compares the native engine with PyTorch in float64: outputs, every gradient, running statistics."""
 
 import copy
 from pathlib import Path
@@ -51,14 +51,14 @@ def with_fixed_dropout(model: nn.Sequential, seed: int) -> nn.Sequential:
     """A copy whose dropout layers drop what the native engine drops for `seed`."""
     model = copy.deepcopy(model)
     dropouts = [(name, child) for name, child in model.named_modules() if isinstance(child, nn.Dropout | nn.Dropout2d)]
-    for number, (name, child) in enumerate(dropouts, start=1):  # in the order they run
+    for number, (name, child) in enumerate(dropouts, start=1):  # in the order in which they run
         model.set_submodule(name, FixedDropout(number, child.p, isinstance(child, nn.Dropout2d), seed))
     return model
 
 
 def differences(spec: Spec, n: int, *, threads: int = 2, seed: int = 7, cache: Path | None = None) -> dict[str, float]:
-    """Each tensor's largest difference between native and PyTorch's float64, as a share of what is allowed, after one
-    step with `n` random images and random weights."""
+    """The largest difference in each tensor between native and PyTorch's float64, as a share of what is allowed, after
+    one step with `n` random images and random weights."""
     torch.manual_seed(seed)
     model = build_model(spec)
     with torch.no_grad():

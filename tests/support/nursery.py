@@ -1,7 +1,7 @@
-"""Hundreds of short lives: a warm process that forks a child for each call of the command line.
+"""Runs hundreds of commands: a warm process forks a child for each call of the command line.
 
-The imports take seconds and are paid for once. A child is otherwise what `tinymnist ARGUMENTS…` is: the same entry, its
-own session, its own signals; and its file system can be told to fail (`faults.c`).
+The imports take seconds, and happen only once. Otherwise a child is like `tinymnist ARGUMENTS…`: it has the same entry
+point, its own session and its own signals; and its file system can be told to fail (`faults.c`).
 """
 
 import ctypes
@@ -25,24 +25,25 @@ from tinymnist.signals import SIGNALS, leave_at_once_on_signals
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 60.0
 TRIALS = int(os.environ.get("TINYMNIST_FAULT_TRIALS", "4"))
-"""How many lives a test of random moments takes, and how many of the calls that can fail it tries."""
+"""How many random moments a test tries, and how many of the calls that can fail."""
 
 
 def some_of(numbers: Sequence[int]) -> list[int]:
-    """As many of them as there are trials, drawn by chance, but the same every time; all, from 50 trials on."""
+    """`TRIALS` of the numbers, drawn at random but the same every time; all of them from 50 trials on."""
     return sorted(random.Random(TRIALS).sample(numbers, len(numbers) if TRIALS >= 50 else min(TRIALS, len(numbers))))
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens at the `at`th call that changes something under `folder`: an error, or SIGKILL where it is 0."""
+    """What happens at the `at`th call that changes something under `folder`."""
 
     folder: Path
     at: int = 0
-    """From 1; 0: nothing happens, and the calls are only noted."""
+    """Counted from 1; at 0 nothing happens, and the calls are only recorded."""
     error: int = 0
+    """The `errno` with which the call fails; at 0 the process gets SIGKILL."""
     lasts: bool = False
-    """As a full disk does: every later call fails too."""
+    """Whether every later call fails too, as on a full disk."""
 
 
 @dataclass
@@ -55,18 +56,18 @@ class Child:
     began: float = field(default_factory=time.monotonic)
 
     def send(self, number: signal.Signals) -> None:
-        """It may have ended, but is not forgotten before `wait`, so that nobody else has its number."""
+        """Sends a signal. The process may have ended, but keeps its id until `wait`, so no other process gets it."""
         os.kill(self.pid, number)
 
     def until_it_says(self, words: str) -> None:
-        """Waits until they stand on its stderr."""
+        """Waits until `words` appear on its stderr."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while words not in (self.place / "err").read_text():
             assert time.monotonic() < deadline, f"never said {words!r}"
             time.sleep(0.002)
 
     def wait(self) -> "Life":
-        """Waits until it has ended."""
+        """Waits until it has ended, and returns how it went."""
         code = self.nursery.ask({"wait": self.pid})["code"]
         calls = self.place / "calls"
         return Life(
@@ -83,11 +84,11 @@ class Life:
     """How a command went."""
 
     code: int
-    """Exit code; -9 where SIGKILL ended it."""
+    """Exit code; -9 if SIGKILL ended it."""
     out: str
     err: str
     calls: list[tuple[str, ...]]
-    """With a `Fault`: (what, path, new path) of each call counted, relative to its folder."""
+    """With a `Fault`: (what, path, new path) of each counted call, relative to its folder."""
     seconds: float
 
     @property
@@ -96,7 +97,7 @@ class Life:
 
 
 class Nursery:
-    """The door to the warm process."""
+    """The interface to the warm process."""
 
     def __init__(self, work: Path) -> None:
         self._work, self._lives = work, 0
@@ -122,8 +123,8 @@ class Nursery:
         return answer
 
     def start(self, *arguments: object, fault: Fault | None = None, prepare: tuple[object, ...] = ()) -> Child:
-        """Begins `tinymnist ARGUMENTS…`. `prepare` is a function of `preparations`, called in the child before, and
-        what is given to it."""
+        """Starts `tinymnist ARGUMENTS…`. `prepare` is the name of a function in `preparations`, which the child calls
+        first, and its arguments."""
         self._lives += 1
         place = self._work / str(self._lives)
         place.mkdir()
@@ -137,7 +138,7 @@ class Nursery:
         return Child(self, self.ask(request)["pid"], place)
 
     def live(self, *arguments: object, fault: Fault | None = None, prepare: tuple[object, ...] = ()) -> Life:
-        """A command from its beginning to its end."""
+        """Runs `tinymnist ARGUMENTS…` until it ends; see `start`."""
         return self.start(*arguments, fault=fault, prepare=prepare).wait()
 
     def close(self) -> None:
@@ -150,7 +151,7 @@ class Nursery:
 
 
 def _faults_library(work: Path) -> Path | None:
-    """`faults.c`, compiled; None where that cannot be had."""
+    """`faults.c`, compiled; None where that is not possible."""
     library = work / "faults.so"
     command = ["cc", "-shared", "-fPIC", "-O1", "-o", str(library), str(Path(__file__).with_name("faults.c")), "-ldl"]
     try:
@@ -181,24 +182,24 @@ def _answer(request: dict[str, Any]) -> dict[str, int]:
 
 
 def _warm_up() -> None:
-    """Imports what every command does, and reads the images that every test trains on."""
+    """Imports what every command imports, and reads the images that every test trains on."""
     importlib.import_module("tinymnist.cli")
     importlib.import_module("tinymnist.training")
     load = importlib.import_module("tinymnist.data.load")
     arrays = load.read_mnist_5k()
     setattr(load, "read_mnist_5k", lambda: arrays)  # noqa: B010  (mypy)
-    importlib.import_module("torch._dynamo")  # the first optimizer of a process brings it in
+    importlib.import_module("torch._dynamo")  # the first optimizer of a process imports it
 
 
 def _begin(request: dict[str, Any]) -> int:
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until the child answers them
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until the child handles them
     pid = os.fork()
     if pid == 0:
         try:
             leave_at_once_on_signals(__main__._last_words)  # what `main` begins with
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
             code = _live(request)
-        except BaseException:  # nothing of a child returns to the parent's loop
+        except BaseException:  # a child never returns to the parent's loop
             traceback.print_exc()
             code = 1
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""What a test does to a child of the nursery before its command begins."""
+"""What a test can do in a child of the nursery before its command begins."""
 
 import contextlib
 import hashlib
@@ -18,7 +18,7 @@ from tinymnist.training.packed import pack_run
 
 
 def sleep_in_steps(seconds: float) -> None:
-    """Makes steps slow."""
+    """Makes each step of a training take `seconds` longer."""
 
     def slow(step: Any) -> Any:
         def slowly(*given: object) -> None:
@@ -36,7 +36,7 @@ def set_environment(variables: dict[str, str]) -> None:
 
 
 def pack(run: str, file: str) -> None:
-    """Makes it pack a run, instead of what its arguments say."""
+    """Makes the child pack a run, instead of running its arguments."""
     _do(lambda: pack_run(load_run(run), Path(file)))
 
 
@@ -51,12 +51,12 @@ def _do(work: Callable[[], object]) -> None:
 
 
 def _replace(where: object, name: str, what: object) -> None:
-    """For good: the child is soon over."""
+    """Replaces `where.name` for good: the child ends soon."""
     setattr(where, name, what)
 
 
 def small_mnist(files: dict[str, bytes], packed: dict[str, bytes]) -> list[tuple[object, str, object]]:
-    """What is to be replaced, by what, so that MNIST is these files: for tinymnist, and for torchvision."""
+    """What to replace, as (object, name, replacement), so that MNIST is these files for tinymnist and torchvision."""
     from torchvision import datasets
 
     from tinymnist.data import load
@@ -76,16 +76,16 @@ def small_mnist(files: dict[str, bytes], packed: dict[str, bytes]) -> list[tuple
 
 
 def load_small_mnist(files: dict[str, str], packed: dict[str, str], mirror: str, folder: str) -> None:
-    """Makes it load a small data set, given in hexadecimal, that it has to download."""
+    """Makes the child download and load a small data set, given in hexadecimal."""
     from torchvision import datasets
 
     from tinymnist.data import download, fetch, load_dataset
-    from tinymnist.data.idx import NotThereError
+    from tinymnist.data.idx import MissingDataError
 
     def fetch_here(dataset: object, staging: Path, _: float) -> None:
         with contextlib.redirect_stdout(sys.stderr):
             if problem := fetch.fetch(dataset, staging):  # type: ignore[arg-type]
-                raise NotThereError(problem)
+                raise MissingDataError(problem)
 
     def load() -> None:
         dataset = load_dataset("mnist", Path(folder))

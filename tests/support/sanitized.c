@@ -1,4 +1,4 @@
-/* Steps and scores with made-up weights and images: run under sanitizers, appended to a network's own source. */
+/* Trains and scores with made-up weights and images; appended to a network's own source and run under sanitizers. */
 #include <stdio.h>
 
 static float *numbers(size_t count) {

@@ -1,4 +1,4 @@
-"""Trainings that something happens to, and what they leave behind but for the time it took."""
+"""Trainings that are interrupted, and what they leave behind apart from the time they took."""
 
 import hashlib
 import json
@@ -11,17 +11,17 @@ from typing import Any
 from safetensors import safe_open
 
 from tests.support.nursery import Life, Nursery
-from tinymnist.training import Observer, Series, open_run
+from tinymnist.training import Observer, RunDirectory, Series, open_run
 
 ENGINES = ["native", "torch"]
 TIMES = ("seconds", "images_per_second")
 
-# With everything that a checkpoint can hold: dropout, augmentation, momentum and an average.
+# Uses everything that a checkpoint can hold: dropout, augmentation, momentum and an average.
 RECIPE = ["train.augment=[{ShiftScaleRotate: {rotate_limit: 12}}]", "train.augment_until=0.4", "train.ema={decay: 0.9}"]
 
 
 class StopAfter(Observer):
-    """Interrupts a training after so many steps, as Ctrl-C does."""
+    """Interrupts a training after `steps` steps, as Ctrl-C does."""
 
     def __init__(self, steps: int) -> None:
         self.left = steps
@@ -34,48 +34,49 @@ class StopAfter(Observer):
 
 @dataclass(frozen=True)
 class Uncut:
-    """A training that nothing happened to."""
+    """A training that was not interrupted."""
 
     engine: str
     life: Life
     outcome: dict[str, Any]
-    again: list[object]
-    """Arguments of the same training, but for `--output`."""
+    without_output: list[object]
+    """The arguments of the same training, without `--output`."""
 
     def arguments(self, output: Path) -> list[object]:
-        """Those of the same training, with its run in `output/run`."""
-        return [*self.again, "--output", output]
+        """The arguments of the same training, with its run in `output/run`."""
+        return [*self.without_output, "--output", output]
 
 
 def training(quick: Path, engine: str, *more: object) -> list[object]:
-    """Arguments of three short epochs."""
+    """The arguments of a training of three short epochs."""
     options = [part for text in RECIPE for part in ("--set", text)]
     where = ["--dataset", "mnist-5k", "--threads", 1, "--name", "run"]
     return ["train", "--arch", quick, "--epochs", 3, "--engine", engine, *options, *where, *more]
 
 
-def go_on(nursery: Nursery, arguments: list[object], run: Path, *options: object) -> dict[str, Any]:
-    """Opens what a training left that was cut short, trains it to its end, and says what is there then. `options` are
-    for a series, which is gone on with as many seeds at once as there are cores."""
+def finish(nursery: Nursery, arguments: list[object], run: Path, *options: object) -> dict[str, Any]:
+    """Resumes an interrupted training until it ends, and returns its outcome. `options` are for a series, which is
+    resumed with as many seeds at once as there are cores."""
     if run.exists():
         open_run(run)
         life = nursery.live("train", "--resume", run, *options)
-    else:  # it ended before its directory appeared, whole, by one rename
+    else:  # interrupted before its directory appeared, whole, by one rename
         life = nursery.live(*arguments)
     assert (life.code, life.complaints) == (0, []), life.err
     return outcome_of(run)
 
 
 def outcome_of(path: Path) -> dict[str, Any]:
-    """Weights, the state of model, optimizer and average at the end, metrics, result, and which files there are; of a
-    series, all this of every seed.
+    """The weights, the state of model, optimizer and average at the end, metrics, result, and names of files; for a
+    series, all this for every seed.
 
-    The generators have no state to compare: every draw is made from the seed and its place.
+    There is no state of generators to compare: every draw is made from the seed and its place.
     """
     run = open_run(path)
     if isinstance(run, Series):
         seeds = {str(seed): outcome_of(run.seed_path(seed)) for seed in run.seeds}
         return {**seeds, "result": run.result.model_dump(exclude={"run", "seconds"}), "files": files_in(path)}
+    assert isinstance(run, RunDirectory)
     with safe_open(run.checkpoint, framework="pt") as stream:
         progress = json.loads(stream.metadata()["progress"])
         state = {name: _sha256(stream.get_tensor(name).numpy().tobytes()) for name in stream.offset_keys()}
@@ -90,7 +91,7 @@ def outcome_of(path: Path) -> dict[str, Any]:
 
 
 def files_in(path: Path) -> list[str]:
-    """All of them, but for the lock, which stays, and the note of whose it was, which stays after a kill at the end."""
+    """The names of all files, except the lock, which stays, and the note of its holder, which stays after a kill."""
     found = [str(file.relative_to(path)) for file in path.rglob("*") if not file.is_dir()]
     return sorted(name for name in found if os.path.basename(name) not in (".lock", ".holder"))
 

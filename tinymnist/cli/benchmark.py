@@ -2,9 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+from tinymnist.cli.notices import say_notice
 from tinymnist.cli.options import DataDir, Dataset, Json, RunPath
 from tinymnist.cli.outputs import output
-from tinymnist.console import say, show, show_json
+from tinymnist.console import show, show_json
 from tinymnist.text import table
 
 if TYPE_CHECKING:
@@ -19,17 +20,16 @@ def command(run_path: RunPath, dataset: Dataset = None, data_dir: DataDir = None
     Shows size, accuracy, time of one image alone, and images per second.
     """
     from tinymnist.benchmark import benchmark
-    from tinymnist.data import load_dataset, usable_name
     from tinymnist.training import load_run
+    from tinymnist.training.trained import open_trained
 
     run = load_run(run_path)
-    run.load_model()  # before the data: what is damaged is not worth a download
-    data = load_dataset(usable_name(run.environment.dataset if dataset is None else dataset), data_dir, say)
-    rows = benchmark(run, data)
+    (trained,) = open_trained([run], dataset, data_dir, warn=say_notice)
+    rows = benchmark(trained)
     if as_json:
-        show_json(output("benchmark", run=run, data=data, rows=rows))
+        show_json(output("benchmark", run=run, data=trained.data, rows=rows))
     else:
-        show(_as_text(run, data, rows))
+        show(_as_text(run, trained.data, rows))
 
 
 def _as_text(run: "Run", data: "Images", rows: "list[Row]") -> str:

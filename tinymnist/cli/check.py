@@ -98,8 +98,8 @@ def _features(option: str, words: list[str] | None) -> Any:
 
 
 def _rendered(reports: "Sequence[Report]", form: CheckFormat) -> str:
-    from tinymnist.cli import verdicts
+    from tinymnist.cli import check_formats
 
     if form == "junit":
-        return verdicts.as_junit(reports)
-    return verdicts.as_annotations(reports) if form == "github" else verdicts.as_text(reports)
+        return check_formats.as_junit(reports)
+    return check_formats.as_annotations(reports) if form == "github" else check_formats.as_text(reports)

@@ -2,9 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+from tinymnist.cli.notices import say_notice
 from tinymnist.cli.options import DataDir, Dataset, Device, Json, RunPath
 from tinymnist.cli.outputs import output
-from tinymnist.console import say, show, show_json
+from tinymnist.console import show, show_json
 from tinymnist.text import images_text, table
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def command(
     """
     from tinymnist.comparison import RunComparison, compare
 
-    found = compare(run_a, run_b, dataset=dataset, data_dir=data_dir, device=device, warn=say)
+    found = compare(run_a, run_b, dataset=dataset, data_dir=data_dir, device=device, warn=say_notice)
     if as_json:
         show_json(output("compare", found))
     else:

@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tinymnist.cli.notices import say_notice
 from tinymnist.cli.options import DataDir, Dataset, Device, Json, RunPath
 from tinymnist.cli.outputs import output
-from tinymnist.console import say, show, show_json
+from tinymnist.console import show, show_json
 from tinymnist.text import counted, table
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def command(
     from tinymnist.training import load_run
 
     run = load_run(run_path)
-    evaluation = evaluate(run, dataset=dataset, data_dir=data_dir, device=device, shifts=shifts, warn=say)
+    evaluation = evaluate(run, dataset=dataset, data_dir=data_dir, device=device, shifts=shifts, warn=say_notice)
     if as_json:
         show_json(output("evaluate", run=run, evaluation=evaluation))
     else:

@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from tinymnist.choices import ExportDtype, ExportFormat
+from tinymnist.cli.notices import say_notice
 from tinymnist.cli.options import DataDir, Dataset, Json, RunPath
 from tinymnist.cli.outputs import output
-from tinymnist.console import say, show, show_json
+from tinymnist.console import show, show_json
 
 
 def command(
@@ -42,7 +43,7 @@ def command(
         preprocessing=preprocessing,
         dataset=dataset,
         data_dir=data_dir,
-        warn=say,
+        warn=say_notice,
     )
     if as_json:
         show_json(output("export", output=folder, format=format_name, artifact=artifact))

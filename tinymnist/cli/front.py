@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tinymnist.cli.notices import say_notice
 from tinymnist.cli.options import Json
 from tinymnist.cli.outputs import output
 from tinymnist.console import say, show, show_json
@@ -38,7 +39,7 @@ def command(
 
     if picture is not None:
         picture_format(picture)
-    front = read_front(results or (), warn=say)
+    front = read_front(results or (), warn=say_notice)
     if picture is not None:
         write_picture(front, picture)
         say(f"wrote {picture}: {len(front.points)} series, {len(front.best)} on the front")

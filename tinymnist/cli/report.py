@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tinymnist.cli.completion import complete_runs
+from tinymnist.cli.notices import say_notice
 from tinymnist.cli.options import DataDir, Dataset, Device, Json
 from tinymnist.cli.outputs import output
-from tinymnist.console import say, show, show_json
+from tinymnist.console import show, show_json
 
 if TYPE_CHECKING:
     from tinymnist.report import Entry, Report
@@ -44,7 +45,9 @@ def command(
     """
     from tinymnist.report import write_report
 
-    report = write_report(runs, page, pictures=pictures, dataset=dataset, data_dir=data_dir, device=device, warn=say)
+    report = write_report(
+        runs, page, pictures=pictures, dataset=dataset, data_dir=data_dir, device=device, warn=say_notice
+    )
     if as_json:
         show_json(output("report", report=report, runs=[_with_network(entry) for entry in report.entries]))
     else:
@@ -59,8 +62,9 @@ def _with_network(entry: "Entry") -> SimpleNamespace:
 
 
 def _as_text(report: "Report") -> str:
-    from tinymnist.report.texts import figures
+    from tinymnist.report.headline import headline
 
-    lines = [f"{entry.label}: {figures(entry).accuracy} %, {figures(entry).of}" for entry in report.entries]
+    headlines = [(entry.label, headline(entry)) for entry in report.entries]
+    lines = [f"{label}: {head.accuracy} %, {head.measured}" for label, head in headlines]
     lines += [f"wrote {path}" for path in (*report.pictures, report.page)]
     return "\n".join(lines)

@@ -5,6 +5,7 @@ import shlex
 from tinymnist.cli.outputs import as_output
 from tinymnist.cli.outputs.train import VerdictOutput
 from tinymnist.cli.train_resume import further_seeds
+from tinymnist.cli.verdict import verdict_text
 from tinymnist.console import show, show_json
 from tinymnist.errors import CheckFailed
 from tinymnist.statistics import LastEpochsVerdict, Verdict, judge, judge_last_epochs
@@ -20,7 +21,7 @@ def show_result(run: Run | Series, target: float | None, last_epochs: int | None
         judged = {} if verdict is None else {"verdict": as_output(VerdictOutput, verdict)}
         show_json({**run.result.model_dump(), **judged})
     else:
-        show("\n".join([*_as_text(run), *([verdict.text] if verdict else []), _next(run, verdict)]))
+        show("\n".join([*_as_text(run), *([verdict_text(verdict)] if verdict else []), _next(run, verdict)]))
     return 0 if verdict is None or verdict.outcome == "pass" else CheckFailed.exit_code
 
 

@@ -1,7 +1,8 @@
-"""Trained networks for other places: folded, written in another language, and checked there."""
+"""Exports of trained networks: folded, written in another format, and verified there."""
 
 from tinymnist.export.api import export_run
 from tinymnist.export.artifact import Artifact
-from tinymnist.export.network import Network, fold
+from tinymnist.export.folded import Network
+from tinymnist.export.folding import fold
 
 __all__ = ["Artifact", "Network", "export_run", "fold"]

@@ -1,29 +1,16 @@
-"""A folded network, computed step by step: what the exported programs are held against, and calibrated by."""
-
-from collections.abc import Callable
+"""Computes a folded network step by step: the reference for exported programs, and for their calibration."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tinymnist.export.network import Activation, Addition, Convolution, GroupNorm, Network, Numbers, Pooling, Step
-
-_FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "relu": functional.relu,
-    "relu6": functional.relu6,
-    "elu": functional.elu,
-    "gelu": functional.gelu,
-    "silu": functional.silu,
-    "mish": functional.mish,
-    "hardswish": functional.hardswish,
-    "tanh": torch.tanh,
-    "sigmoid": torch.sigmoid,
-}
+from tinymnist.export.folded import Activation, Addition, Convolution, GroupNorm, Network, Numbers, Pooling, Step
+from tinymnist.model.activations import ACTIVATIONS
 
 
 @torch.inference_mode()
 def values(network: Network, images: Tensor) -> list[Tensor]:
-    """All values, (N, channels, height, width) each, for normalised images of that shape; the logits are the last."""
+    """All values of the network for normalised `images`, each (N, channels, height, width); the last is the logits."""
     computed = [images]
     for step in network.steps:
         computed.append(_step(step, computed))
@@ -60,7 +47,8 @@ def _activate(activation: Activation | None, output: Tensor) -> Tensor:
         return output
     if activation.slope is not None:
         return functional.leaky_relu(output, activation.slope)
-    return _FUNCTIONS[activation.name](output)
+    activated: Tensor = ACTIVATIONS[activation.name]()(output)
+    return activated
 
 
 def _by_channel(numbers: Numbers) -> Tensor:

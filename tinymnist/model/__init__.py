@@ -1,4 +1,4 @@
-"""From a spec to an `nn.Sequential`, and its summary."""
+"""Builds the `nn.Sequential` that a spec describes, and summarises it."""
 
 from tinymnist.model.builder import build_model
 from tinymnist.model.summary import Summary, summarize

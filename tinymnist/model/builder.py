@@ -1,12 +1,12 @@
-"""From a spec to an `nn.Sequential` of named blocks."""
+"""Builds an `nn.Sequential` of named blocks from a spec."""
 
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from math import prod
 
 from torch import nn
 
 from tinymnist.errors import SpecError
+from tinymnist.model.activations import ACTIVATIONS
 from tinymnist.model.layers import Residual, SharedConv2d
 from tinymnist.spec import Spec
 from tinymnist.spec.layers import Block, Conv, Dropout, GlobalPoolHead, LinearHead, Norm, Pool
@@ -14,30 +14,16 @@ from tinymnist.spec.walk import block_name
 
 MAX_PARAMETERS = 50_000_000
 MAX_ACTIVATION_BYTES = 1 << 30
-"""Limits of what is built at all: far beyond tiny, and small enough to fit any machine that can run torch."""
+"""The limits of what is built: far beyond tiny, and small enough for any machine that can run torch."""
 
 Named = tuple[str, nn.Module]
 
-_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
-    "relu": partial(nn.ReLU, inplace=True),  # nobody else needs what it overwrites, and a step takes 4 % less time
-    "relu6": nn.ReLU6,
-    "leaky_relu": nn.LeakyReLU,
-    "prelu": nn.PReLU,
-    "elu": nn.ELU,
-    "gelu": nn.GELU,
-    "silu": nn.SiLU,
-    "mish": nn.Mish,
-    "hardswish": nn.Hardswish,
-    "tanh": nn.Tanh,
-    "sigmoid": nn.Sigmoid,
-}
-
 
 def build_model(spec: Spec) -> nn.Sequential:
-    """The network that `spec` describes, freshly initialised as torch does (seed with `torch.manual_seed`).
+    """The network that `spec` describes, with torch's random initial weights (seed with `torch.manual_seed`).
 
-    Takes images of shape (N, channels, height, width), gives (N, classes): log-probabilities, or logits where the head
-    says `activation: none`. Raises `SpecError` for a network too large to build.
+    It takes images of shape (N, channels, height, width) and gives (N, classes): log-probabilities, or logits if the
+    head has `activation: none`. Raises `SpecError` for a network too large to build.
     """
     _refuse_what_cannot_fit(spec)
     channels = spec.input.channels
@@ -76,7 +62,7 @@ def _sequential(children: list[Named]) -> nn.Sequential:
 
 
 class _BlockBuilder:
-    """Builds one block, and remembers its convolutions for those that share them."""
+    """Builds one block, and remembers its convolutions for the blocks that share them."""
 
     def __init__(self, block: Block, channels: int, shared: list[nn.Conv2d] | None) -> None:
         self.block = block
@@ -101,7 +87,7 @@ class _BlockBuilder:
         return _sequential(children)
 
     def _reuse(self, convolutions: list[nn.Conv2d]) -> None:
-        """From here on, takes these in turn instead of making new ones; `plan` has found them alike."""
+        """From now on, takes these in turn instead of making new ones; `plan` has checked that they match."""
         self.convolutions, self._to_reuse = convolutions, iter(convolutions)
 
     def _application(self) -> list[Named]:
@@ -153,7 +139,7 @@ class _BlockBuilder:
         groups: int = 1,
         bias: bool,
     ) -> nn.Module:
-        """A new convolution, or one with the weights of the next of those that are shared with this block."""
+        """A new convolution, or one with the weights of the next convolution to reuse."""
         if self._to_reuse is not None:
             return SharedConv2d(next(self._to_reuse), stride, padding)
         made = nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=bias)
@@ -170,7 +156,7 @@ def _norm(name: str, norm: Norm, channels: int) -> list[Named]:
 
 
 def _activation(name: str, activation: str) -> list[Named]:
-    return [] if activation == "none" else [(name, _ACTIVATIONS[activation]())]
+    return [] if activation == "none" else [(name, ACTIVATIONS[activation]())]
 
 
 def _dropout(name: str, dropout: Dropout) -> list[Named]:

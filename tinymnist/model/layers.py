@@ -7,7 +7,7 @@ from torch.nn import functional
 class Residual(nn.Module):
     """`body(x) + shortcut(x)` (He et al. 2016).
 
-    Takes and gives tensors of shape (N, C, H, W); body and shortcut must agree on the output's shape.
+    Takes and gives tensors of shape (N, C, H, W); body and shortcut must give the same shape.
     """
 
     def __init__(self, body: nn.Module, shortcut: nn.Module) -> None:
@@ -21,14 +21,14 @@ class Residual(nn.Module):
 
 
 class SharedConv2d(nn.Module):
-    """A convolution with the weights of `source`, a convolution elsewhere in the model; stride and padding are its own.
+    """A convolution with the weights of `source`, another convolution of the model, and its own stride and padding.
 
-    Takes (N, C, H, W), as `source` does. The weights stay with `source`: they are counted, saved and trained there.
+    Takes and gives (N, C, H, W), as `source` does. The weights belong to `source`: they are counted and saved there.
     """
 
     def __init__(self, source: nn.Conv2d, stride: tuple[int, int], padding: tuple[int, int]) -> None:
         super().__init__()
-        self._source = (source,)  # in a tuple, so that torch does not register it a second time
+        self._source = (source,)  # in a tuple, so that torch does not register it twice
         self.stride = stride
         self.padding = padding
 

@@ -1,4 +1,4 @@
-"""The table that torchinfo draws, and beside it what `plan` counted."""
+"""Torchinfo's table of a network, and the counts of `plan` beside it."""
 
 import io
 import warnings
@@ -19,12 +19,12 @@ class Summary:
     table: str
     """torchinfo's table."""
     torchinfo_mult_adds: int
-    """torchinfo's own count, for one image; it also counts biases and norms."""
+    """torchinfo's count of multiply-adds for one image, which includes biases and norms."""
     plan: Plan
 
 
 def summarize(spec: Spec) -> Summary:
-    """Builds the network of `spec` and lets torchinfo draw its table. Raises `SpecError` if it is too large."""
+    """Builds the network of `spec` and has torchinfo make its table. Raises `SpecError` if it is too large."""
     shape = (1, spec.input.channels, spec.input.height, spec.input.width)
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")

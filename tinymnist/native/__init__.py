@@ -1,7 +1,7 @@
-"""Networks compiled to C: training and scoring of tiny convolutional networks on the CPU."""
+"""Trains and scores tiny convolutional networks on the CPU, in a C program that is written for each network."""
 
-from tinymnist.native.compiler import CompilerError, find_compiler
-from tinymnist.native.graph import NotCoveredError
+from tinymnist.native.compiler import find_compiler
+from tinymnist.native.errors import CompilerError, NotCoveredError
 from tinymnist.native.network import NativeNetwork
 
 __all__ = ["CompilerError", "NativeNetwork", "NotCoveredError", "find_compiler"]

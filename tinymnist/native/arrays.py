@@ -1,4 +1,4 @@
-"""Where the tensors of a C program stand in memory."""
+"""Where the arrays of a C program lie in memory."""
 
 from dataclasses import dataclass, field
 
@@ -10,10 +10,10 @@ class _Array:
 
 
 class Arrays:
-    """Names for arrays while a program is written; their places once it is known which phases touch them.
+    """Gives arrays placeholders while a program is written, and places once it is known which phases touch them.
 
-    An array of a block that more than one phase touches is kept beside the block's others (`kept + 123`); all else is
-    in the thread's scratch memory (`scratch + 123`), from `first_vector` on.
+    An array of a block that more than one phase touches is kept beside the block's others (`kept + 123`); every other
+    array is in the thread's scratch memory (`scratch + 123`), from `first_vector` on. Sizes and places are in vectors.
     """
 
     def __init__(self, first_vector: int) -> None:
@@ -22,17 +22,17 @@ class Arrays:
         self._arrays: dict[str, _Array] = {}
 
     def block(self, name: str, vectors: int, phase: int) -> str:
-        """A stand-in for an array of the block, touched in this phase."""
+        """A placeholder for an array of the block, which this phase touches."""
         self._arrays.setdefault(name, _Array(vectors)).phases.add(phase)
         return f"@{name}@"
 
     def thread(self, name: str, vectors: int) -> str:
-        """A stand-in for an array that each thread has once."""
+        """A placeholder for an array that each thread has once."""
         self._arrays.setdefault(name, _Array(vectors))
         return f"@{name}@"
 
     def placed(self, text: str) -> str:
-        """The program with places for stand-ins."""
+        """The program with every placeholder replaced by a place."""
         for name, array in self._arrays.items():
             if len(array.phases) > 1:
                 place = f"(kept + {self.block_vectors})"

@@ -1,8 +1,8 @@
 """C for the chains of cheap layers: forward from a root, and backward to it, each in one pass over memory.
 
-Every function takes the root's block `z` and, where the root has a norm, its vectors `norm`. Forward writes the chain's
-end to `out`. Backward takes the gradient `d` at the chain's end; `sums` adds up what the norm needs, `pull` writes the
-gradient at the root to `out`.
+Every C function takes the root's block `z` and, where the root has a norm, its vectors `norm`. A forward function
+writes the chain's end to `out`. Backward functions take the gradient `d` at the chain's end: `sums` adds up what the
+norm needs, and `pull` writes the gradient at the root to `out`.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from tinymnist.native.literals import finite, real
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where (c, y, x) of a tensor stands, counted in vectors: at offset + c plane + y row + x step."""
+    """Where element (c, y, x) of a tensor lies, in vectors: at offset + c * plane + y * row + x * step."""
 
     offset: int
     plane: int
@@ -26,30 +26,33 @@ class Layout:
         return self.plane, self.row, self.step
 
     def at(self, c: str, y: str, x: str) -> str:
+        """The C expression for the place of (c, y, x)."""
         return f"{self.offset} + {c} * {self.plane} + {y} * {self.row} + {x} * {self.step}"
 
 
 def flat(shape: tuple[int, int, int]) -> Layout:
+    """The layout of a tensor (channels, height, width) without padding."""
     _, height, width = shape
     return Layout(0, height * width, width, 1)
 
 
 NAME = "NAME"
-"""Stands for the function's name: whoever collects the functions gives equal ones the same."""
+"""Placeholder for the name of a function. `source` fills it in, and gives functions of equal text the same name."""
 
 AHEAD = 64
-"""Vectors: a root is asked for so far in advance, as it comes from beyond the L2 cache, and windows read more rows at a
-time than the machine foresees."""
+"""How many vectors ahead a root is prefetched: it comes from beyond the L2 cache, and windows read more rows at a time
+than the machine prefetches by itself."""
 
 SMALL_WINDOW = 9
-"""Values of a window that are kept in registers."""
+"""The most values of a window that are kept in registers."""
 
 _ARGUMENTS = "const struct network *net, const uint32_t block, const vf *restrict z, const vf *norm"
 
 
 def forward_function(node: Node, layout: Layout, *, training: bool, accumulate: bool) -> str:
-    """`NAME(…, spare, out)`: the chain from the root's block to `out` in `layout`."""
-    chain = _Chain(node, training)
+    """`NAME(…, spare, out)`: computes the chain from the root's block, and writes its end to `out` in `layout`, or with
+    `accumulate` adds it."""
+    chain = _ChainCode(node, training)
     opening = ["(void)net, (void)block, (void)norm, (void)spare;", *chain.constants()]
     window = node.window
     body = chain.channel_constants()
@@ -58,7 +61,7 @@ def forward_function(node: Node, layout: Layout, *, training: bool, accumulate: 
     else:
         overlaps = any(kernel > stride for kernel, stride in zip(window.kernel, window.stride, strict=True))
         read = [*chain.root("i", "j"), *chain.before("v")]
-        if overlaps:  # each value is seen by several windows, and computed once
+        if overlaps:  # several windows read each value, which is computed once
             _, height, width = node.root.shape
             body += [f"for (int i = 0; i < {height}; i++) for (int j = 0; j < {width}; j++) {{", *read]
             body += [f"spare[i * {width} + j] = v;", "}"]
@@ -75,19 +78,20 @@ def forward_function(node: Node, layout: Layout, *, training: bool, accumulate: 
 
 
 CHEAP = ("relu", "relu6", "leaky_relu", "hardswish")
-"""Activations of a few instructions; the others need an exponential."""
+"""Activations that take a few instructions; the others need an exponential."""
 
 
-def is_dear(node: Node) -> bool:
-    """Whether the way back over the chain to its norm is better walked once and its end kept than walked twice."""
+def is_costly(node: Node) -> bool:
+    """Whether going back over the chain to its norm is so slow that the result is kept rather than computed twice."""
     layers = [layer.name for layer in (*node.before, *node.after) if isinstance(layer, Activation)]
     scattered = node.window is not None and not _fits_registers(node)
     return node.root.norm is not None and (scattered or any(name not in CHEAP for name in layers))
 
 
 def sums_function(node: Node, *, keep: bool) -> str:
-    """`NAME(…, d, spare, sums, gradients, pulled)`: by channel the sums of the norm's gradient, and of it times
-    normalised z. `keep`: also the gradients of parameters in the chain, and to `pulled` the norm's gradient."""
+    """`NAME(…, d, spare, sums, gradients, pulled)`: per channel, the sum of the gradient at the norm's output, and the
+    sum of it times normalised z. With `keep`, it also adds up the gradients of parameters in the chain, and writes the
+    gradient at the norm's output to `pulled`."""
     channels = node.root.shape[0]
     before = [f"const vf inverse = norm[{2 * channels} + c], offset = norm[{3 * channels} + c];"]
     before.append("vf sum = {0}, product = {0};")
@@ -100,7 +104,7 @@ def sums_function(node: Node, *, keep: bool) -> str:
 
 
 def pull_kept_function(node: Node, layout: Layout) -> str:
-    """`NAME(z, pulled, back, out)`: the gradient at the root of a dear chain, from that at the norm's end."""
+    """`NAME(z, pulled, back, out)`: the gradient at the root, from the kept gradient at the norm's output."""
     channels, height, width = node.root.shape
     place = flat(node.root.shape).at("c", "i", "j")
     return _function(
@@ -116,7 +120,7 @@ def pull_kept_function(node: Node, layout: Layout) -> str:
 
 
 def pull_function(node: Node, layout: Layout, *, accumulate: bool) -> str:
-    """`NAME(…, back, d, gradients, out)`: the gradient at the root, and those of parameters in the chain."""
+    """`NAME(…, back, d, spare, gradients, out)`: the gradient at the root, and those of parameters in the chain."""
     channels = node.root.shape[0]
     before: list[str] = []
     value = "g"
@@ -128,8 +132,8 @@ def pull_function(node: Node, layout: Layout, *, accumulate: bool) -> str:
     return _backward(f"{NAME}({arguments})", node, before, sink, [], parameters=True)
 
 
-class _Chain:
-    """C of the layers of one chain. The root's value is `z0`, behind the norm `n0`."""
+class _ChainCode:
+    """The C of one chain's layers. The root's value is `z0`, and `n0` after the norm."""
 
     def __init__(self, node: Node, training: bool) -> None:
         self.node = node
@@ -139,10 +143,10 @@ class _Chain:
         return [layer for layer in layers if self.training or not isinstance(layer, Dropout)]
 
     def constants(self) -> list[str]:
-        """Parameters of activations."""
+        """The parameters that activations learn, as constants of the function."""
         both = [*self.node.before, *self.node.after]
-        learned = {layer.parameter for layer in both if isinstance(layer, Activation)} - {None}
-        return [f"const float parameter{index} = *net->parameters[{index}];" for index in sorted(filter(None, learned))]
+        learned = _learned(both)
+        return [f"const float parameter{index} = *net->parameters[{index}];" for index in learned]
 
     def channel_constants(self) -> list[str]:
         channels = self.node.root.shape[0]
@@ -159,6 +163,12 @@ class _Chain:
     def after(self, value: str) -> list[str]:
         element = flat(self.node.shape).at("c", "y", "x")
         return [f"{value} = {_call(layer, value, element)};" for layer in self.layers(self.node.after)]
+
+
+def _learned(layers: Sequence[Elementwise]) -> list[int]:
+    """Indices of the parameters that activations learn."""
+    indices = {layer.parameter for layer in layers if isinstance(layer, Activation)}
+    return sorted(index for index in indices if index is not None)
 
 
 def _call(layer: Elementwise, value: str, element: str) -> str:
@@ -183,7 +193,7 @@ def _factor(layer: Dropout, element: str) -> str:
 def _forth_and_back(
     layers: Sequence[Elementwise], start: str, prefix: str, element: str
 ) -> tuple[list[str], list[str]]:
-    """C that follows `layers` from `start`, keeping each input; and C that leads `g` back through them."""
+    """C that runs `layers` from `start` and keeps each input, and C that takes `g` back through them."""
     forth, back = [], []
     value = start
     for number, layer in enumerate(layers):
@@ -209,11 +219,10 @@ def _forth_and_back(
 def _backward(
     signature: str, node: Node, before: list[str], sink: list[str], after: list[str], *, parameters: bool = False
 ) -> str:
-    """The walk back over a chain: `sink` runs for each value (c, i, j) of the root, with `z0` and its gradient `g`."""
-    chain = _Chain(node, training=True)
-    learned = sorted(
-        {layer.parameter for layer in (*node.before, *node.after) if isinstance(layer, Activation)} - {None}, key=str
-    )
+    """The function that goes back over a chain. `sink` runs for each value (c, i, j) of the root, with the value `z0`
+    and the gradient `g` at the norm's output."""
+    chain = _ChainCode(node, training=True)
+    learned = _learned([*node.before, *node.after])
     opening = ["(void)net, (void)block, (void)norm, (void)spare, (void)gradients;", *chain.constants()]
     opening += [f"vf slope{index} = {{0}};" for index in learned]
     closing = [f"(void)slope{index};" for index in learned]
@@ -262,7 +271,7 @@ def _plain(node: Node, sink: list[str]) -> list[str]:
 
 
 def _fits_registers(node: Node) -> bool:
-    """Whether windows are small, do not overlap or leave gaps, and stand inside the image."""
+    """Whether the windows are small, neither overlap nor leave gaps, and lie inside the image."""
     window = node.window
     assert window is not None
     inside = all(
@@ -274,7 +283,8 @@ def _fits_registers(node: Node) -> bool:
 
 
 def _windowed(node: Node, sink: list[str]) -> list[str]:
-    """Each window in registers: forward to its maximum, and the gradient to the first value that equals it."""
+    """Back over windows in registers: each is computed forward, and its gradient goes to all values of an average, or
+    to the first value that equals the maximum."""
     window = node.window
     assert window is not None
     high, wide = window.kernel
@@ -318,7 +328,7 @@ def _reduced(window: Window, count: int) -> list[str]:
 
 
 def _scattered(node: Node, sink: list[str]) -> list[str]:
-    """Windows of any kind: the gradient of a whole channel is scattered first."""
+    """Back over windows of any kind: the gradients of a whole channel's windows are scattered first."""
     _, height, width = node.root.shape
     forth, back = _forth_and_back(node.before, "n0", "b", flat(node.root.shape).at("c", "i", "j"))
     read = f"const vf z0 = z[{flat(node.root.shape).at('c', 'i', 'j')}];"
@@ -327,7 +337,7 @@ def _scattered(node: Node, sink: list[str]) -> list[str]:
     here = f"i * {width} + j"
     gated = not any(isinstance(layer, Activation) and layer.parameter is not None for layer in node.before)
     first = [each, read, normed, *forth, f"values[{here}] = bend;"]
-    if gated:  # what a gradient is multiplied by on its way back, so that the layers need not be computed again
+    if gated:  # keep what the gradient is multiplied by on its way back, so that the layers are computed only once
         first += ["vf g = splat(1.0f);", *back, f"gates[{here}] = g;"]
     routing, routed = _pairwise(node) if _is_pairwise(node) else _each_window(node)
     last = [each, read, *([] if gated else [normed, *forth]), f"vf g = {routed};"]
@@ -336,7 +346,7 @@ def _scattered(node: Node, sink: list[str]) -> list[str]:
 
 
 def _each_window(node: Node) -> tuple[list[str], str]:
-    """C that scatters the gradient of each window to `routed`, and C of what has come to (i, j)."""
+    """C that scatters the gradient of each window to `routed`, and the C expression for the gradient at (i, j)."""
     window = node.window
     assert window is not None
     _, height, width = node.root.shape
@@ -360,7 +370,7 @@ def _each_window(node: Node) -> tuple[list[str], str]:
 
 
 def _is_pairwise(node: Node) -> bool:
-    """Whether the windows are maxima of 2x2 at every place."""
+    """Whether the pooling is a maximum over 2x2 with stride 1, without padding."""
     window = node.window
     assert window is not None
     _, height, width = node.root.shape
@@ -369,8 +379,8 @@ def _is_pairwise(node: Node) -> bool:
 
 
 def _pairwise(node: Node) -> tuple[list[str], str]:
-    """As `_each_window`, by maxima of two: the gradient goes to the row, then to the column, of the maximum. Of equal
-    values the first has it, as in the order of rows."""
+    """`_each_window` by maxima of two: the gradient goes to the row, then to the column, of the maximum. Among equal
+    values, the first in row order gets it."""
     _, height, width = node.root.shape
     end = flat(node.shape).at("c", "y", "x")
     after_forth, after_back = _forth_and_back(node.after, "m", "a", end)
@@ -399,7 +409,7 @@ def _pairwise(node: Node) -> tuple[list[str], str]:
 
 
 def _bounds(node: Node) -> list[str]:
-    """Where the window of (y, x) begins and ends inside the image."""
+    """C for where the window of (y, x) begins and ends inside the image."""
     window = node.window
     assert window is not None
     lines = []
@@ -427,7 +437,7 @@ def _window_loops(node: Node) -> list[str]:
 
 
 def _divisor(node: Node) -> str:
-    """As torch: padding counts, but not what reaches beyond it (ceil_mode)."""
+    """C for what an average divides by. As in torch, padding counts, but not what lies beyond it (ceil_mode)."""
     window = node.window
     assert window is not None
     sides = []

@@ -1,4 +1,4 @@
-"""C to a loaded library: compiled once, kept in the user's cache, and used again only if it is whole."""
+"""Compiles C and loads the library, which is kept in the user's cache and used again only if it is intact."""
 
 import ctypes
 import hashlib
@@ -16,20 +16,17 @@ from pathlib import Path
 import platformdirs
 
 from tinymnist.errors import Interrupted
+from tinymnist.native.errors import CompilerError
 from tinymnist.signals import StopRequest, signals_held, stop_on_signals
 
 FLAGS = ("-std=gnu11", "-O2", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden", "-fPIC", "-shared")
 LIBRARIES = ("-lm", "-pthread")
 CPU_FLAGS = ("-march=native", "-mcpu=native")
-"""Which of them a compiler takes depends on its family and its target."""
+"""Which of them a compiler accepts depends on its family and its target."""
 
 PROBE_SECONDS = 10.0
 COMPILE_SECONDS = 300.0
 POLL_SECONDS = 0.1
-
-
-class CompilerError(Exception):
-    """There is no compiler, it fails, or what it makes cannot be kept or loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +35,7 @@ class Compiler:
 
     command: tuple[str, ...]
     target: str
-    """Every macro that the compiler defines for this CPU: its version, and what the CPU can do."""
+    """Every macro that the compiler defines for this CPU; they tell its version and what the CPU can do."""
 
     @property
     def lanes(self) -> int:
@@ -49,12 +46,12 @@ class Compiler:
 
 
 def find_compiler() -> Compiler:
-    """The compiler that `CC` names, else `cc`. Raises `CompilerError`."""
+    """The compiler that `CC` names, or else `cc`. Raises `CompilerError` where there is none, or it fails."""
     if os.name != "posix":
         raise CompilerError("it needs POSIX threads")
     words = shlex.split(os.environ.get("CC", "")) or ["cc"]
     if shutil.which(words[0]) is None:
-        raise CompilerError(f"no C compiler: `{words[0]}` is not there")
+        raise CompilerError(f"no C compiler: `{words[0]}` was not found")
     problem = "fails"
     for flag in (*CPU_FLAGS, None):
         command = (*words, *([flag] if flag else []))
@@ -68,13 +65,16 @@ def find_compiler() -> Compiler:
 
 
 def load_library(source: str, compiler: Compiler, folder: Path | None = None) -> ctypes.CDLL:
-    """The library of a C source: from the cache, or compiled now and kept there. Raises `CompilerError`."""
+    """Loads the library of a C source from the cache, after compiling it if needed. Raises `CompilerError`.
+
+    `folder` is the cache, by default in the user's cache folder.
+    """
     folder = folder or platformdirs.user_cache_path("tinymnist") / "native"
     _make_private(folder)
     everything = "\0".join([source, *compiler.command, *FLAGS, *LIBRARIES, compiler.target])
     path = folder / f"{hashlib.sha256(everything.encode()).hexdigest()}.so"
     try:
-        if not _is_whole(path):
+        if not _is_intact(path):
             _compile(source, compiler, path)
         return ctypes.CDLL(str(path))
     except OSError as error:
@@ -82,14 +82,14 @@ def load_library(source: str, compiler: Compiler, folder: Path | None = None) ->
 
 
 def _make_private(folder: Path) -> None:
-    """Makes sure that the cache is a folder that nobody else can write to: what lies there is run."""
+    """Makes the cache a folder that nobody else can write to, since its files are run, or raises `CompilerError`."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         status, around = folder.lstat(), folder.parent.stat()
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
-            raise CompilerError(f"{folder}: is not a private folder of this user's")
+            raise CompilerError(f"{folder}: is not a private folder of this user")
         exposed = around.st_mode & 0o002 and not around.st_mode & stat.S_ISVTX
-        if around.st_uid not in (os.geteuid(), 0) or exposed:  # they could put another folder in its place
+        if around.st_uid not in (os.geteuid(), 0) or exposed:  # others could put another folder in its place
             raise CompilerError(f"{folder.parent}: is not a folder that only this user can change")
         folder.chmod(0o700)
     except OSError as error:
@@ -102,8 +102,8 @@ def _digest_path(path: Path) -> Path:
     return path.with_suffix(".sha256")
 
 
-def _is_whole(path: Path) -> bool:
-    """Whether a library lies there with the digest that was noted when it was made."""
+def _is_intact(path: Path) -> bool:
+    """Whether the library exists with the digest that was recorded when it was compiled."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest() == _digest_path(path).read_text()
     except (OSError, UnicodeDecodeError):
@@ -122,7 +122,7 @@ def _compile(source: str, compiler: Compiler, path: Path) -> None:
 
 
 def _run(command: tuple[str, ...], seconds: float) -> str:
-    """What a command prints. Raises `CompilerError`, and `Interrupted` after SIGINT or SIGTERM."""
+    """Runs a command and returns its stdout. Raises `CompilerError`, and `Interrupted` after SIGINT or SIGTERM."""
     with stop_on_signals() as stop:
         try:
             code, out, err = _communicate(command, seconds, stop)
@@ -139,8 +139,8 @@ def _run(command: tuple[str, ...], seconds: float) -> str:
 
 
 def _communicate(command: tuple[str, ...], seconds: float, stop: StopRequest) -> tuple[int, str, str]:
-    """Exit code, stdout and stderr of a command, which is killed, with what it has started, at a stop or after so many
-    seconds."""
+    """Exit code, stdout and stderr of a command. It is killed, with all that it has started, at a stop request or after
+    `seconds`."""
     deadline = time.monotonic() + seconds
     with subprocess.Popen(
         command,

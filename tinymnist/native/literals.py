@@ -1,15 +1,15 @@
-"""How a number of the spec stands in the C text, which is compiled and run: checked once more."""
+"""Numbers of the spec as C text. The text is compiled and run, so each number is checked here once more."""
 
 from math import isfinite
 
-from tinymnist.native.graph import NotCoveredError
+from tinymnist.native.errors import NotCoveredError
 
 
-def finite(value: float) -> float:
-    """`value` itself. Raises `NotCoveredError` for anything but a finite number."""
-    if type(value) not in (int, float) or not isfinite(value):
-        raise NotCoveredError(f"a value of a layer is no finite number, but {type(value).__name__}")
-    return float(value)
+def finite(value: object) -> float:
+    """`value` as a float. Raises `NotCoveredError` for anything but a finite number."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
+        return float(value)
+    raise NotCoveredError(f"a value of a layer is not a finite number, but {type(value).__name__}")
 
 
 def real(value: float) -> str:

@@ -13,14 +13,15 @@ from torch import Tensor, nn
 
 from tinymnist.data.warp import BorderMode, Interpolation, Warps
 from tinymnist.machine import memory_of_machine
-from tinymnist.model.loss import Lesson
+from tinymnist.model.loss import Objective
 from tinymnist.native.compiler import Compiler, find_compiler, load_library
-from tinymnist.native.graph import Graph, graph_of
+from tinymnist.native.graph import Graph
 from tinymnist.native.source import c_source
+from tinymnist.native.tracing import graph_of
 from tinymnist.spec import Spec
 
-NO_EXTRAS = Lesson()
-"""Labels alone."""
+LABELS_ALONE = Objective()
+"""Plain cross-entropy."""
 
 
 @dataclass(slots=True)
@@ -35,7 +36,7 @@ class NativeNetwork:
     """A network of `spec` for batches of up to `batch_size` images, on `threads` threads.
 
     Images are uint8 (n, H, W) or (n, C, H, W); a pixel p counts as `p * scale + shift`. Gradients are written to the
-    parameters' `grad`, running statistics to the model's buffers. The same bits come out whatever the threads.
+    parameters' `grad`, running statistics to the model's buffers. The number of threads does not change a bit.
 
     Raises `NotCoveredError`, `CompilerError`, and `MemoryError`.
     """
@@ -53,8 +54,7 @@ class NativeNetwork:
         cache: Path | None = None,
     ) -> None:
         compiler = compiler or find_compiler()
-        shape = (spec.input.channels, spec.input.height, spec.input.width)
-        self._graph = graph_of(model, shape, spec.classes)
+        self._graph = graph_of(spec.plan, model)
         self._library = load_library(c_source(self._graph, compiler.lanes), compiler, cache)
         self._scale, self._shift, self._batch_size = scale, shift, batch_size
         _declare(self._library)
@@ -65,7 +65,7 @@ class NativeNetwork:
         self._closer = weakref.finalize(self, self._library.tm_close, self._handle)
 
     def close(self) -> None:
-        """Ends the threads and gives the memory back."""
+        """Ends the threads and frees the memory."""
         self._closer()
 
     def step(
@@ -74,16 +74,16 @@ class NativeNetwork:
         labels: Tensor,
         seed: int,
         *,
-        lesson: Lesson = NO_EXTRAS,
+        objective: Objective = LABELS_ALONE,
         teacher: Tensor | None = None,
         logits: Tensor | None = None,
     ) -> Totals:
-        """Forward and backward of one batch: the gradients of the lesson, of which `teacher` (n, classes) float32 holds
-        the teacher's probabilities; `seed` decides the dropout. Returns the sums over its images."""
+        """Forward and backward of one batch: the gradients of the objective, for which `teacher` (n, classes) float32
+        holds a teacher's probabilities; `seed` decides the dropout. Returns the sums over its images."""
         assert 0 < len(images) == len(labels) <= self._batch_size
         loss, correct = ctypes.c_double(), ctypes.c_int64()
-        weight = 0.0 if teacher is None else lesson.weight
-        taught = (lesson.smoothing, weight, lesson.temperature, _address(teacher))
+        weight = 0.0 if teacher is None else objective.weight
+        taught = (objective.smoothing, weight, objective.temperature, _address(teacher))
         results = (_address(logits), ctypes.byref(loss), ctypes.byref(correct))
         self._library.tm_step(self._handle, *self._batch(images, labels), seed, *taught, *results)
         return Totals(loss.value, correct.value)
@@ -126,7 +126,7 @@ class NativeNetwork:
 
     @staticmethod
     def _tensors_of(graph: Graph) -> list[list[Tensor]]:
-        """What the library reads and writes: parameters, gradients, and by batch norm mean, variance and counter."""
+        """What the library reads and writes: parameters, gradients, and each batch norm's mean, variance, counter."""
         gradients = [parameter.grad for parameter in graph.parameters if parameter.grad is not None]
         buffers: list[list[Tensor]] = [[], [], []]
         for norm in graph.norms:
@@ -148,7 +148,7 @@ class NativeNetwork:
 
 
 def _declare(library: ctypes.CDLL) -> None:
-    """The signatures in `csrc/network.h`."""
+    """Declares the signatures in `csrc/network.h`."""
     pointer, long, integer, real = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int, ctypes.c_float
     batch = (pointer, pointer, pointer, long, real, real)
     library.tm_bytes.argtypes = (integer, long)

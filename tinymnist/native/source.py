@@ -1,8 +1,8 @@
-"""The C program of one network: its phases, forward and backward.
+"""Writes the C program of one network: its phases, forward and backward.
 
-A phase is what a block of images goes through without knowing the others; batch norm ends one, since it needs the sums
-over the whole batch. Tensors that only one phase touches live in the thread's scratch memory, the others beside those
-of the other blocks.
+A phase is what a block of images goes through independently of the other blocks; batch norm ends a phase, because it
+needs sums over the whole batch. A tensor that only one phase touches lives in the thread's scratch memory; any other is
+kept for every block.
 """
 
 from collections.abc import Sequence
@@ -17,23 +17,25 @@ from tinymnist.native.chains import (
     Layout,
     flat,
     forward_function,
-    is_dear,
+    is_costly,
     pull_function,
     pull_kept_function,
     sums_function,
 )
-from tinymnist.native.graph import Convolution, Graph, Node, Pair, Root, Shape
+from tinymnist.native.graph import BatchNorm, Convolution, Graph, GroupNorm, Node, Root, Shape
 from tinymnist.native.literals import real
 from tinymnist.native.tiles import SUMS, conv_tile, weight_tile
+from tinymnist.spec.plan import Pair
 
 CHEAP_TAPS = 12
-"""A convolution of the images with at most so many multiply-adds an output is faster computed again than read again."""
+"""A convolution of the images with at most this many multiply-adds per output is recomputed, which is faster than
+reading it again from memory."""
 
 HEADERS = ("vectors.h", "layers.h", "runtime.h", "norms.h", "warp.h")
 
 
 def c_source(graph: Graph, lanes: int) -> str:
-    """The whole program, to be compiled by itself."""
+    """The whole program for `graph`, with vectors of `lanes` floats."""
     *offsets, parameters = accumulate((parameter.numel() for parameter in graph.parameters), initial=0)
     functions: dict[str, str] = {}
     train = _Program(graph, lanes, functions, training=True, partials=parameters)
@@ -89,11 +91,11 @@ class _Phase:
     lines: list[str] = field(default_factory=list)
     """C for one block."""
     closing: list[str] = field(default_factory=list)
-    """C for each thread after all blocks."""
+    """C that each thread runs after all blocks."""
 
 
 class _Program:
-    """Writes the phases of one pass: training forward and backward, or scoring forward."""
+    """Writes the phases of one pass: training (forward and backward) or scoring (forward)."""
 
     def __init__(
         self,
@@ -111,12 +113,12 @@ class _Program:
         self.training = training
         self.phases = [_Phase()]
         self.opening: list[str] = []
-        self.arrays = Arrays(first_vector)  # training and scoring each find the borders of their buffers zero
-        self.partials = partials  # what a block adds to gradients: one for each parameter, then those of `_early_sums`
+        self.arrays = Arrays(first_vector)  # training and scoring share no buffers, so that borders stay zero
+        self.partials = partials  # floats that a block adds to gradients: each parameter's, then those of `_early_sums`
         self.sums = 0
         self.first_sum: dict[int, int] = {}
         self.packed: set[str] = set()
-        self.made_again: set[tuple[int, int]] = set()
+        self.recomputed: set[tuple[int, int]] = set()
         self.contributed: set[int] = set()
         self.last: list[str] = []
         self._write()
@@ -142,8 +144,8 @@ class _Program:
         self.phases[-1].closing += self.last
 
     def _is_of_batch_norm(self, index: int) -> bool:
-        norms = [root.norm for root in self.graph.roots if root.norm and not root.norm.groups]
-        return any(index in (norm.weight, norm.bias) for norm in norms)
+        norms = [root.norm for root in self.graph.roots]
+        return any(isinstance(norm, BatchNorm) and index in (norm.weight, norm.bias) for norm in norms)
 
     # Text
 
@@ -158,7 +160,7 @@ class _Program:
                 if self.training and number == 0:
                     head.append("memset(gradients, 0, PARTIALS * sizeof *gradients);")
                 functions.append(_c_function(f"{name}(struct worker *worker, const int64_t at)", [*head, *phase.lines]))
-                # A phase begins with the blocks that the one before ended with, which the caches still hold.
+                # A phase begins with the blocks that the previous one ended with, which the caches still hold.
                 turn = "net->blocks - 1 - b" if number % 2 else "b"
                 job.append(f"for (int64_t b; (b = take(net, {number})) < net->blocks;) {name}(worker, {turn});")
                 job += ["barrier(net);"] if self.training else []
@@ -169,10 +171,10 @@ class _Program:
         if self.training:
             return []
         return [
-            f"running_norm(net, {root.shape[0]}, {real(root.norm.eps)}, {self._pointer(root.norm.weight)}, "
-            f"{self._pointer(root.norm.bias)}, {self._conv_bias(root)}, {root.norm.number}, {self._norm(root)});"
+            f"running_norm(net, {root.shape[0]}, {real(norm.eps)}, {self._pointer(norm.weight)}, "
+            f"{self._pointer(norm.bias)}, {self._conv_bias(root)}, {norm.number}, {self._norm(root)});"
             for root in self.graph.roots
-            if root.norm and not root.norm.groups
+            if isinstance(norm := root.norm, BatchNorm)
         ]
 
     def _line(self, line: str) -> None:
@@ -183,17 +185,17 @@ class _Program:
         self.phases.append(_Phase())
 
     def _function(self, kind: str, text: str) -> str:
-        """The name of a function; the same for the same text."""
+        """The name of the function with this text; equal texts have the same name."""
         return self.functions.setdefault(text, f"{kind}{len(self.functions)}")
 
     # Memory
 
     def _array(self, name: str, vectors: int) -> str:
-        """C of a block's array, which lives as long as the phases that touch it."""
+        """The C expression for a block's array, which the current phase touches."""
         return self.arrays.block(name, vectors, len(self.phases))
 
     def _staging(self, role: str, shape: Shape, layout: Layout, size: int) -> str:
-        """A buffer whose border stays zero; one for all tensors of the same layout in the same role."""
+        """The C expression for a buffer whose border stays zero; tensors of one role, shape and layout share it."""
         return self.arrays.thread(f"{role}{shape}{layout}", size)
 
     def _gradient(self, node: Node) -> str:
@@ -201,7 +203,7 @@ class _Program:
 
     def _norm(self, root: Root) -> str:
         assert root.norm is not None
-        if root.norm.groups:
+        if isinstance(root.norm, GroupNorm):
             return self._array(f"norm{root.index}", 4 * root.shape[0])
         return self.arrays.thread(f"norm{root.index}", 4 * root.shape[0])
 
@@ -212,7 +214,7 @@ class _Program:
         return "NULL" if root.norm is None else self.arrays.thread(f"back{root.index}", 3 * root.shape[0])
 
     def _spare(self) -> str:
-        """Three channels of any root, for chains whose windows do not fit registers."""
+        """The C expression for room for three channels of any root, for windows that do not fit into registers."""
         return self.arrays.thread("spare", 3 * max(prod(root.shape[1:]) for root in self.graph.roots))
 
     @staticmethod
@@ -226,7 +228,7 @@ class _Program:
     # Roots
 
     def _image_padding(self) -> tuple[int, int]:
-        """The images stand padded where one convolution alone takes them as they are."""
+        """The padding with which images are loaded: that of the first convolution, where it alone reads them."""
         if not self._taken_as_is(self.graph.roots[1]):
             return (0, 0)
         source = self.graph.roots[1].source
@@ -245,7 +247,7 @@ class _Program:
         return plain and source.padding == (0, 0)
 
     def _root(self, root: Root) -> str:
-        """C of the root's block; makes one again that is not kept."""
+        """The C expression for the root's block; a root that is not kept is recomputed, once per phase."""
         channels, height, width = root.shape
         if root.index == 0:
             pad = self._image_padding()
@@ -253,13 +255,13 @@ class _Program:
         if not self._is_cheap(root):
             return self._array(f"root{root.index}", prod(root.shape))
         place = self.arrays.thread(f"root{root.index}", prod(root.shape))
-        if (root.index, len(self.phases)) not in self.made_again:
-            self.made_again.add((root.index, len(self.phases)))
+        if (root.index, len(self.phases)) not in self.recomputed:
+            self.recomputed.add((root.index, len(self.phases)))
             self._convolve(root, place, "NULL")
         return place
 
     def _is_cheap(self, root: Root) -> bool:
-        """Whether a convolution of the images is rather computed again than read again."""
+        """Whether the root is a convolution of the images that is recomputed rather than kept."""
         source = root.source
         return (
             isinstance(source, Convolution)
@@ -281,7 +283,7 @@ class _Program:
 
     def _forward_convolution(self, root: Root) -> None:
         norm = root.norm
-        if norm is None or norm.groups or not self.training:
+        if not (isinstance(norm, BatchNorm) and self.training):
             if not (self._is_cheap(root) and norm is None):
                 self._convolve(root, self._target(root), "NULL")
         else:
@@ -297,7 +299,7 @@ class _Program:
                 f"{real(norm.momentum)}, {self._pointer(norm.weight)}, {self._pointer(norm.bias)}, "
                 f"{self._conv_bias(root)}, {norm.number}, {self._norm(root)});"
             )
-        if norm is not None and norm.groups:
+        if isinstance(norm, GroupNorm):
             self._line(
                 f"group_norm({self._root(root)}, {root.shape[0]}, {prod(root.shape[1:])}, {norm.groups}, "
                 f"{real(norm.eps)}, {self._pointer(norm.weight)}, {self._pointer(norm.bias)}, {self._norm(root)});"
@@ -305,7 +307,7 @@ class _Program:
 
     def _target(self, root: Root) -> str:
         if self._is_cheap(root):
-            self.made_again.add((root.index, len(self.phases)))
+            self.recomputed.add((root.index, len(self.phases)))
             return self.arrays.thread(f"root{root.index}", prod(root.shape))
         return self._array(f"root{root.index}", prod(root.shape))
 
@@ -317,11 +319,11 @@ class _Program:
             plane, row, source.groups, source.inputs, source.outputs, source.kernel, source.stride, root.shape[1:]
         )
         weights = self._packed(source, turned=False)
-        bias = self._pointer(source.bias) if root.norm is None or root.norm.groups else "NULL"
+        bias = self._pointer(source.bias) if not isinstance(root.norm, BatchNorm) else "NULL"
         self._line(f"{name}({x}, {weights}, {bias}, 0, {target}, {sums});")
 
     def _packed(self, source: Convolution, *, turned: bool) -> str:
-        """C of the thread's copy of the weights, in the order that `conv` reads them."""
+        """The C expression for the thread's copy of the weights, in the order in which `conv` reads them."""
         name = f"weights{source.weight}{'turned' if turned else ''}"
         size = self.graph.parameters[source.weight].numel()
         place = self.arrays.thread(name, -(-size // self.lanes))
@@ -344,7 +346,7 @@ class _Program:
         stride: Pair,
         size: tuple[int, ...],
     ) -> str:
-        """The convolution with these constants."""
+        """The name of the convolution with these constants."""
         high, wide = conv_tile(outputs, size[1], SUMS[self.lanes])
         before = _listed(high, wide, "x", plane, row, "w", groups, inputs, outputs, *kernel, *stride)
         return self._function(
@@ -354,13 +356,13 @@ class _Program:
         )
 
     def _input(self, root: Root) -> tuple[str, int, int]:
-        """C of the padded input of the convolution that makes `root`, with its plane and row."""
+        """The C expression for the padded input of the convolution that makes `root`, with its plane and row."""
         source = root.source
         assert isinstance(source, Convolution)
         node = source.node
         channels, height, width = node.shape
         pad_h, pad_w = source.padding
-        if source.kernel == (1, 1) and source.inputs != channels // source.groups:  # linear: one long vector
+        if source.linear:  # one long vector
             plane, row = 1, 1
         else:
             plane, row = (height + 2 * pad_h) * (width + 2 * pad_w), width + 2 * pad_w
@@ -398,29 +400,31 @@ class _Program:
                 self._pull(node, self._gradient(source), flat(source.shape), self._adds(source))
 
     def _adds(self, node: Node) -> bool:
-        """Whether the node has a gradient already, to which another is added."""
-        there = node.index in self.contributed
+        """Whether the node has a gradient already, to which the next is added."""
+        already = node.index in self.contributed
         self.contributed.add(node.index)
-        return there
+        return already
 
     def _is_early(self, root: Root) -> bool:
-        """Whether the gradient of the weights that make `root` is linear in what the phase of its norm's sums knows: a
-        batch norm's gradient is A g + B z + D, whose factors come of those sums, but the sums of g, z and 1 times the
-        images do not wait for them. Then root, chain and images need not be walked over once more."""
-        return self._is_cheap(root) and root.norm is not None and not root.norm.groups
+        """Whether the weight gradient of a cheap convolution is prepared in the phase of its batch norm's sums.
+
+        The gradient at `root` is A g + B z + D. A, B and D depend on those sums, but the products of g, z and 1 with
+        the images do not; they are summed early, and combined with A, B and D at the end. So the next phase need not
+        go over root, chain and images once more."""
+        return self._is_cheap(root) and isinstance(root.norm, BatchNorm)
 
     def _norm_sums(self, root: Root, node: Node, early: bool) -> None:
         norm, channels = root.norm, root.shape[0]
         if norm is None:
             return
-        keep = early or is_dear(node)
+        keep = early or is_costly(node)
         name = self._function("sums", sums_function(node, keep=keep))
         arguments = _listed(self._root(root), self._norm(root), self._gradient(node), self._spare())
         values = prod(root.shape[1:])
         pulled = self._pulled(root) if keep else "NULL"
         self._line(f"vf totals{root.index}[{2 * channels}];")
         self._line(f"{name}(net, block, {arguments}, totals{root.index}, gradients, {pulled});")
-        if norm.groups:
+        if isinstance(norm, GroupNorm):
             targets = ", ".join(
                 "NULL" if index is None else f"gradients + OFFSET{index}" for index in (norm.weight, norm.bias)
             )
@@ -467,12 +471,12 @@ class _Program:
         )
 
     def _pulled(self, root: Root) -> str:
-        """The gradient at the end of the root's norm, where it is kept."""
+        """The C expression for the kept gradient at the output of the root's norm."""
         return self._array(f"pulled{root.index}", prod(root.shape))
 
     def _pull(self, node: Node, target: str, layout: Layout, accumulate: bool) -> None:
-        if is_dear(node):
-            assert not accumulate  # only a convolution's result has a norm, and it goes to one place
+        if is_costly(node):
+            assert not accumulate  # only convolutions have norms, and their gradient has one target
             name = self._function("pull", pull_kept_function(node, layout))
             self._line(
                 f"{name}({self._root(node.root)}, {self._pulled(node.root)}, {self._back(node.root)}, {target});"
@@ -496,10 +500,9 @@ class _Program:
             first = (source.kernel[0] - 1 - source.padding[0], source.kernel[1] - 1 - source.padding[1])
         else:
             spread_h, spread_w, first, stride = height, width, (0, 0), (1, 1)
-        linear = plane == 1
-        if linear:
+        if source.linear:
             spread_h, spread_w, first = 1, 1, (0, 0)
-        beyond = (max(0, -first[0]), max(0, -first[1]))  # padding wider than the kernel sees d where no input is
+        beyond = (max(0, -first[0]), max(0, -first[1]))  # with padding wider than the kernel, outputs that see no input
         spread_h, spread_w = spread_h + 2 * beyond[0], spread_w + 2 * beyond[1]
         offset = (first[0] + beyond[0]) * spread_w + first[1] + beyond[1]
         layout = Layout(offset, spread_h * spread_w, stride[0] * spread_w, stride[1])
@@ -508,17 +511,17 @@ class _Program:
         at = f"{d} + {layout.offset}"
         name = self._weights_function(source, root, plane, row, layout)
         self._line(f"{name}({x}, {at}, gradients + OFFSET{source.weight}, mask);")
-        if source.bias is not None and (root.norm is None or root.norm.groups):
+        if source.bias is not None and not isinstance(root.norm, BatchNorm):
             self._line(
                 f"bias_gradient({at}, {_listed(*layout.distances)}, gradients + OFFSET{source.bias}, "
                 f"{_listed(outputs, height, width)}, mask);"
             )
         if wanted:
             start = f"{d} + {beyond[0] * spread_w + beyond[1]}"
-            self._input_gradient(source, start, linear, spread_h * spread_w, spread_w)
+            self._input_gradient(source, start, spread_h * spread_w, spread_w)
 
-    def _input_gradient(self, source: Convolution, d: str, linear: bool, plane: int, row: int) -> None:
-        size = (1, 1) if linear else source.node.shape[1:]
+    def _input_gradient(self, source: Convolution, d: str, plane: int, row: int) -> None:
+        size = (1, 1) if source.linear else source.node.shape[1:]
         name = self._conv_function(
             plane, row, source.groups, source.outputs, source.inputs, source.kernel, (1, 1), size
         )

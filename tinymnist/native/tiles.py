@@ -1,17 +1,20 @@
-"""Which part of a layer is computed at once, in registers."""
+"""How large a part of a layer is computed at once, in registers."""
 
 from dataclasses import dataclass
 
 REGISTERS = {16: 32, 8: 16, 4: 32}
-"""By the lanes of a vector: AVX-512, AVX2, NEON."""
+"""Vector registers, by the lanes of a vector: 16 with AVX-512, 8 with AVX2, 4 with NEON."""
 SUMS = {16: 24, 8: 12, 4: 24}
-"""As many of them hold sums; the operands need some."""
+"""How many of the registers hold sums; the others are for operands."""
 LATENCY = 8
-"""Independent sums that keep two multiply-add units busy, at four cycles each."""
+"""Independent sums that keep two multiply-add units busy, when a multiply-add takes four cycles."""
 
 
 @dataclass(frozen=True, slots=True)
 class WeightTile:
+    """How many output channels, input channels, kernel rows and kernel columns of a weight gradient are computed at
+    once."""
+
     high: int
     deep: int
     tall: int
@@ -19,7 +22,8 @@ class WeightTile:
 
 
 def conv_tile(outputs: int, width: int, limit: int) -> tuple[int, int]:
-    """Channels and columns that a convolution computes at once: the cheapest by `_cycles`."""
+    """Output channels and columns that a convolution computes at once: the cheapest tile by `_cycles` among those of at
+    most `limit` sums."""
 
     def cost(high: int, wide: int) -> float:
         return sum(
@@ -30,7 +34,7 @@ def conv_tile(outputs: int, width: int, limit: int) -> tuple[int, int]:
         )
 
     def rests(high: int, wide: int) -> int:
-        """Each remainder is one more piece of code to compile."""
+        """How many remainders there are; each is one more piece of code to compile."""
         return (outputs % high > 0) + (width % wide > 0)
 
     tiles = [
@@ -40,13 +44,13 @@ def conv_tile(outputs: int, width: int, limit: int) -> tuple[int, int]:
 
 
 def _cycles(high: int, wide: int) -> float:
-    """Of one tap: multiply-adds and loads, two of each a cycle, and no fewer than their latency allows."""
+    """Cycles for one tap: multiply-adds and loads, two of each per cycle, and no fewer than their latency allows."""
     return max(high * wide, high + wide, LATENCY) / 2 + 0.1 * (high + wide)
 
 
 def weight_tile(inputs: int, outputs: int, kernel: tuple[int, int], lanes: int) -> WeightTile:
-    """Output channels, input channels, rows and columns of a weight gradient computed at once: as many sums as the
-    registers hold beside the pixels and gradients that they are made of."""
+    """The tile of a weight gradient: as many sums as the registers hold beside the pixels and gradients that go into
+    them. `inputs` and `outputs` are channels per group."""
     wide = _largest_divisor(kernel[1], SUMS[lanes])
     tall = kernel[0] if 2 * kernel[0] * wide <= SUMS[lanes] else 1
     deep = _largest_divisor(inputs, 4) if kernel == (1, 1) else 1

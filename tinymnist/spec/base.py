@@ -7,14 +7,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 from tinymnist.text import shown
 
 MAX_SIZE = 10**9
-"""The largest size a spec may name. Far beyond tiny, and small enough that no count overflows anything."""
+"""The largest size a spec may name. It is far beyond tiny, and small enough that no count overflows."""
 
 MAX_WINDOW = 1000
-"""The largest side, step or border of a window: no image here is as large, and torch takes minutes to walk over a
-border of a billion."""
+"""The largest side, step or border of a window: no image here is that large, and torch would take minutes to walk over
+a border of a billion."""
 
 MAX_ENTRIES = 100
-"""Of a list that is not made of layers."""
+"""The most entries of a list that is not made of layers."""
 
 SHORTHANDS = {
     "convs": "out_channels",
@@ -31,7 +31,7 @@ SHORTHANDS = {
 
 
 class Model(BaseModel):
-    """Base of every part of a spec: frozen, typed without coercion, closed to unknown keys."""
+    """Base of every part of a spec: frozen, strictly typed, closed to unknown keys."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
@@ -44,7 +44,7 @@ def expand(key: str, value: Any) -> Any:
 
 
 def expanding(key: str, shorthand: Any) -> BeforeValidator:
-    """A validator that accepts the shorthand of `key`, of the type `shorthand`, beside the whole mapping."""
+    """A validator that accepts the shorthand of `key`, of type `shorthand`, as well as the full mapping."""
     return BeforeValidator(lambda value: expand(key, value), json_schema_input_type=shorthand)
 
 

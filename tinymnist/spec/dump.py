@@ -1,4 +1,4 @@
-"""From a `Spec` back to YAML that the strict loader reads as the same spec."""
+"""Writes a `Spec` back to YAML that the strict loader reads as the same spec."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 
 
 def plain_is_same(text: str) -> bool:
-    """Whether the strict loader reads `text`, unquoted, as this very text."""
+    """Whether the strict loader reads `text`, unquoted, as the same text."""
     try:
         return scalar(text, 0, ()) == text
     except YamlProblem:

@@ -12,10 +12,10 @@ Activation = Literal[
 
 
 class BatchNorm(Model):
-    """Batch normalisation (Ioffe and Szegedy 2015): 2 parameters a channel, or none with `affine: false`."""
+    """Batch normalisation (Ioffe and Szegedy 2015): 2 parameters per channel, or none with `affine: false`."""
 
     kind: Literal["batch"] = Field(description="Normalisation over the batch.")
-    eps: float = Field(1e-5, gt=0, le=1, description="Added to the variance before the root.")
+    eps: float = Field(1e-5, gt=0, le=1, description="Added to the variance before the square root.")
     momentum: float = Field(0.1, gt=0, le=1, description="Share of the new batch in the running statistics.")
     affine: bool = Field(True, description="Whether each channel has a learned scale and shift.")
 
@@ -25,7 +25,7 @@ class GroupNorm(Model):
 
     kind: Literal["group"] = Field(description="Normalisation over groups of channels.")
     groups: Count = Field(description="Number of groups the channels are divided into.")
-    eps: float = Field(1e-5, gt=0, le=1, description="Added to the variance before the root.")
+    eps: float = Field(1e-5, gt=0, le=1, description="Added to the variance before the square root.")
     affine: bool = Field(True, description="Whether each channel has a learned scale and shift.")
 
 
@@ -44,19 +44,19 @@ Norm = Annotated[
 class WindowPool(Model):
     """Pooling over a sliding window."""
 
-    kind: Literal["max", "average"] = Field(description="What is taken of each window.")
+    kind: Literal["max", "average"] = Field(description="What is taken from each window.")
     kernel_size: CountPair = Field((2, 2), description="Height and width of the window.")
     stride: CountPair = Field(
         default_factory=lambda given: given["kernel_size"], description="Step of the window; default: its size."
     )
     padding: SizePair = Field((0, 0), description="Rows and columns added on each side; at most half the window.")
-    ceil_mode: bool = Field(False, description="Whether a last, incomplete window counts.")
+    ceil_mode: bool = Field(False, description="Whether an incomplete last window counts.")
 
 
 class GlobalPool(Model):
-    """Pooling over the whole image: one number a channel."""
+    """Pooling over the whole image: one number per channel."""
 
-    kind: Literal["global_average", "global_max"] = Field(description="What is taken of each channel.")
+    kind: Literal["global_average", "global_max"] = Field(description="What is taken from each channel.")
 
 
 class NoPool(Model):
@@ -75,7 +75,7 @@ Pool = Annotated[
 
 
 class Dropout(Model):
-    """Dropout in training; in inference it does nothing."""
+    """Dropout during training; it does nothing in inference."""
 
     kind: Literal["element", "channel"] = Field("element", description="What is dropped: single values, or channels.")
     p: Probability = Field(description="Probability of dropping; 0 builds no layer.")
@@ -90,10 +90,10 @@ class Conv(Model):
 
     kind: Literal["conv", "depthwise", "separable"] = Field(
         "conv",
-        description="`depthwise`: one filter a channel. `separable`: depthwise without bias, then 1x1 (Chollet 2017).",
+        description="`depthwise`: one filter per channel. `separable`: depthwise, no bias, then 1x1 (Chollet 2017).",
     )
     out_channels: Count | None = Field(
-        None, description="Channels that come out; may be left out of a depthwise convolution: as many as go in."
+        None, description="Output channels; a depthwise convolution that leaves this out keeps the number of channels."
     )
     kernel_size: CountPair = Field((3, 3), description="Height and width of the filter.")
     stride: CountPair = Field((1, 1), description="Step of the filter.")
@@ -101,7 +101,7 @@ class Conv(Model):
         default_factory=lambda given: (given["kernel_size"][0] // 2, given["kernel_size"][1] // 2),
         description="Zero rows and columns added on each side; default: kernel_size // 2.",
     )
-    groups: Count = Field(1, description="Groups of channels that do not see each other (kind `conv` only).")
+    groups: Count = Field(1, description="Groups of channels that are convolved separately (kind `conv` only).")
     bias: bool = Field(True, description="Whether a learned constant is added to each output channel.")
     norm: Norm = Field(BatchNorm(kind="batch"), description="Normalisation after the convolution.")
     activation: Activation = Field("relu", description="Activation after the norm.")
@@ -110,7 +110,7 @@ class Conv(Model):
     @model_validator(mode="after")
     def _kinds_fit(self) -> "Conv":
         if self.out_channels is None and self.kind != "depthwise":
-            raise ValueError("out_channels is missing: give the number of channels that come out")
+            raise ValueError("out_channels is missing: give the number of output channels")
         if self.groups != 1 and self.kind != "conv":
             raise ValueError(f"groups (={self.groups}) goes with kind conv: a {self.kind} convolution sets its own")
         return self
@@ -146,7 +146,7 @@ class Block(Model):
         False, description="Whether the repetitions share their convolutions; each keeps its own norm."
     )
     weights_from: str | None = Field(
-        None, description="Name of an earlier block whose convolutions this one uses; its norms are its own."
+        None, description="Name of an earlier block whose convolutions this one uses; it keeps its own norms."
     )
     pool: Pool = Field(NoPool(kind="none"), description="Pooling after the convolutions.")
     dropout: DropoutField = Field(NO_DROPOUT, description="Dropout after the pooling.")
@@ -175,7 +175,7 @@ class Hidden(Model):
     @model_validator(mode="after")
     def _has_no_channels(self) -> "Hidden":
         if self.dropout.kind == "channel":
-            raise ValueError("dropout of kind channel needs channels, which a hidden layer has not: use element")
+            raise ValueError("dropout of kind channel needs channels, which a hidden layer does not have: use element")
         return self
 
 
@@ -197,7 +197,7 @@ class GlobalPoolHead(Model):
     """The mean or maximum of each channel is the score of a class: no parameters (Lin et al. 2013)."""
 
     kind: Literal["global_pool"] = Field(description="Global pooling alone.")
-    pool: Literal["average", "max"] = Field("average", description="What is taken of each channel.")
+    pool: Literal["average", "max"] = Field("average", description="What is taken from each channel.")
     activation: OutputActivation = Field("log_softmax", description="`none` gives logits.")
 
 

@@ -1,4 +1,4 @@
-"""From a file and overrides to a `Spec`, with every mistake told in one line."""
+"""Loads a `Spec` from a file and overrides; every mistake is reported in one line."""
 
 import re
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """A value that replaces one of the file's."""
+    """A value that replaces one from the file."""
 
     path: Path
     value: Any
@@ -57,21 +57,20 @@ class Document:
 def load_spec(path: str | PathLike[str], overrides: Sequence[str] = (), recipe: str | None = None) -> Spec:
     """The validated spec in the YAML file `path`, or the packaged architecture of that name.
 
-    `overrides` are as on the command line: `["blocks[0].dropout=0.05", "train.epochs=3"]`; `recipe` is a packaged one's
-    name, or a file.
-    Raises `SpecError`, whose message names file, line, field, value and remedy.
+    `overrides` are written as on the command line: `["blocks[0].dropout=0.05", "train.epochs=3"]`; `recipe` is the name
+    of a packaged recipe, or a file. Raises `SpecError`, whose message names file, line, field, value and remedy.
     """
     return load_document(find_spec_file(fspath(path)), [parse_override(text) for text in overrides], recipe).spec
 
 
 def load_document(file: str, overrides: Sequence[Override] = (), recipe: str | None = None) -> Document:
-    """As `load_spec`, for those who must point at lines. `recipe`, a name or a file, takes the place of the `train:`
-    section. Raises `SpecError`."""
+    """Like `load_spec`, but the result knows where each value was written. `recipe`, a name or a file, replaces the
+    `train:` section. Raises `SpecError`."""
     return document_from_text(read_file(file), file, overrides, recipe)
 
 
 def document_from_text(text: str, file: str, overrides: Sequence[Override] = (), recipe: str | None = None) -> Document:
-    """The spec in `text`; `file` is its name in errors. Raises `SpecError`."""
+    """The spec in `text`; errors call it `file`. Raises `SpecError`."""
     data, places = _parsed(text, file)
     if not isinstance(data, dict):
         raise SpecError(
@@ -101,35 +100,35 @@ def _parsed(text: str, file: str) -> tuple[Any, dict[Path, Place]]:
 
 
 def _expand_recipe(data: dict[str, Any], places: dict[Path, Place]) -> None:
-    """Puts the recipe that `train:` names in its place: a packaged one, since a file would be looked for beside whoever
-    reads the spec. Raises `SpecError`."""
+    """Replaces the name of a recipe under `train:` with its content. Only packaged recipes can be named: what the path
+    of a file means depends on where the spec is read. Raises `SpecError`."""
     name = data.get("train")
     if isinstance(name, str):
         known = packaged_recipes()
         if name not in known:
             place = _nearest(places, ("train",))
-            raise _error(place, ("train",), f"{shown(name)} is no recipe of tinymnist: {did_you_mean(name, known)}")
+            raise _error(place, ("train",), f"{shown(name)} is not a recipe of tinymnist: {did_you_mean(name, known)}")
         _take_recipe(name, data, places)
 
 
 def _forget_choice(data: dict[str, Any], overrides: Sequence[Override]) -> None:
-    """A recipe that is overridden is not the one that was chosen."""
+    """Drops `chosen_on` when an override changes the recipe: the result is not the recipe that was chosen."""
     changed = {override.path[1] for override in overrides if override.path[0] == "train" and len(override.path) > 1}
     if isinstance(data.get("train"), dict) and changed - {"engine"} and "chosen_on" not in changed:
         data["train"].pop("chosen_on", None)
 
 
 def _take_recipe(recipe: str, data: dict[str, Any], places: dict[Path, Place]) -> str:
-    """Puts the `train:` section of a recipe's file, which may be a whole spec, in the place of the one in `data`.
+    """Replaces the `train:` section in `data` with that of a recipe's file, which may be a whole spec.
 
-    Returns the file's description.
+    Returns the file's description. Raises `SpecError`.
     """
     file = find_recipe_file(recipe)
     found, lines = _parsed(read_file(file), file)
     if isinstance(found, dict):
         _expand_recipe(found, lines)
     if not isinstance(found, dict) or not isinstance(found.get("train"), dict):
-        raise SpecError(f"{file}:1: holds no `train:` section: a recipe has one, as an architecture may")
+        raise SpecError(f"{file}:1: has no `train:` section: a recipe needs one")
     data["train"] = found["train"]
     for path in [path for path in places if path[:1] == ("train",)]:
         del places[path]
@@ -139,7 +138,7 @@ def _take_recipe(recipe: str, data: dict[str, Any], places: dict[Path, Place]) -
 
 
 def load_recipe(recipe: str) -> tuple[Train, str]:
-    """A recipe, by name or file, and its description. Raises `SpecError`."""
+    """The recipe of that name or in that file, and its description. Raises `SpecError`."""
     data: dict[str, Any] = {}
     places: dict[Path, Place] = {}
     description = _take_recipe(recipe, data, places)
@@ -150,7 +149,7 @@ def load_recipe(recipe: str) -> tuple[Train, str]:
 
 
 def parse_override(text: str) -> Override:
-    """`blocks[0].dropout=0.05` or `blocks.0.dropout=0.05`; the value is read as in a file. Raises `SpecError`."""
+    """Reads `blocks[0].dropout=0.05` or `blocks.0.dropout=0.05`; the value is as in a file. Raises `SpecError`."""
     option = f"--set {shown(text)[1:-1]}"
     name, equals, value = text.partition("=")
     path = _parse_path(name.strip())
@@ -175,7 +174,7 @@ def _parse_path(text: str) -> Path | None:
 
 
 def _apply(data: dict[str, Any], override: Override, places: dict[Path, Place]) -> None:
-    """Puts the override's value into `data`, in place."""
+    """Puts the override's value into `data`, in place. Raises `SpecError`."""
     place = Place("", option=override.option)
 
     def wrong(path: Path, message: str) -> SpecError:
@@ -192,7 +191,7 @@ def _apply(data: dict[str, Any], override: Override, places: dict[Path, Place]) 
                 raise wrong(around, f"has {len(here)} entries, numbered from 0: there is no [{part}]")
         elif isinstance(here, dict):
             if isinstance(part, int):
-                raise wrong(around, f"is no list: there is no [{part}] in it")
+                raise wrong(around, f"is not a list: there is no [{part}] in it")
             if not last and part not in here:
                 inner = (*around, part)
                 here[part] = _default_at(data, inner)
@@ -210,7 +209,7 @@ def _apply(data: dict[str, Any], override: Override, places: dict[Path, Place]) 
 
 
 def _default_at(data: dict[str, Any], path: Path) -> Any:
-    """What the spec in `data` has at `path`, where the file leaves it out; an empty mapping where it has nothing."""
+    """What the validated spec has at `path`, which the file leaves out; an empty mapping if it has nothing there."""
     try:
         value: Any = Spec.model_validate(data).model_dump(mode="json", exclude_none=True)
         for part in path:
@@ -221,7 +220,7 @@ def _default_at(data: dict[str, Any], path: Path) -> Any:
 
 
 def _opened(path: Path, value: Any) -> Any:
-    """`value` as something an override can reach into: shorthand at `path` written out."""
+    """`value` in a form that an override can reach into: shorthand at `path` is written out."""
     if isinstance(value, dict | list):
         return value
     key = next((part for part in reversed(path) if isinstance(part, str)), "")
@@ -242,7 +241,7 @@ def _nearest(places: dict[Path, Place], path: Path) -> Place:
 def _first_problem(
     error: ValidationError, places: dict[Path, Place], root: type[BaseModel] = Spec, within: Path = ()
 ) -> SpecError:
-    """The first mistake in a `root` that stands at the path `within`."""
+    """The first mistake in a `root` at the path `within`."""
     problem = next(problem for problem in error.errors() if problem["type"] != "default_factory_not_called")
     path, message = explain(problem, root)
     path = (*within, *path)

@@ -1,4 +1,4 @@
-"""Pydantic's findings in the words of a spec: where, what was found, what is expected."""
+"""Puts Pydantic's errors in the words of a spec: where, what was found, what is expected."""
 
 from typing import Any, get_args
 
@@ -10,7 +10,7 @@ from tinymnist.spec.plan import PlanProblem
 from tinymnist.text import did_you_mean, shown
 
 _TAGGED = {"pool", "norm", "head", "optimizer", "schedule"}
-"""Keys of several forms: Pydantic puts the form's name behind them, which the file does not have."""
+"""Keys with several forms: Pydantic's paths have the form's name after them, which the file does not."""
 
 _EXPECTED = {
     "int_type": "a whole number",
@@ -32,7 +32,7 @@ _BOUNDS = {
 
 
 def explain(problem: ErrorDetails, root: type[BaseModel]) -> tuple[Path, str]:
-    """The path of a problem as the file has it, and what to tell the user."""
+    """The path of a problem as in the file, and what to tell the user."""
     path = _file_path(problem["loc"])
     kind, context, value = problem["type"], problem.get("ctx", {}), problem["input"]
     if kind == "value_error":
@@ -85,14 +85,14 @@ def _file_path(location: tuple[int | str, ...]) -> Path:
 
 
 def _choices(value: Any, expected: str) -> str:
-    """Pydantic's `'a', 'b' or 'c'` as a list, with a suggestion where one is near."""
+    """Pydantic's `'a', 'b' or 'c'` as a list, with a suggestion where one is close."""
     words = [word.strip(" '") for word in expected.replace(" or ", ",").split(",")]
     near = did_you_mean(str(value), words)
     return ", ".join(words) + (f": {near}" if near.startswith("did") else "")
 
 
 def _known_keys(location: tuple[int | str, ...], root: type[BaseModel]) -> list[str]:
-    """Keys of the model that holds the unknown key at `location`."""
+    """The keys of the model in which the key at `location` is unknown."""
     return sorted({key for model in _models_at(location[:-1], root) for key in model.model_fields})
 
 

@@ -1,7 +1,7 @@
-"""A whole spec: what one YAML architecture says.
+"""A whole spec: the content of one YAML architecture.
 
-A `Spec` is complete: shorthand is expanded, `defaults:` are filled in, and `plan` has found that every layer fits. So
-nothing downstream has to ask again.
+A `Spec` is complete: shorthand is expanded, `defaults:` are filled in, and `plan` has checked that every layer fits, so
+nothing downstream has to check again.
 """
 
 from functools import cached_property
@@ -34,13 +34,13 @@ Feature = Literal[
 class Input(Model):
     """Shape of one image."""
 
-    channels: Count = Field(1, description="Channels; 1 is grey.")
+    channels: Count = Field(1, description="Channels; 1 for grey images.")
     height: Count = Field(28, description="Rows of pixels.")
     width: Count = Field(28, description="Columns of pixels.")
 
 
 class Defaults(Model):
-    """Values for every block, convolution and hidden layer that does not say otherwise."""
+    """Values for every block, convolution and hidden layer that does not set its own."""
 
     kernel_size: CountPair | None = Field(None, description="For every convolution.")
     padding: SizePair | None = Field(None, description="For every convolution.")
@@ -52,7 +52,7 @@ class Defaults(Model):
 
 
 class LinearCheck(Model):
-    """Sizes that some fully connected layer must have."""
+    """Sizes that a fully connected layer must have."""
 
     in_features: Count = Field(description="Number of inputs.")
     out_features: Count = Field(description="Number of outputs.")
@@ -71,13 +71,13 @@ class Checks(Model):
     exact_params: Budget | None = Field(None, description="Exactly this many parameters.")
     max_macs: Budget | None = Field(None, description="At most this many multiply-adds for one image.")
     require: Features = Field((), description="What the network must have.")
-    forbid: Features = Field((), description="What it must not have.")
+    forbid: Features = Field((), description="What the network must not have.")
     linear: LinearCheck | None = Field(None, description="Sizes that a fully connected layer must have.")
 
 
 def _written_out(value: Any) -> Any:
-    if isinstance(value, str):  # the loader puts a recipe's content in the place of its name
-        raise ValueError("the name of a recipe is known to `load_spec` alone: give the recipe itself")
+    if isinstance(value, str):  # the loader replaces a recipe's name with its content
+        raise ValueError("only `load_spec` knows recipes by name: give the recipe itself")
     return value
 
 
@@ -85,17 +85,17 @@ class Spec(Model):
     """A tinymnist architecture: a network, what it is held to, and how it is trained."""
 
     name: str = Field(pattern=NAME, description="Letters, digits, `.`, `_` and `-`; names its runs.")
-    description: str = Field("", max_length=2000, description="What the idea is, for people.")
+    description: str = Field("", max_length=2000, description="The idea of the network, for people to read.")
     input: Input = Field(Input(), description="Shape of one image.")
     classes: Annotated[Count, Field(ge=2)] = Field(10, description="Number of classes.")
-    defaults: Defaults | None = Field(None, exclude=True, description="Values for what blocks leave out.")
+    defaults: Defaults | None = Field(None, exclude=True, description="Values that blocks may leave out.")
     blocks: Annotated[tuple[Block, ...], Strict(False), FailFast(), Field(min_length=1)] = Field(
         description="Blocks in order."
     )
     head: Head = Field(LinearHead(kind="linear"), description="From the last block to the classes.")
     checks: Checks = Field(Checks(), description="What the network is held to.")
     train: Annotated[Train, BeforeValidator(_written_out, json_schema_input_type=Train | str)] = Field(
-        Train(), description="How it is trained: a recipe written out, or the name of one that comes with tinymnist."
+        Train(), description="How it is trained: a recipe written out, or the name of a packaged one."
     )
 
     @model_validator(mode="before")
@@ -141,7 +141,7 @@ class Spec(Model):
 
 
 def _refuse_too_many_layers(data: dict[str, Any]) -> None:
-    """Refuses before the validation of a hundred thousand layers takes its time. Raises `PlanProblem`."""
+    """Refuses far too many layers before validating them takes long. Raises `PlanProblem`."""
     blocks, head = data.get("blocks"), data.get("head")
     if not isinstance(blocks, list | tuple):
         return

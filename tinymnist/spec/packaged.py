@@ -13,7 +13,7 @@ SUFFIXES = (".yaml", ".yml")
 
 
 def packaged_folder() -> Path:
-    """Where the packaged architectures lie: in the installed package, or beside it in a source tree."""
+    """The folder of the packaged architectures: in the installed package, or beside it in a source tree."""
     installed = _PACKAGE / "archs"
     return installed if installed.is_dir() else _PACKAGE.parent / "archs"
 
@@ -24,7 +24,7 @@ def packaged_files() -> dict[str, Path]:
 
 
 def packaged_networks() -> dict[str, Path]:
-    """The trained networks that come with tinymnist, by name: one file each, beside the architectures."""
+    """The trained networks that come with tinymnist by name: one file each, beside the architectures."""
     return {path.stem: path for path in sorted(packaged_folder().glob("*.safetensors"))}
 
 
@@ -34,18 +34,18 @@ def packaged_recipes() -> dict[str, Path]:
 
 
 def find_recipe_file(recipe: str) -> str:
-    """The file that a recipe's NAME or path means. Raises `SpecError`."""
+    """The file of a recipe, given a path or the name of a packaged one. Raises `SpecError`."""
     packaged = packaged_recipes()
     if recipe in packaged:
         return _short(packaged[recipe])
     if os.path.exists(recipe):
         return recipe
     name = shown(recipe)[1:-1]
-    raise SpecError(f"{name}: no such recipe, nor a file: {did_you_mean(recipe, packaged)}")
+    raise SpecError(f"{name}: neither a recipe of tinymnist nor a file: {did_you_mean(recipe, packaged)}")
 
 
 def measured_results() -> dict[str, dict[str, Any]]:
-    """Accuracies measured for packaged architectures, by name: `{"mean": …, "std": …, "n": …}`, percent of MNIST's
+    """Accuracies measured for packaged architectures by name: `{"mean": …, "std": …, "n": …}`, in percent of MNIST's
     test set after the last epoch, over n seeds."""
     results = packaged_folder() / "results.json"
     if not results.is_file():
@@ -55,7 +55,7 @@ def measured_results() -> dict[str, dict[str, Any]]:
 
 
 def specs_in(folder: Path) -> list[Path]:
-    """Every YAML file in a folder and the folders within, by path."""
+    """Every YAML file in a folder and its subfolders, sorted by path. Raises `DataError`."""
     try:
         return sorted(path for path in folder.rglob("*") if path.suffix in SUFFIXES and path.is_file())
     except OSError as error:
@@ -76,8 +76,8 @@ def find_spec_file(arch: str) -> str:
 
 
 def find_spec_files(archs: list[str]) -> tuple[list[str], str | None]:
-    """The files that several ARCH mean; a folder means every YAML file within. None given: those in `./archs`, or the
-    packaged ones where there is no such folder, with a note that says so. Raises `SpecError`."""
+    """The files that several ARCH mean; a folder means every YAML file in it. Without any ARCH: the files in
+    `./archs`, or the packaged ones if there is no such folder, with a note that says so. Raises `SpecError`."""
     if archs:
         return [file for arch in archs for file in (_in_folder(arch) if os.path.isdir(arch) else [arch])], None
     if os.path.isdir("archs"):

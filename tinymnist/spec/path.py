@@ -1,4 +1,4 @@
-"""Paths into a spec: where a value stands."""
+"""Paths into a spec: where a value is."""
 
 from tinymnist.text import printable
 

@@ -10,17 +10,30 @@ from tinymnist.spec.path import Path
 FLOAT_BYTES = 4
 
 Shape = tuple[int, ...]
+Pair = tuple[int, int]
+"""A height and a width."""
 
 Kind = Literal["conv", "norm", "activation", "pool", "dropout", "add", "flatten", "linear"]
 
 
 class PlanProblem(ValueError):
-    """A layer that does not fit, with its path in the spec."""
+    """Raised for a layer that does not fit, with its path in the spec."""
 
     def __init__(self, path: Path, message: str) -> None:
         super().__init__(message)
         self.path = path
         self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What slides over an image in a convolution or a pooling; sizes in pixels, (down, across)."""
+
+    kernel: Pair
+    stride: Pair
+    padding: Pair
+    ceil: bool = False
+    """Whether an incomplete last window counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,28 +45,37 @@ class Layer:
     kind: Kind
     label: str
     """What it is, for people and for rules: `conv`, `depthwise`, `batch_norm`, `relu`, `max_pool`, `linear`, …"""
+    sources: tuple[int, ...]
+    """The values that it reads: 0 is the image, and n is the output of the plan's nth layer, counted from 1."""
+    window: Window | None
+    """The window of a convolution or pooling, None for other layers; a global pooling's is as large as its input."""
     input: Shape
     output: Shape
     parameters: int
-    """Trainable numbers that this layer brings; those shared with an earlier layer are not counted again."""
+    """Trainable numbers of this layer; those shared with an earlier layer are not counted again."""
     buffers: int
-    """Numbers kept beside the parameters: running mean and variance of batch norm, and its counter."""
+    """Numbers kept beside the parameters: batch norm's running mean and variance, and its counter."""
     macs: int
     """Multiply-adds for one image: convolutions and fully connected layers, without biases and norms."""
     receptive_field: tuple[int, int]
-    """Rows and columns of the input that one output may depend on, borders included."""
+    """Rows and columns of the input that one output may depend on, padding included."""
     alive: int
-    """Numbers alive at once while it runs, batch 1: what goes in, what comes out, and what waits beside it. Norms,
-    activations, dropout and additions work in place; flatten only changes the view."""
+    """Numbers alive at once while it runs, batch 1: its input, its output, and what waits for a residual
+    addition. Norms, activations, dropout and additions work in place; flatten only changes the view."""
+
+    @property
+    def averages(self) -> bool:
+        """Whether a pooling takes the mean of a window instead of its maximum."""
+        return self.label in ("average_pool", "global_average_pool")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The layers of a network in the order they run, and their totals."""
+    """The layers of a network in the order in which they run, and their totals."""
 
     layers: tuple[Layer, ...]
     features: Mapping[str, int]
-    """How often each thing is there that `require` and `forbid` of a spec speak of."""
+    """How often the network has each feature that a spec's `require` and `forbid` can name."""
 
     @cached_property
     def parameters(self) -> int:
@@ -69,7 +91,7 @@ class Plan:
 
     @cached_property
     def receptive_field(self) -> tuple[int, int]:
-        """Of one number that the head receives."""
+        """Rows and columns of the input that one number of the head's input may depend on."""
         return next(
             (layer.receptive_field for layer in reversed(self.layers) if not layer.name.startswith("head.")), (1, 1)
         )
@@ -85,7 +107,7 @@ class Plan:
 
     @cached_property
     def blocks(self) -> dict[str, tuple[Layer, ...]]:
-        """Layers by block, the head last under `head`."""
+        """Layers by block; the head comes last, under `head`."""
         blocks: dict[str, list[Layer]] = {}
         for layer in self.layers:
             blocks.setdefault(layer.name.partition(".")[0], []).append(layer)

@@ -1,6 +1,6 @@
 """The `train:` section: how a network is trained.
 
-What a file leaves out, at any depth, is as in the reference recipe; and what that does not name, as in PyTorch.
+What a file leaves out, at any depth, is as in the reference recipe, or as in PyTorch if that recipe does not name it.
 """
 
 import re
@@ -18,11 +18,11 @@ def _listed(value: Any) -> Any:
 
 
 MAX_RATE = 1e6
-"""Beyond any use, and far within float32."""
+"""The highest rate: beyond any use, and well within float32."""
 
 
 class _Decaying(Model):
-    """What the optimizers share."""
+    """Options that the optimizers share."""
 
     decay_norms_and_biases: bool = Field(
         True,
@@ -34,7 +34,9 @@ class Sgd(_Decaying):
     """Stochastic gradient descent with momentum, `torch.optim.SGD`."""
 
     name: Literal["sgd"] = Field(description="SGD with momentum.")
-    momentum: Probability = Field(0.95, description="Share of the last step kept; one_cycle moves it if it is above 0.")
+    momentum: Probability = Field(
+        0.95, description="Share of the last step that is kept; one_cycle changes it unless it is 0."
+    )
     weight_decay: float = Field(5e-4, ge=0, le=MAX_RATE, description="L2 penalty, added to the gradient.")
     nesterov: bool = Field(False, description="Whether momentum looks ahead (Nesterov).")
 
@@ -49,26 +51,30 @@ class Adam(_Decaying):
     """Adam (Kingma and Ba 2015), or AdamW with decoupled weight decay (Loshchilov and Hutter 2019)."""
 
     name: Literal["adam", "adamw"] = Field(description="Adam, or AdamW.")
-    beta1: Probability = Field(0.9, description="Decay of the mean of gradients; one_cycle moves it.")
+    beta1: Probability = Field(0.9, description="Decay of the mean of gradients; one_cycle changes it.")
     beta2: Probability = Field(0.999, description="Decay of the mean of squared gradients.")
     eps: float = Field(1e-8, gt=0, le=1, description="Added to the denominator.")
     weight_decay: float = Field(0.01, ge=0, le=MAX_RATE, description="Weight decay.")
 
 
 class Muon(_Decaying):
-    """Muon (Jordan et al. 2024) for the weights of convolutions, each filter a row; Nesterov SGD for all else.
+    """Muon (Jordan et al. 2024) for the weights of convolutions, one row per filter; Nesterov SGD for all others.
 
-    The step of a matrix is made orthogonal, so that a rate of 0.02 to 0.1 is large.
+    Each matrix's step is made orthogonal, so a learning rate of 0.02 to 0.1 is large.
     """
 
     name: Literal["muon"] = Field(description="Muon, `torch.optim.Muon`.")
-    momentum: Probability = Field(0.95, description="Share of the last step kept, in both; one_cycle moves it.")
+    momentum: Probability = Field(
+        0.95, description="Share of the last step that is kept, in both; one_cycle changes it."
+    )
     weight_decay: float = Field(0.0, ge=0, le=MAX_RATE, description="Weight decay; Muon's is decoupled.")
-    others: float = Field(1.0, gt=0, le=MAX_RATE, description="Learning rate of all else, as a multiple of Muon's.")
+    others: float = Field(
+        1.0, gt=0, le=MAX_RATE, description="Learning rate of all other weights, as a multiple of Muon's."
+    )
 
 
 class OneCycle(Model):
-    """One cycle of learning rate and momentum (Smith 2018), as torch's `OneCycleLR`, a step a batch."""
+    """One cycle of learning rate and momentum (Smith 2018), as torch's `OneCycleLR`, one step per batch."""
 
     name: Literal["one_cycle"] = Field(description="One cycle.")
     max_lr: float = Field(0.4, gt=0, le=MAX_RATE, description="Highest learning rate.")
@@ -82,10 +88,10 @@ class OneCycle(Model):
 
 
 class Falling(Model):
-    """Linear warm-up, then down to `final_lr`, a step a batch, by half a cosine (Loshchilov and Hutter 2017)
-    or a line."""
+    """Linear warm-up, then half a cosine (Loshchilov and Hutter 2017) or a line down to `final_lr`, one step per
+    batch."""
 
-    name: Literal["cosine", "linear"] = Field(description="The shape of the way down.")
+    name: Literal["cosine", "linear"] = Field(description="Shape of the slope down.")
     lr: float = Field(gt=0, le=MAX_RATE, description="Highest learning rate.")
     warmup_epochs: float = Field(0.0, ge=0, le=100_000, description="Epochs in which the rate rises from 0.")
     final_lr: float = Field(0.0, ge=0, le=MAX_RATE, description="Learning rate at the end.")
@@ -103,56 +109,58 @@ Schedule = Annotated[OneCycle | Falling | Constant, Field(discriminator="name")]
 
 
 class Ema(Model):
-    """An exponential moving average of the weights, which takes their place as the result; the statistics of batch norm
-    are measured anew for it on training images (Izmailov et al. 2018 do so for plain averages)."""
+    """An exponential moving average of the weights, which replaces them as the result. Batch norm's statistics are
+    measured again for it on training images, as Izmailov et al. (2018) do for plain averages."""
 
     decay: float = Field(gt=0, lt=1, description="Share of the average that each step keeps.")
     images: int = Field(
-        10_000, ge=2, le=60_000, description="Training images on which batch norm is measured anew, after each epoch."
+        10_000, ge=2, le=60_000, description="Training images on which batch norm is measured again, after each epoch."
     )
 
 
 class Distill(Model):
-    """Distillation (Hinton, Vinyals and Dean 2015): beside the labels, the network learns the probabilities that
-    trained networks give to the same images.
+    """Distillation (Hinton, Vinyals and Dean 2015): besides the labels, the network learns the probabilities that
+    trained networks give for the same images.
 
-    Loss: (1 - weight) cross-entropy + weight T^2 KL(teacher, network), the latter of softmaxes at temperature T.
+    Loss: (1 - weight) cross-entropy + weight T^2 KL(teacher, network), where KL compares softmaxes at temperature T.
     """
 
     teacher: Annotated[
         tuple[str, ...],
         Strict(False),
         BeforeValidator(_listed, json_schema_input_type=str | Annotated[list[str], Field(min_length=1, max_length=64)]),
-    ] = Field(min_length=1, max_length=64, description="A run, or several: their probabilities are averaged.")
-    temperature: float = Field(3.0, ge=0.1, le=100, description="T: logits are divided by it.")
-    weight: float = Field(0.9, gt=0, le=1, description="Share of the teacher in the loss.")
+    ] = Field(min_length=1, max_length=64, description="A run, or several, whose probabilities are averaged.")
+    temperature: float = Field(3.0, ge=0.1, le=100, description="T; logits are divided by it.")
+    weight: float = Field(0.9, gt=0, le=1, description="The teacher's share of the loss.")
     views: Literal["clean", "same"] = Field(
         "clean",
-        description="What the teacher sees: the image before augmentation (asked once), or what the network sees.",
+        description="What the teacher sees: the image before augmentation (computed once), or what the network sees.",
     )
 
 
 class Normalize(Model):
-    """Pixels, scaled to 0..1, become (pixel - mean) / std."""
+    """Normalisation: pixels, scaled to 0..1, become (pixel - mean) / std."""
 
-    mean: float = Field(0.1307, ge=0, le=1, description="Mean that is taken off; 0.1307 is MNIST's.")
-    std: float = Field(0.3081, ge=0.001, le=1000, description="Standard deviation divided by; 0.3081 is MNIST's.")
+    mean: float = Field(0.1307, ge=0, le=1, description="Mean, which is subtracted; 0.1307 is MNIST's.")
+    std: float = Field(
+        0.3081, ge=0.001, le=1000, description="Standard deviation, which is divided by; 0.3081 is MNIST's."
+    )
 
     @property
     def scale_and_shift(self) -> tuple[float, float]:
-        """What a pixel from 0 to 255 is multiplied by, and what is added then."""
+        """The factor for a pixel from 0 to 255, and what is added to the product."""
         return 1.0 / (255.0 * self.std), -self.mean / self.std
 
 
 class Warp(Model):
-    """What the affine transforms share. Names and meanings are albumentations'."""
+    """Options that the affine transforms share. Names and meanings are albumentations'."""
 
     interpolation: Literal["nearest", "linear", "cubic"] = Field("linear", description="How pixels are resampled.")
     border_mode: Literal["constant", "replicate", "reflect", "reflect_101", "wrap"] = Field(
         "constant", description="What lies outside the image."
     )
     fill: float = Field(0.0, ge=0, le=255, description="Grey level outside the image where border_mode is constant.")
-    p: float = Field(0.5, ge=0, le=1, description="Probability that an image is transformed at all.")
+    p: float = Field(0.5, ge=0, le=1, description="Probability that an image is transformed.")
 
 
 class ShiftScaleRotateOptions(Warp):
@@ -232,24 +240,24 @@ class Train(Model):
 
     epochs: int = Field(20, ge=1, le=100_000, description="Passes over the training images.")
     batch_size: int = Field(
-        512, ge=1, le=60_000, description="Images a step; the last step of an epoch takes the rest."
+        512, ge=1, le=60_000, description="Images per step; the last step of an epoch takes the rest."
     )
     optimizer: Annotated[
         Optimizer, expanding("optimizer", Sgd | Adam | Muon | Literal["sgd", "adam", "adamw", "muon"])
-    ] = Field(Sgd(name="sgd"), description="How weights follow their gradients.")
+    ] = Field(Sgd(name="sgd"), description="How weights are updated from their gradients.")
     schedule: Annotated[Schedule, expanding("schedule", OneCycle | Falling | Constant | Literal["one_cycle"])] = Field(
-        OneCycle(name="one_cycle"), description="Learning rate by step."
+        OneCycle(name="one_cycle"), description="Learning rate at each step."
     )
     engine: Engine = Field(
         "auto",
-        description="`native`: C compiled for the network, on the CPU; `auto`: native where it can be had, else torch.",
+        description="`native`: C compiled for the network, on the CPU; `auto`: native if available, else torch.",
     )
     label_smoothing: Probability = Field(
         0.0, description="Share of each label that is spread evenly over all classes (Szegedy et al. 2016)."
     )
-    distill: Distill | None = Field(None, description="Teachers to learn from, beside the labels.")
+    distill: Distill | None = Field(None, description="Teachers to learn from, besides the labels.")
     ema: Annotated[Ema | None, expanding("ema", Ema | Annotated[float, Field(gt=0, lt=1)])] = Field(
-        None, description="Averages the weights over the steps; a number is the decay."
+        None, description="Average of the weights over the steps; a number is its decay."
     )
     normalize: Normalize = Field(Normalize(), description="Scaling of the pixels.")
     augment: Annotated[
@@ -262,7 +270,7 @@ class Train(Model):
         1.0, ge=0, le=1, description="Share of the epochs that are augmented; the rest see the images as they are."
     )
     chosen_on: str = Field(
-        "", max_length=200, description="Which data this recipe was chosen on, for people; results repeat it."
+        "", max_length=200, description="Which data this recipe was chosen on, for people to read; results repeat it."
     )
 
     @field_validator("chosen_on")

@@ -10,7 +10,7 @@ register_load_state_dict_pre_hook register_module register_parameter register_st
 register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule share_memory state_dict to to_empty
 train training type xpu zero_grad
 """
-"""The attributes of `torch.nn.Sequential`, which refuses a child of the same name. Written out, so that a spec is
-judged without torch; a test compares them with the installed torch."""
+"""The attributes of `torch.nn.Sequential`, which refuses a child of the same name. They are written out so that a spec
+can be checked without torch; a test compares them with the installed torch."""
 
 RESERVED_NAMES = frozenset(["head", *_OF_TORCH.split()])

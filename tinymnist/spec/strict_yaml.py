@@ -1,8 +1,8 @@
 """A strict reading of YAML: plain data and the line of every value, or one clear error.
 
-YAML's conveniences make files that mean something else than they say (`no` is false, `010` is 8, `1:30` is 90), and
-its anchors and tags make small files that are huge or that run code. None of them is needed to describe a network, so
-each is an error. What is left is YAML 1.2's core schema, which every editor understands.
+YAML's conveniences make files mean something other than they say (`no` is false, `010` is 8, `1:30` is 90), and its
+anchors and tags let a small file grow huge or run code. None of them is needed to describe a network, so each is an
+error. What is left is YAML 1.2's core schema, which every editor understands.
 """
 
 import os
@@ -25,9 +25,9 @@ MAX_ENTRIES = 10_000
 MAX_KEYS = 1000
 MAX_VALUES = 100_000
 
-TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels: no spec is"
+TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels: no spec is that deep"
 
-_PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's parser where PyYAML was built with it
+_PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's parser if PyYAML was built with it
 
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _DECIMAL = re.compile(r"[-+]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
@@ -60,7 +60,7 @@ class Tree:
 
 
 class YamlProblem(ValueError):
-    """What is wrong, on which line, and at which path if it stands in a value."""
+    """A problem in the file: what is wrong, on which line, and at which path if it is in a value."""
 
     def __init__(self, message: str, line: int, path: Path = ()) -> None:
         super().__init__(message)
@@ -89,7 +89,7 @@ def parse(text: str) -> Tree:
     except yaml.MarkedYAMLError as error:
         mark: Any = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        if "nesting depth" in (error.problem or ""):  # PyYAML from 6.0.4 on reads no deeper than 1,000 levels itself
+        if "nesting depth" in (error.problem or ""):  # from 6.0.4, PyYAML itself stops at 1,000 levels
             raise YamlProblem(TOO_DEEP, line) from None
         raise YamlProblem(f"not valid YAML: {error.problem or error.context}", line) from None
     except yaml.reader.ReaderError as error:
@@ -102,22 +102,24 @@ def parse(text: str) -> Tree:
 
 
 def read_file(file: str) -> str:
-    """The text of a spec file of at most `MAX_BYTES`, UTF-8. Raises `SpecError`, or `DataError` where it may
-    not be read."""
+    """The text of a spec file: UTF-8, at most `MAX_BYTES`. Raises `SpecError`, or `DataError` if it cannot
+    be read."""
     try:
         if not stat.S_ISREG(os.stat(file).st_mode) and not os.path.isdir(file):
-            raise SpecError(f"{file}: is no regular file: name a YAML file")
+            raise SpecError(f"{file}: is not a regular file: name a YAML file")
         with open(file, "rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise SpecError(f"{file}: no such file: check the path; `tinymnist list` shows what comes along") from None
+        raise SpecError(f"{file}: no such file: check the path; `tinymnist list` shows the packaged ones") from None
     except IsADirectoryError:
         raise SpecError(f"{file}: is a directory: name the YAML file in it") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise DataError(f"{file}: cannot be read: {reason}") from None
     if len(raw) > MAX_BYTES:
-        raise SpecError(f"{file}: larger than {MAX_BYTES:,} bytes: no spec is; check that it is the right file")
+        raise SpecError(
+            f"{file}: larger than {MAX_BYTES:,} bytes: no spec is that large; check that it is the right file"
+        )
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -143,7 +145,7 @@ def _value(event: yaml.Event, events: Iterator[yaml.Event], path: Path, lines: d
     line = _line(event)
     lines[path] = line
     if len(lines) > MAX_VALUES:
-        raise YamlProblem(f"more than {MAX_VALUES:,} values: no spec has so many", line)
+        raise YamlProblem(f"more than {MAX_VALUES:,} values: no spec has that many", line)
     if isinstance(event, yaml.AliasEvent):
         raise YamlProblem("an alias (`*name`) is not allowed: write the value out, or use `defaults:`", line, path)
     if getattr(event, "anchor", None) is not None:
@@ -164,7 +166,7 @@ def _sequence(events: Iterator[yaml.Event], path: Path, lines: dict[Path, int]) 
     items: list[Any] = []
     while not isinstance(event := next(events), yaml.SequenceEndEvent):
         if len(items) == MAX_ENTRIES:
-            raise YamlProblem(f"more than {MAX_ENTRIES:,} entries: no list here has so many", _line(event), path)
+            raise YamlProblem(f"more than {MAX_ENTRIES:,} entries: no list here has that many", _line(event), path)
         items.append(_value(event, events, (*path, len(items)), lines))
     return items
 
@@ -180,16 +182,16 @@ def _mapping(events: Iterator[yaml.Event], path: Path, lines: dict[Path, int]) -
             raise YamlProblem("a merge key (`<<`) is not allowed: write the keys out, or use `defaults:`", line, path)
         here = (*path, key)
         if key in entries:
-            raise YamlProblem(f"the key is there twice, first on line {lines[here]}: keep one", line, here)
+            raise YamlProblem(f"the key appears twice, first on line {lines[here]}: keep one", line, here)
         if len(entries) == MAX_KEYS:
-            raise YamlProblem(f"more than {MAX_KEYS:,} keys: nothing here has so many", line, path)
+            raise YamlProblem(f"more than {MAX_KEYS:,} keys: nothing here has that many", line, path)
         entries[key] = _value(next(events), events, here, lines)
         lines[here] = line
     return entries
 
 
 def scalar(text: str, line: int, path: Path) -> str | int | float | bool:
-    """What a plain (unquoted) scalar means. Raises `YamlProblem` where YAML readers disagree, and for no value."""
+    """The value of a plain (unquoted) scalar. Raises `YamlProblem` if it is empty or ambiguous."""
     if text in ("", "~", "null", "Null", "NULL"):
         raise YamlProblem("has no value: give it one, or leave the key out", line, path)
     if text in ("true", "True", "TRUE"):

@@ -1,8 +1,8 @@
 """Shapes and counts of a network, by arithmetic alone.
 
 `plan` follows a spec from the input to the classes and records every layer that the builder will make: its name in the
-built model, its shapes, its parameters, multiply-adds, receptive field and the memory it needs. No torch: the figures
-are there in milliseconds, and they are an independent oracle for the built model.
+built model, its shapes, parameters, multiply-adds, receptive field and memory. Without torch, the figures take
+milliseconds, and they are an independent oracle for the built model.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from tinymnist.spec.path import Path
-from tinymnist.spec.plan import Kind, Layer, Plan, PlanProblem, Shape
+from tinymnist.spec.plan import Kind, Layer, Pair, Plan, PlanProblem, Shape, Window
 from tinymnist.spec.reserved import RESERVED_NAMES
 from tinymnist.text import did_you_mean, shape_text, shown
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from tinymnist.spec.layers import Block, Conv, GlobalPoolHead, Head, LinearHead, Norm, Pool
 
 MAX_LAYERS = 10_000
-"""Convolutions and hidden layers that one spec may ask for, repetitions counted."""
+"""The most convolutions and hidden layers in one spec, counting repetitions."""
 
 MAX_REACH = 10**12
-"""Where the receptive field stops growing: beyond the largest image, and still a number that can be written after ten
+"""Where the receptive field stops growing: beyond the largest image, and still a number that can be printed after ten
 thousand strides."""
 
 
 def block_name(block: Block, index: int) -> str:
-    """Name of the block at `index` in the built model."""
+    """The name of the block at `index` in the built model."""
     return block.name or f"block{index + 1}"
 
 
@@ -67,12 +67,12 @@ def _refuse_too_many_layers(blocks: Sequence[Block], head: Head) -> None:
 
 
 def _owner(blocks: Sequence[Block], index: int, owners: dict[str, int]) -> int:
-    """Index of the block that holds the convolutions that block `index` uses."""
+    """Index of the block whose convolutions block `index` uses. Raises `PlanProblem`."""
     block = blocks[index]
     path: Path = ("blocks", index, "weights_from")
     owner = owners.get(str(block.weights_from), -1)
     if owner < 0:
-        earlier = did_you_mean(str(block.weights_from), list(owners)[:20]) if owners else "there is none before it"
+        earlier = did_you_mean(str(block.weights_from), list(owners)[:20]) if owners else "no block comes before it"
         raise PlanProblem(path, f"{shown(block.weights_from)} is not the name of an earlier block: {earlier}")
     source = blocks[owner]
     if source.repeat > 1 and not source.share_weights:
@@ -85,7 +85,7 @@ def _owner(blocks: Sequence[Block], index: int, owners: dict[str, int]) -> int:
         )
     if [conv.kind for conv in source.convs] != [conv.kind for conv in block.convs]:
         raise PlanProblem(
-            path, f"{block.weights_from!r} has convs of other kind or number than this block: make the two alike"
+            path, f"{block.weights_from!r} has other kinds or numbers of convs than this block: make the two alike"
         )
     if "projection" in {source.residual.kind, block.residual.kind} and source.residual.kind != block.residual.kind:
         raise PlanProblem(path, f"{block.weights_from!r} and this block: both need residual: projection, or neither")
@@ -94,19 +94,23 @@ def _owner(blocks: Sequence[Block], index: int, owners: dict[str, int]) -> int:
 
 @dataclass
 class _Walk:
-    """Where the walk through the network stands: the shape so far, and what has been seen."""
+    """The state of the walk through the network: the current shape, and what has been seen."""
 
     shape: Shape
+    value: int = 0
+    """The value that the next layer reads, numbered as in `Layer.sources`."""
     layers: list[Layer] = field(default_factory=list)
     features: Counter[str] = field(default_factory=Counter)
     waiting: int = 0
-    """Numbers that wait beside the current layer for a residual addition, and (below) beside every one after it."""
+    """Numbers that wait for a residual addition while the current layer runs."""
     held: int = 0
-    reach: tuple[int, int] = (1, 1)
-    """Receptive field so far, and (below) the distance in the input between two neighbouring outputs."""
-    jump: tuple[int, int] = (1, 1)
+    """Numbers that wait so for every layer after the current one."""
+    reach: Pair = (1, 1)
+    """The receptive field so far."""
+    jump: Pair = (1, 1)
+    """The distance in the input between two neighbouring outputs."""
     weights: dict[tuple[int | str, ...], tuple[int | bool | str, ...]] = field(default_factory=dict)
-    """Shape of each set of convolution weights by its owner: a second use of a set brings no parameters."""
+    """Form of each set of convolution weights by its key: a second use of a set adds no parameters."""
 
     def add(
         self,
@@ -115,14 +119,20 @@ class _Walk:
         label: str,
         output: Shape,
         *,
+        window: Window | None = None,
         parameters: int = 0,
         buffers: int = 0,
         macs: int = 0,
         in_place: bool = False,
+        other: int | None = None,
     ) -> None:
+        """Adds a layer that reads the current value, and also the value `other` if it takes two."""
+        sources = (self.value,) if other is None else (self.value, other)
         alive = self.waiting + prod(self.shape) + (0 if in_place else prod(output))
-        self.layers.append(Layer(name, kind, label, self.shape, output, parameters, buffers, macs, self.reach, alive))
-        self.shape, self.waiting = output, self.held
+        self.layers.append(
+            Layer(name, kind, label, sources, window, self.shape, output, parameters, buffers, macs, self.reach, alive)
+        )
+        self.value, self.shape, self.waiting = len(self.layers), output, self.held
 
     # Blocks
 
@@ -136,26 +146,29 @@ class _Walk:
         self._dropout(block.dropout.p, f"{name}.dropout")
 
     def _application(self, block: Block, prefix: str, path: Path, weights: tuple[int, int], *, first: bool) -> None:
-        entry = self.shape
+        entry, start = self.shape, self.value
         residual = block.residual
         body = prefix
         if residual.kind != "none":
             self.features["residual"] += 1
             body = f"{prefix}.residual.body"
-            self.held = prod(entry)  # the first layer has it as its input anyway; it waits beside those after it
+            self.held = prod(entry)  # it is the first layer's input anyway, and waits while the later ones run
         for index, conv in enumerate(block.convs):
             self._conv(conv, body, index, (*path, "convs", index), (*weights, index))
             self._after_conv(conv, body, index, (*path, "convs", index))
         if residual.kind != "none":
-            self._residual(block, prefix, path, weights, entry)
+            self._residual(block, prefix, path, weights, entry, start)
         if block.repeat > 1 and first and entry[0] != self.shape[0]:
             raise PlanProblem(
                 (*path, "repeat"),
                 f"{block.repeat} applications must keep the channels: {entry[0]} go in, {self.shape[0]} come out",
             )
 
-    def _residual(self, block: Block, prefix: str, path: Path, weights: tuple[int, int], entry: Shape) -> None:
-        result, path = self.shape, (*path, "residual")
+    def _residual(
+        self, block: Block, prefix: str, path: Path, weights: tuple[int, int], entry: Shape, start: int
+    ) -> None:
+        """Adds the block's input, the value `start` of shape `entry`, to the current value. Raises `PlanProblem`."""
+        result, body, shortcut, path = self.shape, self.value, start, (*path, "residual")
         if block.residual.kind == "identity" and entry != result:
             hint = "use residual: projection" if _strided(entry, block) == result[1:] else "keep the size by padding"
             raise PlanProblem(
@@ -168,12 +181,14 @@ class _Walk:
                     path,
                     f"a projection of {shape_text(entry)} cannot give {shape_text(result)}: keep the size by padding",
                 )
-            self.shape, self.waiting = entry, prod(result)
+            self.value, self.shape, self.waiting = start, entry, prod(result)
+            window = Window((1, 1), _stride(block), (0, 0))
             self._weights(
-                f"{prefix}.residual.shortcut", "conv", path, (*weights, "shortcut"), result, 1, (1, 1), bias=False
+                f"{prefix}.residual.shortcut", "conv", path, (*weights, "shortcut"), result, 1, window, bias=False
             )
-        self.waiting = prod(result)
-        self.add(f"{prefix}.residual", "add", "add", result, in_place=True)
+            shortcut = self.value
+        self.value, self.waiting = body, prod(result)
+        self.add(f"{prefix}.residual", "add", "add", result, in_place=True, other=shortcut)
         self._activation(block.residual.activation, f"{prefix}.activation")
 
     def _conv(self, conv: Conv, prefix: str, index: int, path: Path, key: tuple[int | str, ...]) -> None:
@@ -192,7 +207,8 @@ class _Walk:
             if not depthwise:
                 must = f"do not divide into {groups} groups: {_divisors(out_channels)}"
             raise PlanProblem((*path, "out_channels"), f"{out_channels} output channels {must}")
-        size = self._slide(conv.kernel_size, conv.stride, conv.padding, path)
+        window = Window(conv.kernel_size, conv.stride, conv.padding)
+        size = self._slide(window, path)
         number = index + 1
         if conv.kind == "separable":
             self.features["separable"] += 1
@@ -203,7 +219,7 @@ class _Walk:
                 (*key, "depthwise"),
                 (channels, *size),
                 channels,
-                conv.kernel_size,
+                window,
                 bias=False,
             )
             self._weights(
@@ -213,7 +229,7 @@ class _Walk:
                 (*key, "pointwise"),
                 (out_channels, *size),
                 1,
-                (1, 1),
+                Window((1, 1), (1, 1), (0, 0)),
                 bias=conv.bias,
             )
         else:
@@ -225,7 +241,7 @@ class _Walk:
                 key,
                 (out_channels, *size),
                 groups,
-                conv.kernel_size,
+                window,
                 bias=conv.bias,
             )
 
@@ -237,13 +253,13 @@ class _Walk:
         key: tuple[int | str, ...],
         output: Shape,
         groups: int,
-        kernel: tuple[int, int],
+        window: Window,
         *,
         bias: bool,
     ) -> None:
-        """Adds one convolution; its parameters count if no earlier layer has the same `key`."""
-        per_output = self.shape[0] // groups * prod(kernel)
-        form = (label, self.shape[0], output[0], groups, *kernel, bias)
+        """Adds one convolution; its parameters count if no earlier layer has the same `key`. Raises `PlanProblem`."""
+        per_output = self.shape[0] // groups * prod(window.kernel)
+        form = (label, self.shape[0], output[0], groups, *window.kernel, bias)
         known = self.weights.setdefault(key, form)
         if known != form:
             raise PlanProblem(
@@ -263,6 +279,7 @@ class _Walk:
             "conv",
             label,
             output,
+            window=window,
             parameters=0 if shared else output[0] * (per_output + bias),
             macs=prod(output) * per_output,
         )
@@ -275,12 +292,11 @@ class _Walk:
 
     # Layers
 
-    def _slide(
-        self, kernel: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int], path: Path, ceil: bool = False
-    ) -> tuple[int, int]:
-        """Height and width after a sliding window; moves the receptive field along."""
+    def _slide(self, window: Window, path: Path) -> Pair:
+        """Height and width after a sliding window; also updates the receptive field. Raises `PlanProblem`."""
+        kernel, stride, ceil = window.kernel, window.stride, window.ceil
         sizes = []
-        for size, k, s, p in zip(self.shape[1:], kernel, stride, padding, strict=True):
+        for size, k, s, p in zip(self.shape[1:], kernel, stride, window.padding, strict=True):
             room = size + 2 * p - k
             if room < 0:
                 padded = f" (padded by {p})" if p else ""
@@ -309,7 +325,9 @@ class _Walk:
                 (*path, "groups"), f"{channels} channels do not divide into {norm.groups} groups: {_divisors(channels)}"
             )
         if norm.kind == "group" and prod(self.shape) == norm.groups:
-            raise PlanProblem((*path, "groups"), f"{norm.groups} groups of one number each leave nothing: use fewer")
+            raise PlanProblem(
+                (*path, "groups"), f"{norm.groups} groups of one number each normalise everything to 0: use fewer"
+            )
         label = f"{norm.kind}_norm"
         self.features[label] += 1
         self.add(
@@ -340,17 +358,19 @@ class _Walk:
                         (*path, "padding"),
                         f"{p} is more than half the window ({k}): at most {k // 2}",
                     )
-            size = self._slide(pool.kernel_size, pool.stride, pool.padding, path, pool.ceil_mode)
+            window = Window(pool.kernel_size, pool.stride, pool.padding, pool.ceil_mode)
+            size = self._slide(window, path)
             self.features[f"{pool.kind}_pool"] += 1
-            self.add(name, "pool", f"{pool.kind}_pool", (self.shape[0], *size))
+            self.add(name, "pool", f"{pool.kind}_pool", (self.shape[0], *size), window=window)
         else:
             self._global_pool(pool.kind, name)
 
     def _global_pool(self, label: str, name: str) -> None:
         height, width = self.shape[1:]
-        self._slide((height, width), (1, 1), (0, 0), ())
+        window = Window((height, width), (1, 1), (0, 0))
+        self._slide(window, ())
         self.features["global_pool"] += 1
-        self.add(name, "pool", f"{label}_pool", (self.shape[0], 1, 1))
+        self.add(name, "pool", f"{label}_pool", (self.shape[0], 1, 1), window=window)
 
     # Heads
 
@@ -367,7 +387,7 @@ class _Walk:
         if self.shape[0] != classes:
             raise PlanProblem(
                 ("head", "kind"),
-                f"global_pool needs one channel a class: the last block gives {self.shape[0]}, classes is {classes}",
+                f"global_pool needs one channel per class: the last block gives {self.shape[0]}, classes is {classes}",
             )
         self._global_pool(f"global_{head.pool}", "head.pool")
         self.add("head.flatten", "flatten", "flatten", (classes,), in_place=True)
@@ -391,9 +411,13 @@ class _Walk:
 
 
 def _strided(entry: Shape, block: Block) -> Shape:
-    """Height and width of `entry` after a 1x1 convolution with the block's whole stride."""
-    strides = [prod(conv.stride[axis] for conv in block.convs) for axis in (0, 1)]
-    return tuple((size - 1) // stride + 1 for size, stride in zip(entry[1:], strides, strict=True))
+    """Height and width of `entry` after a 1x1 convolution with the block's total stride."""
+    return tuple((size - 1) // stride + 1 for size, stride in zip(entry[1:], _stride(block), strict=True))
+
+
+def _stride(block: Block) -> Pair:
+    """The product of the strides of the block's convolutions."""
+    return prod(conv.stride[0] for conv in block.convs), prod(conv.stride[1] for conv in block.convs)
 
 
 def _divisors(number: int) -> str:
@@ -401,7 +425,7 @@ def _divisors(number: int) -> str:
     return f"possible: {', '.join(small)}"
 
 
-def _pair_text(pair: tuple[int, int]) -> str:
+def _pair_text(pair: Pair) -> str:
     return str(pair[0]) if pair[0] == pair[1] else f"[{pair[0]}, {pair[1]}]"
 
 

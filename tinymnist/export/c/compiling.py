@@ -1,4 +1,4 @@
-"""Exported C compiled and run: on this machine to verify it, and for microcontrollers to see its size."""
+"""Compiles exported C: for this machine, to run it, and for microcontrollers, to measure its size."""
 
 import re
 import shutil
@@ -29,7 +29,7 @@ SIZE_FLAGS = ("-std=c99", "-Os", "-ffunction-sections", "-fdata-sections")
 COMPILE_SECONDS, RUN_SECONDS = 120.0, 1800.0
 
 MAIN_NAME = "run-all.c"
-"""Which no network's file is called."""
+"""No network's file has this name: an identifier has no hyphen."""
 MAIN = """\
 #include <stdio.h>
 #include "{name}.h"
@@ -53,7 +53,7 @@ int main(int argc, char **argv)
 
 
 def c_compiler() -> tuple[str, ...] | None:
-    """The command of a C compiler, from `CC` or `cc`; None where there is none."""
+    """The command of a C compiler, from `CC` or `cc`, without flags for this CPU; None where there is none."""
     try:
         command = find_compiler().command
     except CompilerError:
@@ -64,9 +64,9 @@ def c_compiler() -> tuple[str, ...] | None:
 def compute_logits(
     program: Program, images: Tensor, compiler: Sequence[str], flags: Sequence[str] = FLAGS
 ) -> NDArray[Any]:
-    """What the compiled program gives for images (N, height, width) or (N, height, width, channels) uint8: logits
-    (N, classes), float32 or int32. Raises `CheckFailed` where it does not compile or run, `DataError` where there is no
-    room for it."""
+    """Compiles the program and runs it on images (N, height, width) or (N, height, width, channels) uint8. Returns
+    logits (N, classes), float32 or int32. Raises `CheckFailed` where it does not compile or run, `DataError` where its
+    files cannot be written."""
     names = {"name": program.identifier, "upper": program.identifier.upper()}
     with _written(program) as folder:
         (folder / MAIN_NAME).write_text(MAIN.format(element=program.element, logit=program.logit_type, **names))
@@ -79,7 +79,8 @@ def compute_logits(
 
 
 def shared_library(files: Mapping[str, bytes], folder: Path, compiler: Sequence[str]) -> Path:
-    """Exported files in `folder`, compiled to a library there. Raises `CheckFailed` where they do not compile."""
+    """Writes exported files to `folder` and compiles them to a library there, whose path it returns. Raises
+    `CheckFailed` where they do not compile."""
     for name, content in files.items():
         (folder / name).write_bytes(content)
     sources = [name for name in files if name.endswith(".c")]
@@ -94,9 +95,9 @@ class Size:
     own: int
     """Code and constants of the exported file."""
     flash: int
-    """The same with what it takes from the compiler's and the C library, linked."""
+    """The same, linked with what it needs of the C library and the compiler's."""
     stack: int
-    """At most, without the C library's: as if each function called all others."""
+    """An upper bound, without the C library's: the sum over all functions, as if each called the next."""
 
     @property
     def words(self) -> str:
@@ -107,12 +108,13 @@ class Size:
 
 
 def cores() -> Mapping[str, Sequence[str]]:
-    """The microcontrollers that can be compiled for here, with the compiler's flags."""
+    """The microcontrollers that this machine can compile for, with the compiler's flags."""
     return CORES if shutil.which(CROSS_COMPILER) else {}
 
 
 def measure(program: Program, core: Sequence[str]) -> Size | None:
-    """The size of a program compiled for a core; None where that fails, as without a C library for it."""
+    """The size of a program compiled for a core; None where that fails, for example without a C library for the
+    core."""
     try:
         return _measure(program, core)
     except (CheckFailed, DataError):

@@ -1,11 +1,11 @@
-"""Numbers as C text: every array once, whoever needs it."""
+"""Numbers as C text, with equal arrays written once."""
 
 import textwrap
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinymnist.export.network import Convolution, Network, Pooling, Shape
+from tinymnist.export.folded import Convolution, Network, Pooling, Shape
 
 TYPES = {"float32": "float", "int8": "int8_t", "uint8": "uint8_t", "int32": "int32_t"}
 WIDTH = 116
@@ -20,7 +20,7 @@ class Constants:
         self._texts: list[str] = []
 
     def array(self, role: str, numbers: NDArray[np.float32] | NDArray[np.signedinteger] | NDArray[np.uint8]) -> str:
-        """The name of a constant array with these numbers; `role` begins it."""
+        """The name of a constant array with these numbers; it begins with `role`."""
         key = (str(numbers.dtype), numbers.tobytes())
         if key not in self._names:
             name = self._name(role)
@@ -34,7 +34,7 @@ class Constants:
         return self._names[key]
 
     def struct(self, role: str, kind: str, members: list[str]) -> str:
-        """The name of a constant structure."""
+        """The name of a constant `struct KIND` with these members; it begins with `role`."""
         text = ", ".join(members)
         key = (kind, text.encode())
         if key not in self._names:
@@ -55,7 +55,7 @@ class Constants:
 
 
 def single(number: float) -> str:
-    """A number as a C constant of type float."""
+    """A number as a C constant of type float: `0.05f`."""
     return f"{np.float32(number)!s}f"
 
 
@@ -69,7 +69,7 @@ def _window_sizes(step: Convolution | Pooling, source: Shape) -> list[int]:
 
 
 def size_type(network: Network) -> str:
-    """The narrowest C type for all sizes in windows."""
+    """The narrowest C type that holds all sizes in the windows of a network."""
     largest = max(
         max(_window_sizes(step, network.shape(step.source)))
         for step in network.steps

@@ -1,27 +1,28 @@
-"""A network as C that computes in float32."""
+"""Writes a network as C that computes in float32."""
 
 from math import prod
 
 import numpy as np
 
 from tinymnist.export.c.constants import Constants, single, size_type
-from tinymnist.export.c.memory import plan_memory
 from tinymnist.export.c.program import Program, write_program
+from tinymnist.export.c.scratch import plan_memory
 from tinymnist.export.c.sections import select
-from tinymnist.export.network import Activation, Addition, Convolution, GroupNorm, Network, Pooling, Step
+from tinymnist.export.folded import Activation, Addition, Convolution, GroupNorm, Network, Pooling, Step
 
 FUNCTIONS = {"tanh": "hyperbolic_tangent"}
-"""Of activations whose own name is taken in C."""
-OF_LIBM = frozenset(("elu", "gelu", "silu", "mish", "tanh", "sigmoid", "group_norm"))
+"""C functions of activations whose own name is taken in C."""
+NEEDING_LIBM = frozenset(("elu", "gelu", "silu", "mish", "tanh", "sigmoid", "group_norm"))
+"""Parts that need the mathematical part of the C library."""
 
 
 def float32_program(network: Network) -> Program:
-    """The program of a folded network. Its image is (height, width, channels)."""
+    """The program of a folded network, whose image is (height, width, channels)."""
     return _Writer(network).program()
 
 
 class _Writer:
-    """Follows the steps, and collects what they need."""
+    """Writes the steps as calls, and collects the functions and constants that they need."""
 
     def __init__(self, network: Network) -> None:
         self.network = network
@@ -37,7 +38,7 @@ class _Writer:
             lines.append(self._step(step, self._place(index + 1)))
             if not isinstance(step, Pooling) and step.activation:
                 lines.append(self._activation(step.activation, self._place(index + 1), prod(step.shape)))
-        includes = [*(["float"] if "max_pool" in self.parts else []), *(["math"] if self.parts & OF_LIBM else [])]
+        includes = [*(["float"] if "max_pool" in self.parts else []), *(["math"] if self.parts & NEEDING_LIBM else [])]
         scale, shift = network.normalize.scale_and_shift
         groups = [step.groups for step in network.steps if isinstance(step, GroupNorm)]
         words = {

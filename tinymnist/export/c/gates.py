@@ -1,4 +1,4 @@
-"""Activations as `offset + x * gate(x)`: the gate is between 0 and its peak, and one table serves all layers."""
+"""Activations as `offset + x * gate(x)`, where the gate is between 0 and its peak: one table serves all layers."""
 
 import math
 from collections.abc import Callable
@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 GATE_STEPS = 256
-"""A gate's table has a step for each 1/16 from -8 to 8. Beyond, its first or last holds: right for `silu` and its kin;
-where `tanh`, `sigmoid` and `elu` have an end, their bytes have it too."""
+"""A gate's table has one step per 1/16 from -8 to 8. Beyond that, its first or last step holds, which is right for
+`silu` and its like; where `tanh`, `sigmoid` and `elu` are bounded, their bytes end as well."""
 
 _GATES: dict[str, Callable[[float], float]] = {
     "elu": lambda x: math.expm1(x) / x if x < 0 else 1.0,
@@ -27,15 +27,16 @@ def is_curved(name: str) -> bool:
 
 
 def gate_peak(name: str) -> float:
-    """What the table's 255 means."""
+    """The gate that 255 in its table stands for."""
     return 0.25 if name == "sigmoid" else 1.0
 
 
 def gate_offset(name: str) -> float:
+    """What is added to `x * gate(x)`."""
     return 0.5 if name == "sigmoid" else 0.0
 
 
 def gate_table(name: str) -> NDArray[np.uint8]:
-    """(256,), for x from -8 to 8 - 1/16."""
+    """The table of a gate, (256,), for x from -8 to 8 - 1/16."""
     gates = [_GATES[name]((step - GATE_STEPS // 2) / 16) for step in range(GATE_STEPS)]
     return np.rint(255 * np.array(gates) / gate_peak(name)).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""A network as C that computes in whole numbers."""
+"""Writes a network as C that computes in integers."""
 
 from math import prod
 
@@ -6,20 +6,20 @@ import numpy as np
 
 from tinymnist.export.c.constants import Constants, size_type
 from tinymnist.export.c.gates import gate_table
-from tinymnist.export.c.memory import plan_memory
 from tinymnist.export.c.program import Program, write_program
 from tinymnist.export.c.quantization import LIMIT, Output, Quantized, QuantizedAddition, QuantizedConvolution
+from tinymnist.export.c.scratch import plan_memory
 from tinymnist.export.c.sections import select
-from tinymnist.export.network import Addition, Convolution, Network, Pooling
+from tinymnist.export.folded import Addition, Convolution, Network, Pooling
 
 
 def int8_program(network: Network, quantized: Quantized) -> Program:
-    """The program of a quantised network. Its image is (height, width, channels)."""
+    """The program of a quantised network, whose image is (height, width, channels)."""
     return _Writer(network, quantized).program()
 
 
 class _Writer:
-    """Follows the steps, and collects what they need."""
+    """Writes the steps as calls, and collects the functions and constants that they need."""
 
     def __init__(self, network: Network, quantized: Quantized) -> None:
         self.network = network
@@ -80,7 +80,7 @@ class _Writer:
         return self._call("convolve_groups", window, depth, weights, source, out)
 
     def _scores(self) -> str:
-        """The last step: to whole logits."""
+        """The call for the last step, which gives the logits."""
         index = len(self.network.steps) - 1
         step, quantized = self.network.steps[index], self.quantized.steps.get(index)
         source, shape, classes = self._place(step.source), self.network.shape(step.source), self.network.classes

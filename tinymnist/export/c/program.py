@@ -1,4 +1,4 @@
-"""What the programs of both number types share: names, header, and the frame around the steps."""
+"""What the programs of both number types share: names, the header, and the frame around the steps."""
 
 import re
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import prod
 
 from tinymnist.export.c.constants import Constants, single
-from tinymnist.export.network import Network
+from tinymnist.export.folded import Network
 from tinymnist.version import __version__
 
 STANDARD_HEADERS = re.compile(
@@ -26,7 +26,7 @@ class Program:
     source: str
     scratch_bytes: int
     constant_bytes: int
-    """Of the arrays; the few numbers of each step come on top."""
+    """Bytes of the arrays, without the few numbers of each step."""
     needs_libm: bool
     element: str
     """C type of scratch memory."""
@@ -40,7 +40,7 @@ class Program:
 
 
 def identifier(name: str) -> str:
-    """A C identifier for a network's name: letters, digits and underscores, and no name of a standard header."""
+    """A C identifier for a network's name: letters, digits and underscores, but not the name of a standard header."""
     plain = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")
     return f"net_{plain}" if plain[0].isdigit() or STANDARD_HEADERS.fullmatch(plain) else plain
 
@@ -57,8 +57,8 @@ def write_program(
     constants: Constants,
     lines: Sequence[str],
 ) -> Program:
-    """The program whose `NAME_logits` consists of `lines`; `scratch` counts elements, and `logit_scale` is for whole
-    logits."""
+    """The program whose `NAME_logits` consists of `lines`. `scratch` counts elements; `logit_scale` is what 1 means in
+    integer logits, None for float32."""
     name = identifier(network.name)
     channels, height, width = network.input
     words: dict[str, int | str] = {
@@ -74,9 +74,7 @@ def write_program(
         "element": element,
         "scratch": max(scratch, 1),
         "logit": logit,
-        "logits_are": "Logits"
-        if logit_scale is None
-        else f"Logits in whole numbers, of {name.upper()}_LOGIT_SCALE each",
+        "logits_are": "Logits" if logit_scale is None else f"Integer logits, in steps of {name.upper()}_LOGIT_SCALE",
         "scale": "" if logit_scale is None else f"#define {name.upper()}_LOGIT_SCALE {single(logit_scale)}\n",
         "body": "\n".join(f"    {line}" for line in lines),
     }
@@ -109,8 +107,8 @@ def write_program(
 HEADER = """\
 /* {name}: grey pixels of 0 to 255 to scores of {classes} classes. Written by tinymnist {version}.
 
-   No allocation, no static variables: the caller lends scratch memory, and has it back when a function returns. Two
-   calls may run at the same time, each on memory of its own. */
+   No allocation, no static variables: the caller lends scratch memory, which is free again when a function returns.
+   Calls may run at the same time, each on its own scratch memory. */
 #ifndef {guard}
 #define {guard}
 

@@ -1,13 +1,13 @@
-"""A network in whole numbers: values of 0 to 255, weights of -127 to 127, and factors in fixed point.
+"""A network in integers: values of 0 to 255, weights of -127 to 127, and factors in fixed point.
 
 The scheme is that of Jacob et al. 2018, "Quantization and Training of Neural Networks for Efficient
-Integer-Arithmetic-Only Inference": a number is `scale * (byte - zero)`, with one scale and one zero a value; weights
-have a scale by output channel and no zero. A convolution sums in 32 bits and multiplies the sum by `factor / 2^shift`,
-which gives fixed point: 1/256 of a step of the result's bytes. There the bias is added.
+Integer-Arithmetic-Only Inference": a number is `scale * (byte - zero)`, with one scale and one zero per value; weights
+have one scale per output channel and no zero. A convolution sums in 32 bits and multiplies the sum by
+`factor / 2^shift`, which gives fixed point: 1/256 of a step of the result's bytes. Then the bias is added.
 
-Curved activations take a number as it is, in 1/4,096, and multiply it by a gate: `silu(x) = x * sigmoid(x)`, and so
-with the others. The gate is one table of 256 bytes for all of a network's layers: as the number itself keeps its
-precision, a coarse gate is enough, where a table from byte to byte would be needed for every layer.
+Curved activations take a number in units of 1/4,096 and multiply it by a gate: `silu(x) = x * sigmoid(x)`, and likewise
+for the others. The gate is one table of 256 bytes for all layers of a network: because the number itself keeps its
+precision, a coarse gate is enough, whereas a table from byte to byte would be needed for every layer.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from tinymnist.errors import UsageError
 from tinymnist.export.c.gates import GATE_STEPS, gate_offset, gate_peak, is_curved
-from tinymnist.export.network import Activation, Addition, Convolution, GroupNorm, Network, Numbers, Pooling
+from tinymnist.export.folded import Activation, Addition, Convolution, GroupNorm, Network, Numbers, Pooling
 
 Bytes = NDArray[np.int8]
 Integers = NDArray[np.int64]
@@ -27,15 +27,15 @@ Range = tuple[float, float]
 """The least and the largest number of a value."""
 
 STEP_PARTS = 256
-"""Fixed point of plain results: parts of a step of the bytes."""
+"""Fixed point of results without a gate: parts of a step of the bytes."""
 UNIT_PARTS = 16 * GATE_STEPS
-"""Fixed point of what goes through a gate: parts of 1."""
+"""Fixed point of results that go through a gate: parts of 1."""
 LIMIT = 1 << 22
 """No number in fixed point is larger; times 255, two of them fit into 32 bits."""
 LOGIT_PARTS = 1 << 16
-"""Of the largest logit seen."""
+"""Integer logits: parts of the largest logit seen."""
 MAX_TERMS = (2**31 - 1) // (255 * 127)
-"""Products that surely fit into a sum of 32 bits."""
+"""The most products whose sum always fits into 32 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Affine:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """How fixed point becomes bytes: through a gate or not, with a slope below zero or without, then to steps."""
+    """How fixed point becomes bytes: through `gate`, or with `slope` below zero, or neither; then to steps."""
 
     base: int
     gate: str | None = None
@@ -67,12 +67,14 @@ class QuantizedConvolution:
     shift: int
     biases: Integers
     zero: int
-    """Of the source."""
+    """The zero of the source."""
     output: Output | None
 
 
 @dataclass(frozen=True, slots=True)
 class QuantizedAddition:
+    """`factors` bring both sources, less their `zeros`, to fixed point."""
+
     factors: tuple[int, int]
     shift: int
     zeros: tuple[int, int]
@@ -81,10 +83,10 @@ class QuantizedAddition:
 
 @dataclass(frozen=True, slots=True)
 class Quantized:
-    """A network in whole numbers. Pooling keeps its source's scale, and so needs nothing here."""
+    """A network in integers. Pooling keeps the scale of its source, and so has no entry in `steps`."""
 
     affines: tuple[Affine, ...]
-    """By value; the logits' have the zero 0."""
+    """One per value; the logits have the zero 0."""
     steps: Mapping[int, QuantizedConvolution | QuantizedAddition]
     """By the index of the network's step."""
 
@@ -94,7 +96,7 @@ class Quantized:
 
 
 def quantize(network: Network, ranges: list[Range]) -> Quantized:
-    """`ranges` are those of all values. Raises `UsageError` for what has no whole-number form here."""
+    """The network in integers, given the ranges of all its values. Raises `UsageError` for what has no int8 form."""
     affines = [Affine(network.normalize.scale_and_shift[0], round(255 * network.normalize.mean))]
     weights: dict[int, tuple[Bytes, NDArray[np.float64]]] = {}
     steps: dict[int, QuantizedConvolution | QuantizedAddition] = {}
@@ -107,6 +109,7 @@ def quantize(network: Network, ranges: list[Range]) -> Quantized:
             raise UsageError(
                 f"--dtype int8: {step.name}: no group norm in whole numbers: export float32, or train with batch norm"
             )
+        _refuse_unknown(step.name, step.activation)
         if last:
             affines.append(Affine(max(map(abs, ranges[index + 1])) / LOGIT_PARTS or 1.0, 0))
         else:
@@ -120,8 +123,19 @@ def quantize(network: Network, ranges: list[Range]) -> Quantized:
     return Quantized(tuple(affines), steps)
 
 
+ENDED_BY_BYTES = ("relu", "relu6")
+"""Activations that need no code of their own: their bytes end where they do."""
+
+
+def _refuse_unknown(name: str, activation: Activation | None) -> None:
+    if activation is None or activation.slope is not None or is_curved(activation.name):
+        return
+    if activation.name not in ENDED_BY_BYTES:
+        raise UsageError(f"--dtype int8: {name}: no {activation.name} in whole numbers: export float32")
+
+
 def _affine(step: Convolution | Addition, seen: Range) -> Affine:
-    """Bytes for a range with zero in it; where an activation has an end, so have they."""
+    """Bytes for a range, widened to include 0; where an activation is bounded, they end there."""
     name = step.activation.name if step.activation else None
     low, high = {"tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0)}.get(name or "", seen)
     low, high = min(low, 0.0), max(high, 0.0, 1e-6 - low)
@@ -132,12 +146,12 @@ def _affine(step: Convolution | Addition, seen: Range) -> Affine:
 
 
 def _logits_of_pooling(step: Pooling, source: Affine) -> Affine:
-    """Of an average, the sum is taken."""
+    """What the logits of a last pooling mean; those of an average are sums."""
     return Affine(source.scale / prod(step.kernel) if step.average else source.scale, 0)
 
 
 def _quantized_weight(step: Convolution) -> tuple[Bytes, NDArray[np.float64]]:
-    """Whole weights, and their scale by output channel."""
+    """Integer weights, and one scale per output channel."""
     if prod(step.weight.shape[1:]) > MAX_TERMS:
         raise UsageError(f"--dtype int8: {step.name}: sums more than {MAX_TERMS:,} products: export float32")
     largest = np.abs(step.weight).max(axis=(1, 2, 3)).astype(np.float64)
@@ -175,7 +189,7 @@ def _output(activation: Activation | None, result: Affine) -> Output:
         (slope,), shift = fixed_point(np.array([activation.slope]))
         return Output(base, slope=int(slope), slope_shift=shift)
     if not activation or not is_curved(activation.name):
-        return Output(base)  # relu and relu6: the bytes end where they do
+        return Output(base)
     name = activation.name
     (factor,), shift = fixed_point(np.array([gate_peak(name) / 255 / UNIT_PARTS / result.scale * STEP_PARTS]))
     return Output(base + round(gate_offset(name) / result.scale * STEP_PARTS), name, int(factor), shift)

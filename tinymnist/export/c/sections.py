@@ -1,6 +1,7 @@
-"""C text with parts that only some networks need: `csrc/*.c`.
+"""Selects from `csrc/*.c` the parts that a network needs.
 
-A part stands between a line `//[ NAME…` and a line `//]`, and is taken where one of the names is asked for.
+A part is what stands between a line `//[ NAME…` and a line `//]`; it is selected if one of its names is wanted. What
+stands outside is always selected.
 """
 
 from collections.abc import Mapping, Set

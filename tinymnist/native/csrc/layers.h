@@ -1,9 +1,10 @@
-/* Convolutions on blocks of LANES images. Every size is a constant where these are called, so that the compiler keeps a
-   tile of outputs in registers (those in capitals measure the tile). Distances (planes, rows) are in vectors; a linear layer is a 1x1 convolution. */
+/* Convolutions on blocks of LANES images. Every size is a constant where these functions are called, so that the
+   compiler keeps a tile of outputs in registers (parameters in capitals are the size of the tile). Distances (planes,
+   rows) are in vectors; a linear layer is a 1x1 convolution. */
 
-/* The weights (groups, outputs, inputs, kernel_h, kernel_w) as `conv` reads them: (groups, inputs, kernel_h, kernel_w,
-   outputs). `turned`: for the gradient of the input, a convolution with inputs and outputs exchanged and the kernel turned
-   by half, (groups, outputs, kernel_h, kernel_w, inputs). */
+/* Packs weights (groups, outputs, inputs, kernel_h, kernel_w) as `conv` reads them: (groups, inputs, kernel_h,
+   kernel_w, outputs). If `turned`, they are for the gradient of the input, a convolution with inputs and outputs
+   exchanged and the kernel rotated by 180 degrees: (groups, outputs, kernel_h, kernel_w, inputs). */
 INLINE void pack_weights(const float *w, const int groups, const int inputs, const int outputs, const int kernel_h,
                          const int kernel_w, const int turned, float *to) {
     const int taps = kernel_h * kernel_w;
@@ -16,7 +17,7 @@ INLINE void pack_weights(const float *w, const int groups, const int inputs, con
                 }
 }
 
-/* WIDE outputs of HIGH channels. */
+/* WIDE outputs in each of HIGH channels. */
 INLINE void conv_tile(const int HIGH, const int WIDE, const vf *restrict x, const int plane, const int row,
                       const float *restrict w, const int inputs, const int outputs, const int kernel_h,
                       const int kernel_w, const int stride, const float *restrict bias, int add, vf *restrict z,
@@ -58,9 +59,9 @@ INLINE void conv_rows(const int HIGH, const int WIDE, const vf *x, const int pla
     }
 }
 
-/* z (groups * outputs, height, width) = bias + sum of w x, from packed weights and x with `plane` and `row`, padded
-   already. Where there is no bias it is NULL; `add`: to what z holds. Where there are `sums` (2 a channel), the sums of z
-   and of its square are added to them. */
+/* z (groups * outputs, height, width) = bias + sum of w x, from packed weights and padded x with `plane` and `row`.
+   `bias` may be NULL. If `add`, the result is added to what z holds. Unless `sums` (2 per channel) is NULL, the sums of
+   z and of its square are added to it. */
 INLINE void conv(const int HIGH, const int WIDE, const vf *x, const int plane, const int row, const float *w,
                  const int groups, const int inputs, const int outputs, const int kernel_h, const int kernel_w,
                  const int stride_h, const int stride_w, const float *bias, int add, vf *z, const int height,
@@ -82,7 +83,7 @@ INLINE void conv(const int HIGH, const int WIDE, const vf *x, const int plane, c
     }
 }
 
-/* HIGH outputs by DEEP inputs by TALL rows by WIDE columns of the gradient of the weights. */
+/* HIGH outputs by DEEP inputs by TALL rows by WIDE columns of the weight gradient. */
 INLINE void weight_tile(const int HIGH, const int DEEP, const int TALL, const int WIDE, const vf *restrict x,
                         const int plane, const int row, const vf *restrict d, const int d_plane, const int d_row,
                         const int d_step, float *restrict gradient, const int inputs, const int kernel_h,
@@ -94,7 +95,7 @@ INLINE void weight_tile(const int HIGH, const int DEEP, const int TALL, const in
 #define SUM(o) sum[(((o) * DEEP + c) * TALL + i) * WIDE + j]
     EACH_SUM UNROLL for (int o = 0; o < HIGH; o++) SUM(o) = (vf){0};
     for (int y = 0; y < height; y++)
-        UNROLL_4 for (int t = 0; t < width; t++) EACH_SUM { /* by fours, a pixel stays in its register for the next t */
+        UNROLL_4 for (int t = 0; t < width; t++) EACH_SUM { /* unrolled, a pixel stays in its register for the next t */
                 const vf pixel = x[c * plane + (y * stride_h + i) * row + t * stride_w + j];
                 UNROLL for (int o = 0; o < HIGH; o++) SUM(o) += d[o * d_plane + y * d_row + t * d_step] * pixel;
             }
@@ -116,8 +117,8 @@ INLINE void weight_column(const int HIGH, const int DEEP, const int TALL, const 
                             stride_w, height, width, mask);
 }
 
-/* Adds to `gradient` (outputs, inputs, kernel_h, kernel_w) of each group what the block's images in `mask` give.
-   DEEP divides inputs, TALL kernel_h, and WIDE kernel_w. */
+/* Adds the weight gradient of the block's images in `mask` to `gradient` (groups, outputs, inputs, kernel_h, kernel_w).
+   DEEP divides inputs, TALL divides kernel_h, and WIDE divides kernel_w. */
 INLINE void weight_gradient(const int HIGH, const int DEEP, const int TALL, const int WIDE, const vf *x,
                             const int plane, const int row, const vf *d, const int d_plane, const int d_row,
                             const int d_step, float *gradient, const int groups, const int inputs, const int outputs,
@@ -137,7 +138,7 @@ INLINE void weight_gradient(const int HIGH, const int DEEP, const int TALL, cons
     }
 }
 
-/* Adds to `gradient` of a bias the sums of d. */
+/* Adds the sums of d to the `gradient` of a bias. */
 INLINE void bias_gradient(const vf *d, const int d_plane, const int d_row, const int d_step, float *gradient,
                           const int outputs, const int height, const int width, const vi mask) {
     for (int o = 0; o < outputs; o++) {
@@ -148,11 +149,11 @@ INLINE void bias_gradient(const vf *d, const int d_plane, const int d_row, const
     }
 }
 
-/* Adds to `sums` (inputs, taps) those of the pixels of x that each tap of the kernel meets. */
+/* Adds to `sums` (inputs, taps) the sum of the pixels of x that each tap of the kernel meets. */
 INLINE void tap_sums(const vf *x, const int plane, const int row, float *sums, const int inputs, const int kernel_h,
                      const int kernel_w, const int stride_h, const int stride_w, const int height, const int width,
                      const vi mask) {
-    const int taps = kernel_h * kernel_w; /* TILE of them at most, as only few make a convolution cheap */
+    const int taps = kernel_h * kernel_w; /* at most TILE, because only convolutions of few taps are cheap */
     for (int c = 0; c < inputs; c++) {
         vf sum[TILE] = {{0}};
         for (int y = 0; y < height; y++)

@@ -1,4 +1,4 @@
-/* The door from Python. */
+/* The functions that Python calls. */
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -32,7 +32,7 @@ static void *copy_of(void *const *pointers, size_t count) {
     return copy;
 }
 
-/* Bytes that `tm_open` takes with the same arguments; as a double, which a batch of any size does not overflow. */
+/* Bytes that `tm_open` takes with the same arguments: a double, so that no batch size overflows it. */
 EXPORT double tm_bytes(int threads, int64_t batch) {
     const double blocks = (double)((batch + LANES - 1) / LANES);
     const double block = (double)BLOCK_VECTORS * sizeof(vf) + (double)SUMS * sizeof(double) + (double)PARTIALS * sizeof(float);
@@ -97,7 +97,7 @@ static void warp_some(struct worker *worker) {
                 memcpy(w->to + k * size, w->from + k * size, (size_t)size);
 }
 
-/* Warps those images that are `applied`, each by the inverse map (2, 3) of its own, and copies the others. */
+/* Warps the images that are `applied`, each by its own inverse map (2, 3), and copies the others. */
 EXPORT void tm_warp_batch(struct network *net, const uint8_t *from, uint8_t *to, int64_t n, int height, int width,
                           const uint8_t *applied, const double *inverses, int interpolation, int border, int fill) {
     const struct warping warping = {from, applied, to, inverses, n, height, width, interpolation, border, fill};
@@ -121,7 +121,7 @@ static void take_totals(const struct network *net, double *loss, int64_t *correc
     }
 }
 
-/* Forward and backward of one batch of images (n, CHANNELS, HEIGHT, WIDTH): writes the gradients of the lesson's mean
+/* Forward and backward of one batch of images (n, CHANNELS, HEIGHT, WIDTH): writes the gradients of the objective's mean
    and the running statistics, adds to `loss` the cross-entropy summed over the images and to `correct` the right
    answers. */
 EXPORT void tm_step(struct network *net, const uint8_t *images, const int64_t *labels, int64_t n, float scale,
@@ -129,14 +129,14 @@ EXPORT void tm_step(struct network *net, const uint8_t *images, const int64_t *l
                     float *logits, double *loss, int64_t *correct) {
     give(net, images, labels, n, scale, shift);
     net->seed = seed;
-    net->lesson = (struct lesson){smoothing, weight, temperature, teacher};
+    net->objective = (struct objective){smoothing, weight, temperature, teacher};
     net->predictions = NULL;
     net->logits = logits;
     run(net, train);
     take_totals(net, loss, correct);
 }
 
-/* Scores any number of images in inference; 0, or -1 where there is no memory. */
+/* Scores any number of images in inference. Returns 0, or -1 where there is no memory. */
 EXPORT int tm_score(struct network *net, const uint8_t *images, const int64_t *labels, int64_t n, float scale,
                     float shift, int64_t *predictions, float *logits, double *loss, int64_t *correct) {
     double *const losses = net->losses;

@@ -1,6 +1,6 @@
-/* Norms. Forward they are y = z * scale + shift; backward, dz = A dy + B z + D. The vectors by channel:
-   `norm`: scale, shift, 1 / sigma, -mean / sigma (CHANNELS each), so that z * norm[2] + norm[3] is normalised z;
-   `back`: A, B, D. Where there are no weights the scale is 1 and the shift 0. */
+/* Norms. Forward they are y = z * scale + shift; backward, dz = A dy + B z + D. The vectors, one entry per channel:
+   `norm`: scale, shift, 1 / sigma, -mean / sigma (`channels` each), so that z * norm[2] + norm[3] is normalised z;
+   `back`: A, B, D. A norm without parameters has weight 1 and bias 0. */
 
 INLINE void set_norm(vf *norm, const int channels, const int c, vf mean, vf inverse, float weight, float bias) {
     norm[c] = weight * inverse;
@@ -9,8 +9,8 @@ INLINE void set_norm(vf *norm, const int channels, const int c, vf mean, vf inve
     norm[3 * channels + c] = -mean * inverse;
 }
 
-/* Batch norm in training, from the blocks' sums of z and its square (of `values` in an image). z is without the bias of
-   its convolution, which changes nothing but the running mean. */
+/* Batch norm in training, from the blocks' sums of z and its square (`values` per channel of an image). z lacks the
+   bias of its convolution, which changes nothing but the running mean. */
 INLINE void batch_norm(struct worker *worker, const int first_sum, const int channels, const int values, float eps,
                        float momentum, const float *weight, const float *bias, const float *conv_bias,
                        const int number, vf *norm) {
@@ -53,7 +53,8 @@ INLINE void set_back(vf *back, const vf *norm, const int channels, const int c, 
     back[2 * channels + c] = -inverse * (mean_dy + mean_dyx * offset);
 }
 
-/* Batch norm backward, from the blocks' sums of dy and of dy times normalised z, which are the gradients as well. */
+/* Batch norm backward, from the blocks' sums of dy and of dy times normalised z, which are also the gradients of bias
+   and weight. */
 INLINE void batch_norm_back(struct worker *worker, const int first_sum, const int channels, const int values,
                             const float *weight, float *weight_gradient, float *bias_gradient, const vf *norm,
                             vf *back) {
@@ -75,7 +76,7 @@ INLINE void batch_norm_back(struct worker *worker, const int first_sum, const in
     }
 }
 
-/* Group norm of one block: each image by itself. */
+/* Group norm of one block, each image by itself. */
 INLINE void group_norm(const vf *z, const int channels, const int values, const int groups, float eps,
                        const float *weight, const float *bias, vf *norm) {
     const int size = channels / groups * values;
@@ -94,7 +95,7 @@ INLINE void group_norm(const vf *z, const int channels, const int values, const 
     }
 }
 
-/* Group norm backward of one block, from the sums (2 a channel) of dy and of dy times normalised z. */
+/* Group norm backward of one block, from the sums (2 per channel) of dy and of dy times normalised z. */
 INLINE void group_norm_back(const vf *sums, const int channels, const int values, const int groups,
                             const float *weight, float *weight_gradient, float *bias_gradient, vi mask,
                             const vf *norm, vf *back) {

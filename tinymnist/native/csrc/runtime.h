@@ -1,6 +1,6 @@
-/* Threads, their work and their memory. A step is a row of phases; in each phase the threads take blocks of LANES images
-   one after another, and wait for each other at its end. Sums over images are kept by block and added in the order of
-   blocks, so that neither the number of threads nor their speed changes a bit of the result. */
+/* Threads, their work and their memory. A step is a sequence of phases; in each phase the threads take blocks of LANES
+   images one after another, and wait for each other at its end. Sums over images are kept per block and added in the
+   order of the blocks, so that neither the number of threads nor their speed changes a bit of the result. */
 #include <pthread.h>
 #include <sched.h>
 #if defined(__linux__)
@@ -14,8 +14,8 @@ struct worker {
     pthread_t thread;
 };
 
-/* What a network is taught besides its labels: see `Lesson` in model/loss.py. */
-struct lesson {
+/* What a network is taught besides its labels: see `Objective` in model/loss.py. */
+struct objective {
     float smoothing, weight, temperature;
     const float *teacher; /* (n, CLASSES): probabilities at the temperature; NULL where `weight` is 0 */
 };
@@ -29,17 +29,17 @@ struct network {
     int64_t n, blocks;
     float scale, shift;
     uint32_t seed;
-    struct lesson lesson;
+    struct objective objective;
     /* What comes of it: the loss of each block and its right answers; predictions and logits where asked for. */
     double *losses;
     int64_t *corrects, *predictions;
     float *logits;
     const struct warping *warping;
-    /* By block: activations, the sums of batch norm, what the block adds to gradients. */
+    /* Per block: activations, the sums of batch norm, what the block adds to gradients. */
     vf *activations;
     double *sums;
     float *partial;
-    /* Threads that there are to be, that of the caller included, and those that run already. */
+    /* Threads wanted, and threads that run already; the caller's counts. */
     int threads, running;
     struct worker *workers;
     void (*job)(struct worker *);
@@ -115,7 +115,7 @@ static void *memory(size_t bytes) {
     return memset(at, 0, bytes);
 }
 
-/* Lanes of `block` that hold an image. */
+/* A mask of the lanes of `block` that hold an image. */
 INLINE vi images_in(const struct network *net, int64_t block) {
     const int64_t rest = net->n - block * LANES;
     vi mask;
@@ -123,7 +123,7 @@ INLINE vi images_in(const struct network *net, int64_t block) {
     return mask;
 }
 
-/* The block's images, scaled, into `to` (CHANNELS, HEIGHT + 2 pad_h, WIDTH + 2 pad_w); a lane without image is 0. */
+/* The block's images, scaled, into `to` (CHANNELS, HEIGHT + 2 pad_h, WIDTH + 2 pad_w); lanes without an image are 0. */
 INLINE void load_images(const struct network *net, int64_t block, vf *to, const int pad_h, const int pad_w) {
     const int64_t size = CHANNELS * HEIGHT * WIDTH;
     for (int l = 0; l < LANES; l++) {
@@ -145,24 +145,24 @@ INLINE vf softmax_parts(const vf *logits, vf *parts, const vf top, const float t
     return sum;
 }
 
-/* Cross-entropy of the block's logits (CLASSES) and the labels. `gradient`: that of the lesson's mean over all n images. */
+/* Cross-entropy of the block's logits (CLASSES) and the labels. `gradient`: that of the objective's mean over all n images. */
 INLINE void cross_entropy(struct network *net, int64_t block, const vf *logits, vf *gradient) {
-    const struct lesson lesson = net->lesson;
+    const struct objective objective = net->objective;
     const vi mask = images_in(net, block);
     vf top = logits[0], parts[CLASSES], soft[CLASSES];
     for (int k = 1; k < CLASSES; k++) top = maximum(top, logits[k]);
     const vf sum = softmax_parts(logits, parts, top, 1.0f);
-    const float share = 1.0f / (float)net->n, own = share * (1 - lesson.weight);
+    const float share = 1.0f / (float)net->n, own = share * (1 - objective.weight);
     if (gradient) {
-        const float even = own * lesson.smoothing / CLASSES;
+        const float even = own * objective.smoothing / CLASSES;
         for (int k = 0; k < CLASSES; k++) gradient[k] = keep_where(mask, own * parts[k] / sum - even);
-        if (lesson.teacher) { /* d/dz of T^2 KL(teacher || softmax(z / T)) is T (softmax(z / T) - teacher) */
-            const float pull = share * lesson.weight * lesson.temperature;
-            const vf soft_sum = softmax_parts(logits, soft, top, lesson.temperature);
+        if (objective.teacher) { /* d/dz of T^2 KL(teacher || softmax(z / T)) is T (softmax(z / T) - teacher) */
+            const float pull = share * objective.weight * objective.temperature;
+            const vf soft_sum = softmax_parts(logits, soft, top, objective.temperature);
             for (int k = 0; k < CLASSES; k++) gradient[k] += keep_where(mask, pull * soft[k] / soft_sum);
             for (int l = 0; l < LANES && block * LANES + l < net->n; l++)
                 for (int k = 0; k < CLASSES; k++)
-                    gradient[k][l] -= pull * lesson.teacher[(block * LANES + l) * CLASSES + k];
+                    gradient[k][l] -= pull * objective.teacher[(block * LANES + l) * CLASSES + k];
         }
     }
     double loss = 0;
@@ -173,7 +173,7 @@ INLINE void cross_entropy(struct network *net, int64_t block, const vf *logits, 
         for (int k = 1; k < CLASSES; k++) best = logits[k][l] > logits[best][l] ? k : best;
         loss += (double)(top[l] - logits[label][l]) + log((double)sum[l]);
         correct += best == label;
-        if (gradient) gradient[label][l] -= own * (1 - lesson.smoothing);
+        if (gradient) gradient[label][l] -= own * (1 - objective.smoothing);
         if (net->predictions) net->predictions[image] = best;
         if (net->logits)
             for (int k = 0; k < CLASSES; k++) net->logits[image * CLASSES + k] = logits[k][l];
@@ -182,12 +182,12 @@ INLINE void cross_entropy(struct network *net, int64_t block, const vf *logits, 
     net->corrects[block] = correct;
 }
 
-/* Adds the lanes of `mask` of `count` sums into `to`. */
+/* Writes `count` sums, each over the lanes of `mask`, to `to`. */
 INLINE void keep_sums(const vf *sums, int count, vi mask, double *to) {
     for (int k = 0; k < count; k++) to[k] = lane_sum(keep_where(mask, sums[k]));
 }
 
-/* Each thread its share of parameters: the gradient is the sum of what the blocks gave. */
+/* Adds up the blocks' gradients of a parameter; each thread does its share. */
 INLINE void add_gradients(struct worker *worker, const int first, const int size, float *to) {
     const struct network *net = worker->network;
     const int from = (int)((int64_t)size * worker->number / net->threads);
@@ -199,8 +199,8 @@ INLINE void add_gradients(struct worker *worker, const int first, const int size
     }
 }
 
-/* Adds to the gradient of weights (groups * outputs, taps), of which the blocks gave the sums of g, z and 1 times the
-   pixels under each tap, from `first` on, what a batch norm makes of them: A g + B z + D. */
+/* Adds what a batch norm passes back, A g + B z + D, to the gradient of weights (groups * outputs, taps): from `first`
+   on, the blocks keep the sums of g, z and 1 times the pixels under each tap. */
 INLINE void add_early_gradients(struct worker *worker, const int first, const int groups, const int outputs,
                                 const int taps, const vf *back, float *to) {
     const struct network *net = worker->network;

@@ -34,8 +34,8 @@ INLINE vf splat(float a) { return a - (vf){0}; }
 INLINE vf keep_where(vi mask, vf a) { return (vf)((vi)a & mask); }
 INLINE vf blend(vi mask, vf a, vf b) { return (vf)(((vi)a & mask) | ((vi)b & ~mask)); }
 
-/* Compilers do not find x86's own instruction, which does the same, in the comparison; and <immintrin.h> takes as long to
-   read as a quarter of a program takes to compile. */
+/* Compilers do not turn the comparison below into x86's own instruction, which does the same; and to read <immintrin.h>
+   takes a quarter of the time that a program takes to compile. */
 #if (LANES == 16 && defined(__AVX512F__)) || (LANES == 8 && defined(__AVX__))
 INLINE vf maximum(vf a, vf b) {
     vf c;
@@ -52,7 +52,7 @@ INLINE vf maximum(vf a, vf b) { return blend(a > b, a, b); }
 INLINE vf minimum(vf a, vf b) { return blend(a < b, a, b); }
 #endif
 
-/* Sum over the lanes, always in the same order: one half is added to the other until one number is left. */
+/* The sum over the lanes, always in the same order: one half is added to the other until one number is left. */
 INLINE float lane_sum(vf a) {
     vf b = a;
     UNROLL for (int half = LANES / 2; half > 0; half /= 2) {
@@ -81,7 +81,7 @@ INLINE vf exponential(vf x) {
     return p * (vf)((__builtin_convertvector(n, vi) + 127) << 23);
 }
 
-/* erf by Abramowitz and Stegun 7.1.26: absolute error below 1.5e-7 of its own, and rounding. */
+/* erf by Abramowitz and Stegun 7.1.26: absolute error below 1.5e-7, plus rounding. */
 INLINE vf error_function(vf x) {
     const vf size = maximum(x, -x);
     const vf t = 1.0f / (1.0f + 0.3275911f * size);
@@ -90,7 +90,7 @@ INLINE vf error_function(vf x) {
     return blend(x < 0.0f, -y, y);
 }
 
-/* Activations, and what a gradient at their output is multiplied by. */
+/* Activations, and their slopes, which multiply the gradient at the output. */
 INLINE vf relu(vf x) { return maximum(x, (vf){0}); }
 INLINE vf relu_slope(vf x) { return keep_where(x > 0.0f, splat(1.0f)); }
 INLINE vf relu6(vf x) { return minimum(relu(x), splat(6.0f)); }
@@ -129,7 +129,7 @@ INLINE vu mixed(vu h) {
     h *= 0xc2b2ae35u;
     return h ^ (h >> 16);
 }
-/* Dropout: `scale` or 0 in each lane. Which, depends only on the step's seed, the layer, the image and the element. */
+/* Dropout: `scale` or 0 in each lane, decided by nothing but the step's seed, the layer, the image and the element. */
 INLINE vf dropout_factor(uint32_t seed, uint32_t layer, uint32_t block, uint32_t element, uint32_t dropped, float scale) {
     vu lane = {0};
     UNROLL for (int l = 0; l < LANES; l++) lane[l] = (uint32_t)l;

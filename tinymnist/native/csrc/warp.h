@@ -1,5 +1,5 @@
-/* Resamples an image under an affine map, in integers: the pixels of data/warp.py, which tells the arithmetic and where
-   it comes from, bit for bit, with any compiler and flags. */
+/* Resamples an image under an affine map, in integers: bit for bit the pixels of data/warp.py, with any compiler and
+   flags. That module explains the arithmetic, and where it comes from. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -10,7 +10,7 @@ enum { TM_NEAREST, TM_LINEAR, TM_CUBIC };
 enum { TM_CONSTANT, TM_REPLICATE, TM_REFLECT, TM_REFLECT_101, TM_WRAP };
 enum { TM_ONE = 2048, TM_FARTHEST = TM_ONE << 19 }; /* a pixel, and the last coordinate, in 1/2048 pixel */
 
-/* In 2^-32 pixel, halves away from 0; NaN is 0. */
+/* Pixels to 2^-32 pixel, rounded half away from 0; NaN becomes 0. */
 static inline int64_t tm_fixed(double value, double limit) {
     value = value > limit ? limit : value < -limit ? -limit : value == value ? value : 0.0;
     value *= 4294967296.0;
@@ -26,7 +26,7 @@ TM_INLINE int tm_rounded(int64_t position, int interpolation) {
     return position < -TM_FARTHEST ? -TM_FARTHEST : position > TM_FARTHEST ? TM_FARTHEST : (int)position;
 }
 
-/* The pixel of a line that is seen at `place`, -1 for fill. */
+/* The pixel of a line of `size` that is seen at `place`, or -1 for fill. */
 TM_INLINE int tm_seen(int place, int size, int border) {
     if ((unsigned)place < (unsigned)size) return place;
     if (border == TM_CONSTANT) return -1;
@@ -37,13 +37,13 @@ TM_INLINE int tm_seen(int place, int size, int border) {
     return place < size ? place : 2 * size - (border == TM_REFLECT ? 1 : 2) - place;
 }
 
-/* Where cubic's coordinates end: a whole image, 16 pixels at least, beyond the image. */
+/* Clips a coordinate for cubic interpolation, at one image size (at least 16 pixels) beyond the image. */
 TM_INLINE int tm_near(int position, int size) {
     const int end = (size > 16 ? size : 16) * TM_ONE;
     return position < -end ? -end : position > 2 * end ? 2 * end : position;
 }
 
-/* Weights of the taps at t / 2048 beyond the coordinate's floor. They add up to 2048. */
+/* Weights of the taps, at t / 2048 beyond the coordinate's floor. They add up to 2048. */
 TM_INLINE void tm_weights(int32_t weights[4], int32_t t, int interpolation) {
     const int64_t u = t, v = TM_ONE - t;
     if (interpolation == TM_CUBIC) { /* Keys, a = -0.75 */
@@ -62,7 +62,7 @@ typedef struct {
     int height, width, interpolation, border, fill;
 } tm_image;
 
-/* Source coordinates of one output row: at its first pixel, and what each pixel adds. */
+/* Source coordinates of one output row: those of its first pixel, and what each further pixel adds. */
 typedef struct {
     int64_t column, row, columns, rows;
 } tm_line;
@@ -75,7 +75,7 @@ TM_INLINE int tm_row(const tm_line *line, int x, int interpolation) {
     return tm_rounded(line->row + line->rows * x, interpolation);
 }
 
-/* One pixel, anywhere. */
+/* One output pixel, wherever it lies in the source. */
 TM_INLINE uint8_t tm_anywhere(const tm_image *image, const tm_line *line, int x) {
     const int taps = image->interpolation == TM_CUBIC ? 4 : image->interpolation == TM_LINEAR ? 2 : 1;
     int column = tm_column(line, x, image->interpolation), row = tm_row(line, x, image->interpolation);
@@ -105,13 +105,13 @@ TM_INLINE uint8_t tm_anywhere(const tm_image *image, const tm_line *line, int x)
     return (uint8_t)(total < 0 ? 0 : total > 255 ? 255 : total);
 }
 
-/* Whether a pixel lies between four of the source. */
+/* Whether an output pixel lies between four pixels of the source. */
 TM_INLINE int tm_is_between(const tm_image *image, const tm_line *line, int x) {
     return (unsigned)(tm_column(line, x, TM_LINEAR) >> 11) < (unsigned)image->width - 1 &&
            (unsigned)(tm_row(line, x, TM_LINEAR) >> 11) < (unsigned)image->height - 1;
 }
 
-/* One such pixel, linear. */
+/* One such pixel, by linear interpolation. */
 TM_INLINE uint8_t tm_between(const tm_image *image, const tm_line *line, int x) {
     const int column = (int)((line->column + line->columns * x + (1 << 20)) >> 21);
     const int row = (int)((line->row + line->rows * x + (1 << 20)) >> 21);
@@ -143,7 +143,7 @@ static inline void tm_warp(const uint8_t *restrict source, uint8_t *restrict tar
                            const double inverse[6], int interpolation, int border, int fill) {
     int64_t map[6];
     for (int i = 0; i < 6; i++) map[i] = tm_fixed(inverse[i], i % 3 == 2 ? 536870912.0 : 16384.0);
-    if (interpolation == TM_LINEAR && border == TM_CONSTANT) /* of its own, because it is what most recipes want */
+    if (interpolation == TM_LINEAR && border == TM_CONSTANT) /* compiled for itself: most recipes use it */
         tm_lines((tm_image){source, height, width, TM_LINEAR, TM_CONSTANT, fill}, target, map);
     else
         tm_lines((tm_image){source, height, width, interpolation, border, fill}, target, map);

@@ -1,4 +1,4 @@
-/* Pixels of 0 to 255 to what the network was trained on. */
+/* Turns pixels of 0 to 255 into what the network was trained on. */
 static void normalise(const uint8_t *image, float *out, int count)
 {
     for (int i = 0; i < count; i++)
@@ -6,7 +6,7 @@ static void normalise(const uint8_t *image, float *out, int count)
 }
 
 //[ convolve
-/* Weights by output channel, row, column and input channel. */
+/* Weights are in the order output channel, row, column, input channel. */
 static void convolve(const struct window *w, const float *weights, SCALE_PARAMETER const float *bias, const float *in,
                      float *out)
 {
@@ -32,7 +32,7 @@ static void convolve(const struct window *w, const float *weights, SCALE_PARAMET
 
 //]
 //[ convolve_groups
-/* As `convolve`, where an output channel sees only its group of `depth` input channels. */
+/* Like `convolve`, but an output channel sees only its group of `depth` input channels. */
 static void convolve_groups(const struct window *w, int depth, const float *weights, SCALE_PARAMETER const float *bias,
                             const float *in, float *out)
 {
@@ -109,7 +109,7 @@ static void add(const float *in, const float *other, float *out, int count)
 
 //]
 //[ group_norm
-/* Each group of `depth` channels to mean 0 and variance 1. */
+/* Brings each group of `depth` channels to mean 0 and variance 1, then applies each channel's weight and bias. */
 static void group_norm(int pixels, int channels, int depth, float eps, const float *weight, const float *bias,
                        const float *in, float *out)
 {

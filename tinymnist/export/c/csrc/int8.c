@@ -1,35 +1,35 @@
 typedef char right_shift_keeps_the_sign[(-1 >> 1) == -1 ? 1 : -1];
 
 struct output { /* how a result in fixed point becomes a byte */
-    int32_t base; /* the byte of zero in 1/256, and a half to round by */
+    int32_t base; /* the byte of zero in 1/256, plus a half to round by */
 //[ gate
-    const uint8_t *gate; /* for values of -8 to 8, what they are multiplied by; 0 where there is nothing to do */
+    const uint8_t *gate; /* for values from -8 to 8, what they are multiplied by; 0 where there is no gate */
 //]
 //[ gate
-    int32_t factor; /* and back to 1/256 of a byte's step */
+    int32_t factor; /* from there to 1/256 of a byte's step */
 //]
 //[ leaky_relu
-    int32_t slope; /* of what is below zero */
+    int32_t slope; /* below zero */
 //]
 //[ gate
     uint8_t shift;
 //]
 //[ leaky_relu
-    uint8_t slope_shift; /* 0 where there is nothing to do */
+    uint8_t slope_shift; /* 0 where there is no slope */
 //]
 };
 
 //[ convolve convolve_groups linear_scores
-struct weights { /* by output channel, row, column and input channel */
+struct weights { /* in the order output channel, row, column, input channel */
     const int8_t *values;
-    const int32_t *factors, *biases; /* by output channel: sums to fixed point, and what is added then */
+    const int32_t *factors, *biases; /* per output channel: from sums to fixed point, and what is then added */
     uint8_t shift, zero; /* of the factors; the byte of zero in the source */
     struct output output;
 };
 
 //]
 //[ scaled
-/* value * factor / 2^shift, rounded, within what fixed point may be. */
+/* value * factor / 2^shift, rounded and clipped to the range of fixed point. */
 static int32_t scaled(int32_t value, int32_t factor, int shift)
 {
     const int64_t result = ((int64_t)value * factor + ((int64_t)1 << (shift - 1))) >> shift;
@@ -80,7 +80,7 @@ static void convolve(const struct window *w, const struct weights *k, const uint
 
 //]
 //[ convolve_groups
-/* As `convolve`, where an output channel sees only its group of `depth` input channels. */
+/* Like `convolve`, but an output channel sees only its group of `depth` input channels. */
 static void convolve_groups(const struct window *w, int depth, const struct weights *k, const uint8_t *in, uint8_t *out)
 {
     const int group = w->out_channels / (w->channels / depth);
@@ -149,7 +149,7 @@ static void average_pool(const struct window *w, int zero, const uint8_t *in, ui
 
 //]
 //[ add
-struct sum { /* two sources with their bytes of zero and their factors to fixed point */
+struct sum { /* two sources, with their bytes of zero and their factors to fixed point */
     int32_t factor, other_factor;
     uint8_t zero, other_zero, shift;
     struct output output;

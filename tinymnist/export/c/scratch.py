@@ -1,8 +1,8 @@
-"""Where each value of a network stands in one piece of scratch memory.
+"""Where each value of a network lies in one piece of scratch memory.
 
-Two values that live at the same time stand apart, with one exception: the last step that takes a value may write over
-what it has read already. Steps walk the image from its first row to its last, so a result may start a little before
-its source and follow behind; how little is a matter of the window. The idea is that of diagonal memory optimisation
+Two values that are alive at the same time do not overlap, with one exception: the last step that reads a value may
+write over what it has already read. Steps walk the image from its first row to its last, so a result may start a little
+before its source and follow behind; how little depends on the window. The idea is that of diagonal memory optimisation
 (Blacker, Bridges and Hadfield 2021, "Diagonal Memory Optimisation for Machine Learning on Micro-controllers").
 """
 
@@ -13,31 +13,31 @@ from math import prod
 
 import numpy as np
 
-from tinymnist.export.network import Convolution, Network, Pooling, Step, sources
+from tinymnist.export.folded import Convolution, Network, Pooling, Step, sources
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class MemoryPlan:
     """The first element of each placed value, and how many elements they take in all."""
 
     offsets: dict[int, int]
     size: int
 
 
-def plan_memory(network: Network, placed: Sequence[int]) -> Plan:
-    """A plan for the values in `placed`. A pixel's channels stand side by side, pixels row by row."""
+def plan_memory(network: Network, placed: Sequence[int]) -> MemoryPlan:
+    """A plan for the values in `placed`. A value is stored row by row, the channels of a pixel side by side."""
     sizes = {value: prod(network.shape(value)) for value in placed}
     gaps = _gaps(network, sizes)
     order = sorted(placed)
-    # the largest values are best placed first, from one of them back to the image; which one, a trial of all tells
+    # Place one value first, then those before it back to the image, then those after it. Try every value as the first.
     orders = [[*reversed(order[:first]), *order[first:]] for first in range(len(order) + 1)]
     return min((_place(each, sizes, gaps) for each in orders), key=lambda plan: plan.size)
 
 
 def lead(step: Step, source: tuple[int, int, int]) -> int:
-    """How many elements before its dying source, of shape `source`, the result of a step must start.
+    """How many elements before its source (of shape `source`, read for the last time) a step's result must start.
 
-    A pixel's result is written while its window may still be read, and before all later windows are.
+    The result at a pixel is written while its window may still be read, and before all later windows are read.
     """
     if not isinstance(step, Convolution | Pooling):
         return 0  # each element is read for the last time when its result is written
@@ -54,13 +54,13 @@ def lead(step: Step, source: tuple[int, int, int]) -> int:
 
 
 def _gaps(network: Network, sizes: Mapping[int, int]) -> dict[tuple[int, int], tuple[int, int]]:
-    """Of two values, how far the first must not stand from the second: neither between these two distances."""
+    """Forbidden distances between two values: the first must not start between these two distances from the second."""
     last_uses = network.last_uses
     gaps = {}
     for earlier, later in combinations(sorted(sizes), 2):
         step = network.steps[later - 1]
         if last_uses[earlier] < later - 1:
-            continue  # the one is done with before the other is made
+            continue  # nothing reads the earlier value any more
         before, behind = -sizes[later], sizes[earlier]
         if last_uses[earlier] == later - 1 and earlier in sources(step):
             before = max(before, -lead(step, network.shape(earlier)))
@@ -69,8 +69,10 @@ def _gaps(network: Network, sizes: Mapping[int, int]) -> dict[tuple[int, int], t
     return gaps
 
 
-def _place(order: Sequence[int], sizes: Mapping[int, int], gaps: Mapping[tuple[int, int], tuple[int, int]]) -> Plan:
-    """Puts one value after another at the lowest place that those before it leave free."""
+def _place(
+    order: Sequence[int], sizes: Mapping[int, int], gaps: Mapping[tuple[int, int], tuple[int, int]]
+) -> MemoryPlan:
+    """Puts one value after another at the lowest place that the values before it leave free."""
     offsets: dict[int, int] = {}
     for value in order:
         taken = [
@@ -80,4 +82,4 @@ def _place(order: Sequence[int], sizes: Mapping[int, int], gaps: Mapping[tuple[i
         ]
         places = [0, *(stop for _, stop in taken if stop > 0)]
         offsets[value] = min(place for place in places if not any(start < place < stop for start, stop in taken))
-    return Plan(offsets, max((offset + sizes[value] for value, offset in offsets.items()), default=0))
+    return MemoryPlan(offsets, max((offset + sizes[value] for value, offset in offsets.items()), default=0))

@@ -1,4 +1,4 @@
-"""The folded network: the same numbers as the model, in fewer steps."""
+"""The folded network computes the same numbers as the model, in fewer steps."""
 
 from pathlib import Path
 
@@ -11,8 +11,9 @@ from tests.support.command_line import ARCHS
 from tests.support.models import trained
 from tests.support.specs import specs
 from tinymnist import Spec, load_spec
+from tinymnist.export.folded import Convolution
+from tinymnist.export.folding import fold
 from tinymnist.export.interpreter import values
-from tinymnist.export.network import Convolution, fold
 
 
 def largest_difference(spec: Spec) -> float:

@@ -1,0 +1,166 @@
+"""Folds a trained model, whose layers a plan describes."""
+
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from tinymnist.export.folded import Activation, Addition, Convolution, GroupNorm, Network, Numbers, Pooling, Shape, Step
+from tinymnist.model.layers import SharedConv2d
+from tinymnist.spec import Layer, Plan, Spec
+
+M = TypeVar("M", bound=nn.Module)
+
+
+def fold(spec: Spec, model: nn.Sequential) -> Network:
+    """The model that `build_model` made of `spec`, folded: what it computes in evaluation mode, as logits."""
+    folder = _Folder(model, spec.plan)
+    with torch.no_grad():
+        for layer in spec.plan.layers:
+            folder.add(layer)
+    return Network(spec.name, folder.input, spec.classes, spec.train.normalize, tuple(folder.steps))
+
+
+class _Folder:
+    """Turns the layers of a plan into steps. `values[n]` is the folded network's number for the plan's value n."""
+
+    def __init__(self, model: nn.Sequential, plan: Plan) -> None:
+        self.model = model
+        self.input = _shape(plan.layers[0].input)
+        self.steps: list[Step] = []
+        self.values = [0]
+        self._weights: dict[nn.Conv2d, Numbers] = {}
+        self._shared = {module.source for module in model.modules() if isinstance(module, SharedConv2d)}
+
+    def add(self, layer: Layer) -> None:
+        value = self.values[layer.sources[0]]
+        if layer.kind in ("conv", "linear", "pool", "add") or layer.label == "group_norm":
+            self.steps.append(self._step(layer, value))
+            value = len(self.steps)
+        elif layer.kind == "norm":
+            self._fold_batch_norm(value - 1, self._module(layer, nn.BatchNorm2d))
+        elif layer.kind == "activation" and layer.label != "log_softmax":
+            self._activate(value - 1, layer)
+        else:  # nothing to compute: memory is flat, dropout is for training, and the result is logits
+            assert layer.kind in ("flatten", "dropout", "activation"), layer.kind
+        self.values.append(value)
+
+    def _module(self, layer: Layer, kind: type[M]) -> M:
+        module = self.model.get_submodule(layer.name)
+        if isinstance(module, SharedConv2d):
+            module = module.source
+        assert isinstance(module, kind)
+        return module
+
+    def _step(self, layer: Layer, value: int) -> Step:
+        if layer.kind == "conv":
+            return self._convolution(layer, value, self._module(layer, nn.Conv2d))
+        if layer.kind == "linear":
+            return self._linear(layer, value, self._module(layer, nn.Linear))
+        if layer.kind == "norm":
+            return self._group_norm(layer, value, self._module(layer, nn.GroupNorm))
+        if layer.kind == "pool":
+            return self._pooling(layer, value)
+        other = self.values[layer.sources[1]]
+        return Addition(name=layer.name, source=value, other=other, shape=_shape(layer.output))
+
+    def _convolution(self, layer: Layer, value: int, conv: nn.Conv2d) -> Convolution:
+        assert layer.window is not None
+        if conv not in self._weights:
+            self._weights[conv] = _numbers(conv.weight)
+        return Convolution(
+            name=layer.name,
+            source=value,
+            shape=_shape(layer.output),
+            weight=self._weights[conv],
+            scale=np.ones(conv.out_channels, np.float32) if conv in self._shared else None,
+            bias=np.zeros(conv.out_channels, np.float32) if conv.bias is None else _numbers(conv.bias),
+            stride=layer.window.stride,
+            padding=layer.window.padding,
+            groups=conv.groups,
+        )
+
+    def _linear(self, layer: Layer, value: int, linear: nn.Linear) -> Convolution:
+        source = self.steps[value - 1].shape if value else self.input
+        outputs = linear.out_features
+        return Convolution(
+            name=layer.name,
+            source=value,
+            shape=_shape(layer.output),
+            weight=_numbers(linear.weight).reshape(outputs, *source),
+            scale=None,
+            bias=np.zeros(outputs, np.float32) if linear.bias is None else _numbers(linear.bias),
+            stride=(1, 1),
+            padding=(0, 0),
+            groups=1,
+        )
+
+    def _group_norm(self, layer: Layer, value: int, norm: nn.GroupNorm) -> GroupNorm:
+        return GroupNorm(
+            name=layer.name,
+            source=value,
+            shape=_shape(layer.output),
+            groups=norm.num_groups,
+            eps=norm.eps,
+            weight=_single(_affine(norm.weight, 1.0, norm.num_channels)),
+            bias=_single(_affine(norm.bias, 0.0, norm.num_channels)),
+        )
+
+    @staticmethod
+    def _pooling(layer: Layer, value: int) -> Pooling:
+        assert layer.window is not None
+        return Pooling(
+            name=layer.name,
+            source=value,
+            shape=_shape(layer.output),
+            average=layer.averages,
+            kernel=layer.window.kernel,
+            stride=layer.window.stride,
+            padding=layer.window.padding,
+            ceil=layer.window.ceil,
+        )
+
+    def _fold_batch_norm(self, index: int, norm: nn.BatchNorm2d) -> None:
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        deviation = np.sqrt(norm.running_var.double().numpy() + norm.eps)
+        weight = _affine(norm.weight, 1.0, norm.num_features) / deviation
+        bias = _affine(norm.bias, 0.0, norm.num_features) - weight * norm.running_mean.double().numpy()
+        conv = self.steps[index]
+        assert isinstance(conv, Convolution)  # in the language, a norm follows a convolution
+        bias += weight * conv.bias
+        if conv.scale is None:
+            folded = _single(conv.weight * weight[:, None, None, None])
+            self.steps[index] = replace(conv, weight=folded, bias=_single(bias))
+        else:
+            self.steps[index] = replace(conv, scale=_single(conv.scale * weight), bias=_single(bias))
+
+    def _activate(self, index: int, layer: Layer) -> None:
+        step, activation = self.steps[index], Activation(layer.label)
+        assert not isinstance(step, Pooling)  # in the language, an activation follows a convolution, norm or addition
+        if layer.label == "leaky_relu":
+            activation = Activation("leaky_relu", self._module(layer, nn.LeakyReLU).negative_slope)
+        elif layer.label == "prelu":
+            activation = Activation("leaky_relu", self._module(layer, nn.PReLU).weight.item())
+        self.steps[index] = replace(step, activation=activation)
+
+
+def _shape(shape: tuple[int, ...]) -> Shape:
+    """(channels, height, width), also for the vectors of the head."""
+    channels, height, width = (*shape, 1, 1)[:3]
+    return channels, height, width
+
+
+def _affine(parameter: Tensor | None, default: float, channels: int) -> NDArray[np.float64]:
+    return np.full(channels, default) if parameter is None else parameter.double().numpy()
+
+
+def _numbers(tensor: Tensor) -> Numbers:
+    return np.ascontiguousarray(tensor.numpy(), np.float32)
+
+
+def _single(numbers: NDArray[np.float64]) -> Numbers:
+    return numbers.astype(np.float32)
