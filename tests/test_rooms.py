@@ -13,7 +13,7 @@ import tinymnist
 PACKAGE = Path(tinymnist.__file__).parent
 
 ROOMS = [
-    ("errors", "notices", "text", "version"),
+    ("choices", "errors", "notices", "text", "version"),
     ("machine", "signals", "statistics"),
     ("files",),
     ("plotting", "templating"),
@@ -106,6 +106,9 @@ HEAVY = (
         ["list"],
         ["schema"],
         ["new", "fresh.yaml"],
+        ["check", "--json"],
+        ["list", "--json"],
+        ["schema", "evaluate"],
         ["train", "--help"],
         ["predict", "--help"],
     ],

@@ -15,7 +15,7 @@ def main() -> None:
     """Runs the command of `sys.argv` and exits with its code."""
     leave_at_once_on_signals(_last_words)  # before the imports below, which take a while
     if not sys.warnoptions:
-        warnings.simplefilter("ignore")  # those of libraries are advice for programmers
+        warnings.simplefilter("ignore")  # warnings of libraries are advice for programmers
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -28,7 +28,7 @@ def main() -> None:
         sys.stdout.flush()
     except MemoryError:
         code = report_error(DataError("not enough memory: close other programs, or choose something smaller"), as_json)
-    except BrokenPipeError:  # whoever was reading has gone, and with them the wish for a message
+    except BrokenPipeError:  # the reader has gone, and needs no message
         code = 1
         _discard(sys.stdout)
     except OSError as error:
@@ -46,8 +46,8 @@ def main() -> None:
 
 
 def _last_words(number: int) -> None:
-    """What a signal leaves behind that comes while there is nothing to save. Nothing is added to a result that has
-    begun, nor is its reader waited for."""
+    """Answers a signal that comes while there is nothing to save. Adds nothing to a result that has begun, and does not
+    wait for its reader."""
     alone = not result_begun.is_set()
     report_error(Interrupted("interrupted", number), alone and wants_json(sys.argv[1:]))
     if alone:
@@ -55,7 +55,7 @@ def _last_words(number: int) -> None:
 
 
 def _discard(stream: TextIO) -> None:
-    """Lets what is still buffered go nowhere, so that Python does not complain at exit."""
+    """Sends what is still buffered nowhere, so that Python does not complain at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 

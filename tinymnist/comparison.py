@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from tinymnist.errors import UsageError
 from tinymnist.evaluation import score_on_test
@@ -27,6 +27,26 @@ Better = Literal["A", "B"]
 
 
 @dataclass(frozen=True, slots=True)
+class RunSide:
+    """One of two networks, and its accuracy on the images of the comparison."""
+
+    run: Run
+    accuracy: float
+    """Percent."""
+    n: int
+    """Images."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesSide:
+    """One of two series, and its accuracies in a few figures."""
+
+    series: Series
+    result: SeriesResult
+    summary: Summary
+
+
+@dataclass(frozen=True, slots=True)
 class RunComparison:
     """Two networks, A and B, on the same images; the comparison says nothing about other seeds.
 
@@ -45,6 +65,15 @@ class RunComparison:
     only_a: int
     """Images that only A reads right."""
     only_b: int
+
+    kind: ClassVar = "runs"
+    test: ClassVar = "mcnemar-exact"
+
+    @property
+    def sides(self) -> tuple[RunSide, RunSide]:
+        """A and B."""
+        a, b = self.accuracies
+        return RunSide(self.a, a, self.n), RunSide(self.b, b, self.n)
 
     @property
     def accuracies(self) -> tuple[float, float]:
@@ -93,6 +122,17 @@ class SeriesComparison:
     """The summaries of their accuracies."""
     welch: Difference
     """A - B, in points."""
+
+    kind: ClassVar = "series"
+    test: ClassVar = "welch"
+
+    @property
+    def sides(self) -> tuple[SeriesSide, SeriesSide]:
+        """A and B."""
+        return (
+            SeriesSide(self.a, self.results[0], self.summaries[0]),
+            SeriesSide(self.b, self.results[1], self.summaries[1]),
+        )
 
     @property
     def better(self) -> Better | None:

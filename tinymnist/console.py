@@ -1,7 +1,7 @@
 """Printing: results on stdout, everything else on stderr, and no control character but the newline on either.
 
-Only the command line prints; this much of it is a light module of its own, so that even a signal during the imports is
-answered.
+Only the command line prints. This part of it is a light module of its own, so that even a signal during the imports
+gets an answer.
 """
 
 import json
@@ -15,36 +15,36 @@ from tinymnist.errors import TinyMnistError
 from tinymnist.text import SCHEMA_VERSION, printable
 
 result_begun = Event()
-"""Something is on stdout, or on its way there."""
+"""Set once something is on stdout, or on its way there."""
 
 
 def show(text: str) -> None:
-    """A result, on stdout."""
+    """Prints a result on stdout."""
     result_begun.set()
     print("\n".join(printable(line) for line in text.split("\n")))
 
 
 def show_json(content: Mapping[str, Any]) -> None:
-    """The one JSON object of a `--json` command, on stdout."""
+    """Prints the one JSON object of a `--json` command on stdout."""
     result_begun.set()
     print(json.dumps({"schema_version": SCHEMA_VERSION, **content}, indent=2, allow_nan=False))
 
 
 def say(text: str) -> None:
-    """What happens meanwhile, one line on stderr."""
+    """Prints one line on stderr: what happens meanwhile."""
     if sys.stderr is not None:
         print(printable(text), file=sys.stderr, flush=True)
 
 
 def report_error(error: TinyMnistError, as_json: bool) -> int:
-    """One line on stderr, with `--json` an object on stdout too; returns the exit code."""
+    """Prints the error in one line on stderr, with `--json` also as an object on stdout, and returns its exit code."""
     say(f"tinymnist: {error}")
     if as_json:
-        show_json({"error": {"kind": error.kind, "message": str(error), "exit_code": error.exit_code}})
+        show_json({"error": {"kind": error.kind, "message": error.message, "exit_code": error.exit_code}})
     return error.exit_code
 
 
 def wants_json(arguments: list[str]) -> bool:
-    """Whether stdout is promised to be one JSON object, also where the arguments cannot be understood."""
+    """Whether the arguments ask for one JSON object on stdout, even where they are otherwise wrong."""
     formats = [f"{option}={value}" for option, value in pairwise(arguments) if option == "--format"]
     return bool({"--json", "--format=json"} & {*arguments, *formats})

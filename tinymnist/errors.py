@@ -1,14 +1,19 @@
-"""What can go wrong, and the exit code each kind ends with.
+"""The kinds of error, and the exit code of each.
 
-Every message is one line that says where, what, and what to do; the command line prints it as it is.
+Every message is one line that says where, what, and what to do; the command line prints it unchanged.
 """
 
 
 class TinyMnistError(Exception):
-    """Base of everything that is the user's to mend; anything else that escapes is a bug."""
+    """Base of all errors that the user can fix. Any other exception that escapes is a bug."""
 
     exit_code = 2
     kind = "error"
+
+    @property
+    def message(self) -> str:
+        """The error in one line."""
+        return str(self)
 
 
 class UsageError(TinyMnistError):
@@ -47,14 +52,14 @@ class CheckFailed(TinyMnistError):
 
 
 class DataError(TinyMnistError):
-    """Data or file trouble: damaged, unreachable, no space, no permission."""
+    """Trouble with data or files: damaged, unreachable, no space, no permission."""
 
     exit_code = 3
     kind = "data"
 
 
 class DivergedError(TinyMnistError):
-    """The loss or the weights stopped being finite numbers."""
+    """The loss or the weights are no longer finite numbers."""
 
     exit_code = 4
     kind = "diverged"
@@ -71,17 +76,17 @@ class Interrupted(TinyMnistError):
         self.exit_code = 128 + signal_number
 
     def __reduce__(self) -> tuple[type["Interrupted"], tuple[str, int]]:
-        return Interrupted, (str(self), self.signal_number)  # what a process of its own raises is pickled
+        return Interrupted, (str(self), self.signal_number)  # errors from worker processes are pickled
 
 
 class Bug(TinyMnistError):
-    """What nobody but the makers of tinymnist can mend. The exit code is `EX_SOFTWARE` of BSD's sysexits.h: 1, which
-    Python would take, is that of a failed check."""
+    """A mistake in tinymnist itself. Its exit code is `EX_SOFTWARE` of BSD's sysexits.h, because Python's own, 1, here
+    means a failed check."""
 
     exit_code = 70
     kind = "bug"
 
 
 def combined_exit_code(codes: list[int]) -> int:
-    """The one code for several outcomes: the first of 2, 3, 4, 1 that occurs, else 0."""
+    """One exit code for several outcomes: the first of 2, 3, 4, 1 that occurs, else 0."""
     return next((code for code in (2, 3, 4, 1) if code in codes), 0)

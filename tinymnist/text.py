@@ -2,12 +2,12 @@
 
 import difflib
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def printable(text: str) -> str:
-    """`text` with every control, bidirectional and other unprintable character escaped, so that nothing that comes
-    from a file can steer the terminal."""
+    """`text` with every control, bidirectional and other unprintable character escaped, so that nothing from a file can
+    steer the terminal."""
     return "".join(
         character if character == " " or unicodedata.category(character)[0] not in "CZ" else ascii(character)[1:-1]
         for character in text
@@ -26,7 +26,7 @@ def shown(value: object, limit: int = 60) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`did you mean 'x'?`, or what is known when nothing is near."""
+    """`did you mean 'x'?`, or the list of known words where none is near."""
     known = sorted(known)
     alike = [each for each in known if each.lower() == word.lower()]
     if alike:
@@ -36,7 +36,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def interval_text(low: float, high: float, decimals: int) -> str:
-    """`98.10 to 99.30 %`; what lies beyond 0 and 100 %, as of few seeds, is cut off."""
+    """`98.10 to 99.30 %`, cut off at 0 and 100 %, which an interval over few seeds may exceed."""
     return f"{max(low, 0.0):.{decimals}f} to {min(high, 100.0):.{decimals}f} %"
 
 
@@ -55,5 +55,21 @@ def shape_text(shape: tuple[int, ...]) -> str:
     return "x".join(str(size) for size in shape)
 
 
+def table(columns: str, rows: Iterable[Sequence[str]]) -> list[str]:
+    """One line per row, with its cells in columns two spaces apart.
+
+    `columns` has one word per column, its alignment and least width: `<` left, `>10` right and at least 10 wide. In a
+    row with fewer cells, the last one may be of any length.
+    """
+    aligned = [(word[0], int(word[1:] or 0)) for word in columns.split()]
+    filled = list(rows)
+    widths = [
+        max([least, *(len(row[index]) for row in filled if index < len(row) - (len(row) < len(aligned)))])
+        for index, (_, least) in enumerate(aligned)
+    ]
+    formats = [f"{align}{width}" for (align, _), width in zip(aligned, widths, strict=True)]
+    return ["  ".join(map(format, row, formats)).rstrip() for row in filled]
+
+
 SCHEMA_VERSION = 1
-"""Version of every JSON object that tinymnist writes; it grows when a key changes its meaning."""
+"""Version of every JSON object that tinymnist writes. It grows when a key changes its meaning."""

@@ -120,7 +120,7 @@ def test_json_has_every_verdict(cli: Cli, option: list[str]) -> None:
     }
 
 
-def test_junit_has_a_case_a_rule(cli: Cli, spec_file: Callable[[str], Path]) -> None:
+def test_junit_has_one_case_per_rule(cli: Cli, spec_file: Callable[[str], Path]) -> None:
     bad = spec_file("name: bad\n")
     root = ElementTree.fromstring(cli("check", TINY, bad, "--max-params", 3000, "--format", "junit").out)
     assert [(suite.get("tests"), suite.get("failures"), suite.get("errors")) for suite in root] == [

@@ -59,13 +59,17 @@ def test_help_lists_every_command(cli: Cli, arguments: list[str]) -> None:
         (["build", TINY, "--sed", "1"], "tinymnist: No such option: --sed"),
         (["check", "--max-params", "many"], "tinymnist: Invalid value for '--max-params': Input should be a"),
         (["check", "--format", "xml"], "tinymnist: Invalid value for '--format': 'xml' is not one of 'text',"),
-        (["train"], "tinymnist: train: give an architecture with --arch, or a run to go on with by --resume\n"),
+        (["train"], "tinymnist: train: give an architecture, as in `tinymnist train tiny3130`, or a"),
+        (["train", TINY, "--arch", "mini697"], f"tinymnist: {TINY} and --arch mini697: are two architectures"),
+        (["train", TINY, "--resume", "x"], "tinymnist: ARCH: a resumed run keeps what it was declared"),
         (["train", "--arch", TINY, "--epochs", "0"], "tinymnist: --epochs 0: train.epochs: must be at least 1, found"),
         (["train", "--arch", TINY, "--seed", "-1"], "tinymnist: --seed -1: expects a number from 0 to 2147483647\n"),
         (["train", "--arch", TINY, "--dataset", "mnits"], "tinymnist: --dataset mnits: no such data set: did you mean"),
-        (["train", "--arch", TINY, "--device", "gpu"], "tinymnist: --device gpu: expects auto, cpu, cuda or mps\n"),
+        (["train", "--arch", TINY, "--device", "gpu"], "tinymnist: Invalid value for '--device': 'gpu' is not"),
+        (["train", "--arch", TINY, "--engine", "c"], "tinymnist: Invalid value for '--engine': 'c' is not one of"),
+        (["export", "x", "--format", "tflite"], "tinymnist: Invalid value for '--format': 'tflite' is not"),
         (["train", "--arch", "tiny31"], "tinymnist: tiny31: no such file, nor an architecture of tinymnist: did you"),
-        (["train", "--resume", "x", "--epochs", "3"], "tinymnist: --epochs: a resumed run goes on as it was declared"),
+        (["train", "--resume", "x", "--epochs", "3"], "tinymnist: --epochs: a resumed run keeps what it was"),
         (["evaluate", "nowhere"], "tinymnist: nowhere: no such run directory"),
         (["evaluate", ARCHS], f"tinymnist: {ARCHS}: is not a run directory: it holds no spec.yaml\n"),
     ],
@@ -207,6 +211,16 @@ def test_what_cannot_fit_is_refused_before_it_is_built(
     assert (outcome.code, message in outcome.err) == (2, True)
 
 
+def test_train_takes_the_architecture_as_an_argument_too(cli: Cli, quick: Path, tmp_path: Path) -> None:
+    options = ["--dataset", "mnist-5k", "--epochs", 1, "--seed", 1, "--output", tmp_path]
+    by_position = cli("train", quick, *options, "--name", "position")
+    by_option = cli("train", "--arch", quick, *options, "--name", "option")
+    by_both = cli("train", quick, "--arch", quick, *options, "--name", "both")
+    assert (by_position.code, by_option.code, by_both.code) == (0, 0, 0)
+    weights = {(tmp_path / name / "weights.safetensors").read_bytes() for name in ("position", "option", "both")}
+    assert len(weights) == 1
+
+
 def test_summary_shows_the_reference_documents_table(cli: Cli) -> None:
     outcome = cli("summary", TINY)
     for row in (
@@ -288,7 +302,7 @@ def test_new_makes_a_name_of_any_file_name(cli: Cli, tmp_path: Path, name: str) 
 
 def test_new_never_overwrites(cli: Cli, spec_file: Callable[[str], Path]) -> None:
     path = spec_file("mine")
-    assert cli("new", path).err == f"tinymnist: {path}: is there already: choose another name\n"
+    assert cli("new", path).err == f"tinymnist: {path}: already exists: choose another name\n"
     assert path.read_text() == "mine"
 
 

@@ -1,7 +1,7 @@
 """Every command, and every way in which it can fail: the exit code, one line on stderr, and with `--json` one object
 that fits the published schema.
 
-A new command needs a line in `COMMANDS`; where it has `--json`, one in `tinymnist.cli.schema.WITH_JSON` too.
+A new command needs a line in `COMMANDS`; where it has `--json`, one in `tinymnist.cli.outputs.WITH_JSON` too.
 """
 
 import copy
@@ -26,7 +26,7 @@ from PIL import Image
 
 from tests.support.command_line import ARCHS, Cli, Outcome
 from tinymnist.cli import app
-from tinymnist.cli.schema import WITH_JSON
+from tinymnist.cli.outputs import WITH_JSON
 from tinymnist.errors import TinyMnistError
 from tinymnist.training.lock import locked
 
@@ -64,7 +64,7 @@ class Failing:
     make: Make
     kind: str
     notes: int = 0
-    """Lines on stderr beside the error: what happened before, or one a file for `check`."""
+    """Lines on stderr besides the error: what happened before, or one per file for `check`."""
     object_is_result: bool = False
     """Whether `--json` prints the command's own object, which says what failed."""
 
@@ -354,9 +354,9 @@ def _no_download(*_: object) -> None:
 @cache
 def schema_of(command: str, *, closed: bool = True) -> dict[str, Any]:
     """The published schema; `closed`: without room for keys that it does not name."""
-    from tinymnist.cli.schema import _of_output
+    from tinymnist.cli.schema import output_schema
 
-    schema = copy.deepcopy(_of_output(command))
+    schema = copy.deepcopy(output_schema(command))
     if closed:
         for form in schema["$defs"].values():
             form["additionalProperties"] = False

@@ -75,12 +75,15 @@ def test_a_file_that_computes_something_else_is_never_written(
     assert outcome.err.startswith(f"tinymnist: {ARCHS / 'smooth675.safetensors'}: onnxruntime gives another class for ")
 
 
+CHOICE, HELP = "tinymnist: Invalid value for", "(see tinymnist export --help)\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (["--format", "tflite"], "tinymnist: --format tflite: expects onnx, c or html\n"),
+        (["--format", "tflite"], f"{CHOICE} '--format': 'tflite' is not one of 'onnx', 'c', 'html'. {HELP}"),
         (["--format", "onnx", "--dtype", "int8"], "tinymnist: --dtype int8: is for --format c\n"),
-        (["--format", "c", "--dtype", "int4"], "tinymnist: --dtype int4: expects float32 or int8\n"),
+        (["--format", "c", "--dtype", "int4"], f"{CHOICE} '--dtype': 'int4' is not one of 'float32', 'int8'. {HELP}"),
         (["--format", "c", "--folded"], "tinymnist: --folded: is for --format onnx\n"),
         (["--format", "html", "--with-preprocessing"], "tinymnist: --with-preprocessing: is for --format onnx\n"),
     ],

@@ -363,7 +363,10 @@ def test_json_with_show_holds_what_the_network_saw(cli: Cli, folder: Path) -> No
         ([NETWORK], "Missing argument 'IMAGE...'. (see tinymnist predict --help)"),
         (["tiny31", "x.png"], "tiny31: no such run directory"),
         (["mini697", "x.png"], "mini697: comes without a trained network"),
-        ([NETWORK, "x.png", "--device", "gpu"], "--device gpu: expects auto, cpu, cuda or mps"),
+        (
+            [NETWORK, "x.png", "--device", "gpu"],
+            "Invalid value for '--device': 'gpu' is not one of 'auto', 'cpu', 'cuda', 'mps'.",
+        ),
     ],
     ids=["no image", "no run", "no network", "device"],
 )

@@ -359,7 +359,7 @@ def test_one_seed_cannot_tell(small_run: Path, cli: Cli) -> None:
         (["--target", "nan"], "--target nan: expects percent, above 1 and up to 100, as in 99.4"),
         (["--target", "100.5"], "--target 100.5: expects percent, above 1 and up to 100, as in 99.4"),
         (["--target", "0.994"], "--target 0.994: expects percent, above 1 and up to 100, as in 99.4"),
-        (["--device", "gpu"], "--device gpu: expects auto, cpu, cuda or mps"),
+        (["--device", "gpu"], "Invalid value for '--device': 'gpu' is not one of 'auto', 'cpu', 'cuda', 'mps'"),
         (
             ["--epochs", 1, "--set", "train.epochs=2"],
             "--epochs and --set train.epochs: are the same: give one of the two",

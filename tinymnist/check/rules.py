@@ -1,4 +1,4 @@
-"""What a network is held to, and what was found: verdicts as data."""
+"""Rules for a network, and what was found: verdicts as data."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,17 +20,21 @@ class Verdict:
     found: str
     passed: bool
     place: Place
-    """Where the rule stands, or what it judges if it came from the command line."""
+    """Where the rule is written, or what it judges where it came from the command line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All verdicts about one file, or the one-line error that kept it from being judged."""
+    """All verdicts about one file, or the error that kept it from being judged."""
 
     file: str
     name: str | None
     verdicts: tuple[Verdict, ...]
     error: TinyMnistError | None = None
+
+    @property
+    def passed(self) -> bool:
+        return self.exit_code == 0
 
     @property
     def exit_code(self) -> int:
@@ -42,7 +46,7 @@ class Report:
 def check(document: Document, given: Checks | None = None) -> Report:
     """Judges a network by its own `checks:` and by those `given` on the command line.
 
-    A spec without any rule gets one verdict all the same: that it is valid, with its parameters.
+    A spec without rules still gets one verdict: that it is valid, with its parameters.
     """
     spec = document.spec
     verdicts = [*_judge(spec.plan, spec.checks, lambda path: document.place(("checks", *path)))]
@@ -55,7 +59,7 @@ def check(document: Document, given: Checks | None = None) -> Report:
 
 
 def enforce_budget(spec: Spec) -> None:
-    """Raises `CheckFailed` where a network is over a budget in its own `checks:`."""
+    """Raises `CheckFailed` for a network over a budget in its own `checks:`."""
     for verdict in _judge(spec.plan, spec.checks, lambda path: Place(spec.name)):
         if verdict.rule in BUDGETS and not verdict.passed:
             raise CheckFailed(

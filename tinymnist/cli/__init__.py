@@ -1,4 +1,4 @@
-"""The command line: one file a command, and the only place that prints, exits and catches errors."""
+"""The command line: one file per command, and the only place that prints, exits and catches errors."""
 
 import typer
 
@@ -18,6 +18,7 @@ from tinymnist.cli import (
     summary,
     train,
 )
+from tinymnist.cli.help import Command
 from tinymnist.console import report_error, show, wants_json
 from tinymnist.errors import TinyMnistError, UsageError
 from tinymnist.version import __version__
@@ -25,7 +26,6 @@ from tinymnist.version import __version__
 app = typer.Typer(
     name="tinymnist",
     help="Very small digit classifiers: declared in one YAML file, held to a budget, trained in seconds.",
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -46,7 +46,7 @@ for module in (
     list_,
     schema,
 ):
-    app.command(name=module.__name__.rpartition(".")[2].rstrip("_"))(module.command)
+    app.command(name=module.__name__.rpartition(".")[2].rstrip("_"), cls=Command)(module.command)
 
 
 def _version(wanted: bool) -> None:

@@ -4,44 +4,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typing_extensions import TypedDict
 
 from tinymnist.cli.options import Arch, Json, Set, load
+from tinymnist.cli.outputs import output
 from tinymnist.console import say, show, show_json
-from tinymnist.text import shape_text
+from tinymnist.text import shape_text, table
 
 if TYPE_CHECKING:
+    from tinymnist.cli.outputs.build import BlockOutput
     from tinymnist.spec import Plan, Spec
-
-
-class BlockOutput(TypedDict):
-    name: str
-    input: tuple[int, ...]
-    output: tuple[int, ...]
-    parameters: int
-
-
-class Output(TypedDict):
-    """What `build --json` prints."""
-
-    name: str
-    parameters: int
-    blocks: list[BlockOutput]
 
 
 def command(
     arch: Arch,
     overrides: Set = None,
-    output: Annotated[
+    weights: Annotated[
         Path | None,
-        typer.Option("--output", metavar="FILE", readable=False, help="Write fresh weights here."),
+        typer.Option("--output", metavar="FILE", readable=False, help="Write fresh weights to this file."),
     ] = None,
     seed: Annotated[
         int, typer.Option("--seed", metavar="N", min=0, max=2**31 - 1, help="Seed of the fresh weights.")
     ] = 0,
     as_json: Json = False,
 ) -> None:
-    """Validate an architecture, build it, and show its parameters by block."""
+    """Validate and build an architecture; show its parameters."""
     spec = load(arch, overrides)
 
     import torch
@@ -50,36 +36,34 @@ def command(
 
     torch.manual_seed(seed)
     model = build_model(spec)
-    if output is not None:
-        save_weights(model, output)
-        say(f"wrote {output}: fresh weights, seed {seed}")
+    if weights is not None:
+        save_weights(model, weights)
+        say(f"wrote {weights}: fresh weights, seed {seed}")
+    blocks = _blocks(spec.plan)
     if as_json:
-        show_json(_as_dict(spec))
+        show_json(output("build", spec=spec, blocks=blocks))
     else:
-        show(_as_text(spec))
+        show(_as_text(spec, blocks))
 
 
-def _blocks(plan: "Plan") -> list[BlockOutput]:
+def _blocks(plan: "Plan") -> "list[BlockOutput]":
+    from tinymnist.cli.outputs.build import BlockOutput
+
     return [
-        {
-            "name": name,
-            "input": layers[0].input,
-            "output": layers[-1].output,
-            "parameters": sum(layer.parameters for layer in layers),
-        }
+        BlockOutput(
+            name=name,
+            input=layers[0].input,
+            output=layers[-1].output,
+            parameters=sum(layer.parameters for layer in layers),
+        )
         for name, layers in plan.blocks.items()
     ]
 
 
-def _as_dict(spec: "Spec") -> Output:
-    return {"name": spec.name, "parameters": spec.plan.parameters, "blocks": _blocks(spec.plan)}
-
-
-def _as_text(spec: "Spec") -> str:
-    blocks = _blocks(spec.plan)
-    width = max(len(block["name"]) for block in blocks)
-    lines = [f"{spec.name}: {spec.plan.parameters:,} parameters"]
-    for block in blocks:
-        shapes = f"{shape_text(block['input'])} -> {shape_text(block['output'])}"
-        lines.append(f"  {block['name']:{width}}  {shapes:22} {block['parameters']:>9,}")
-    return "\n".join(lines)
+def _as_text(spec: "Spec", blocks: "list[BlockOutput]") -> str:
+    rows = [
+        [block.name, f"{shape_text(block.input)} -> {shape_text(block.output)}", f"{block.parameters:,}"]
+        for block in blocks
+    ]
+    lines = [f"  {line}" for line in table("< <22 >8", rows)]
+    return "\n".join([f"{spec.name}: {spec.plan.parameters:,} parameters", *lines])

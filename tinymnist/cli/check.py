@@ -1,11 +1,15 @@
 """`tinymnist check`: hold architectures to rules, in a fraction of a second and without torch."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
+from tinymnist.choices import CheckFormat
+from tinymnist.cli.completion import complete_archs, complete_features
 from tinymnist.cli.options import Json
-from tinymnist.console import say, show
+from tinymnist.cli.outputs import output
+from tinymnist.console import say, show, show_json
 from tinymnist.errors import TinyMnistError, UsageError, combined_exit_code
 from tinymnist.text import did_you_mean, printable
 
@@ -14,34 +18,39 @@ if TYPE_CHECKING:
     from tinymnist.spec import Checks
 
 
-def output() -> Any:
-    """What `check --json` prints."""
-    from tinymnist.check import Output
-
-    return Output
-
-
 def command(
     archs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ARCH]...", help="Files, folders or packaged names; default: every YAML in ./archs."),
+        typer.Argument(
+            metavar="ARCH",
+            autocompletion=complete_archs,
+            help="Files, folders or packaged names; default: every YAML file in ./archs.",
+        ),
     ] = None,
     max_params: Annotated[int | None, typer.Option(metavar="N", min=0, help="At most this many parameters.")] = None,
     exact_params: Annotated[int | None, typer.Option(metavar="N", min=0, help="Exactly this many parameters.")] = None,
     max_macs: Annotated[
-        int | None, typer.Option(metavar="N", min=0, help="At most this many multiply-adds an image.")
+        int | None, typer.Option(metavar="N", min=0, help="At most this many multiply-adds per image.")
     ] = None,
     require: Annotated[
-        list[str] | None, typer.Option(metavar="FEATURE", help="It must have this, as in batch_norm, dropout, linear.")
+        list[str] | None,
+        typer.Option(
+            metavar="FEATURE",
+            autocompletion=complete_features,
+            help="The network must have this: batch_norm, dropout, linear, ...",
+        ),
     ] = None,
-    forbid: Annotated[list[str] | None, typer.Option(metavar="FEATURE", help="It must not have this.")] = None,
-    form: Annotated[
-        Literal["text", "json", "junit", "github"], typer.Option("--format", help="How the verdicts are written.")
-    ] = "text",
+    forbid: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FEATURE", autocompletion=complete_features, help="The network must not have this."),
+    ] = None,
+    form: Annotated[CheckFormat, typer.Option("--format", help="How the verdicts are written.")] = "text",
     as_json: Json = False,
 ) -> int:
-    """Check architectures against a budget and their own rules: exit 0 if all pass, 1 if not, 2 for an invalid spec."""
-    from tinymnist.check import render
+    """Hold architectures to a budget and to their own rules.
+
+    Exit code 0 if all pass, 1 if not, 2 for an invalid spec.
+    """
     from tinymnist.spec import Checks
     from tinymnist.spec.packaged import find_spec_files
 
@@ -59,8 +68,12 @@ def command(
     for report in reports:
         if report.error is not None:
             say(f"tinymnist: {report.error}")
-    show(render(reports, "json" if as_json else form))
-    return combined_exit_code([report.exit_code for report in reports])
+    exit_code = combined_exit_code([report.exit_code for report in reports])
+    if as_json or form == "json":
+        show_json(output("check", exit_code=exit_code, architectures=reports))
+    else:
+        show(_rendered(reports, form))
+    return exit_code
 
 
 def _report(arch: str, rules: "Checks") -> "Report":
@@ -82,3 +95,11 @@ def _features(option: str, words: list[str] | None) -> Any:
         if name not in get_args(Feature):
             raise UsageError(f"{option} {printable(name)}: no such feature: {did_you_mean(name, get_args(Feature))}")
     return tuple(names)
+
+
+def _rendered(reports: "Sequence[Report]", form: CheckFormat) -> str:
+    from tinymnist.cli import check_formats
+
+    if form == "junit":
+        return check_formats.as_junit(reports)
+    return check_formats.as_annotations(reports) if form == "github" else check_formats.as_text(reports)

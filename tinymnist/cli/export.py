@@ -5,43 +5,38 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from typing_extensions import TypedDict
 
+from tinymnist.choices import ExportDtype, ExportFormat
 from tinymnist.cli.notices import say_notice
-from tinymnist.cli.options import DataDir, Dataset, Json
+from tinymnist.cli.options import DataDir, Dataset, Json, RunPath
+from tinymnist.cli.outputs import output
 from tinymnist.console import show, show_json
 
 
-class Output(TypedDict):
-    """What `export --json` prints. `facts` depend on the format: accuracy in percent, n images, sizes in bytes."""
-
-    output: str
-    format: str
-    files: dict[str, int]
-    facts: dict[str, int | float | str | bool]
-
-
 def command(
-    run_path: Annotated[
-        Path, typer.Argument(metavar="RUN", readable=False, help="A run, or the name of a network in `list`.")
+    run_path: RunPath,
+    format_name: Annotated[ExportFormat, typer.Option("--format", help="What to write.")],
+    folder: Annotated[
+        Path, typer.Option("--output", metavar="DIR", readable=False, help="A folder that does not exist yet.")
     ],
-    format_name: Annotated[str, typer.Option("--format", metavar="NAME", help="onnx, c or html.")],
-    output: Annotated[Path, typer.Option("--output", metavar="DIR", readable=False, help="A folder, made new.")],
-    dtype: Annotated[str, typer.Option("--dtype", metavar="NAME", help="Of --format c: float32 or int8.")] = "float32",
-    folded: Annotated[bool, typer.Option("--folded", help="Of --format onnx: batch norm folded away.")] = False,
+    dtype: Annotated[ExportDtype, typer.Option("--dtype", help="For --format c: type of the numbers.")] = "float32",
+    folded: Annotated[bool, typer.Option("--folded", help="For --format onnx: fold batch norm away.")] = False,
     preprocessing: Annotated[
-        bool, typer.Option("--with-preprocessing", help="Of --format onnx: takes pixels of 0 to 255, as uint8.")
+        bool, typer.Option("--with-preprocessing", help="For --format onnx: take pixels of 0 to 255, as uint8.")
     ] = False,
     dataset: Dataset = None,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Write a trained network as ONNX, C or a web page, verified on the whole test set."""
+    """Write a trained network as ONNX, C or a web page.
+
+    What is written is verified on the whole test set first.
+    """
     from tinymnist.export import export_run
 
     artifact = export_run(
         run_path,
-        output,
+        folder,
         format_name,
         dtype=dtype,
         folded=folded,
@@ -50,21 +45,8 @@ def command(
         data_dir=data_dir,
         warn=say_notice,
     )
-    files = {name: len(content) for name, content in artifact.files.items()}
     if as_json:
-        content: Output = {
-            "output": str(output),
-            "format": format_name,
-            "files": files,
-            "facts": dict(artifact.facts),
-        }
-        show_json(content)
+        show_json(output("export", output=folder, format=format_name, artifact=artifact))
     else:
-        show(
-            "\n".join(
-                [
-                    *artifact.lines,
-                    *(f"{shlex.quote(str(output / name))}  {size:,} bytes" for name, size in files.items()),
-                ]
-            )
-        )
+        files = [f"{shlex.quote(str(folder / name))}  {len(file):,} bytes" for name, file in artifact.files.items()]
+        show("\n".join([*artifact.lines, *files]))

@@ -28,6 +28,6 @@ def command(
     )
     spec = document_from_text(text, str(file)).spec
     if os.path.lexists(file):
-        raise UsageError(f"{file}: is there already: choose another name")
+        raise UsageError(f"{file}: already exists: choose another name")
     write_atomically(file, text)
     show(f"wrote {file}: {spec.plan.parameters:,} parameters\nnext: tinymnist check {shlex.quote(str(file))}")

@@ -3,60 +3,78 @@
 Commands import what they need when they run, so that `--help` answers at once.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tinymnist import choices
+from tinymnist.cli.completion import complete_archs, complete_from, complete_runs
+
 if TYPE_CHECKING:
     from tinymnist.spec import Spec
 
-Arch = Annotated[str, typer.Argument(metavar="ARCH", help="A YAML file, or the name of a packaged architecture.")]
+RECIPE, DATA, COMPUTING = "Recipe", "Data", "Computing"
+"""Panels of the help."""
+
+ARCH_HELP = "A YAML file, or the name of a packaged architecture."
+Arch = Annotated[str, typer.Argument(metavar="ARCH", autocompletion=complete_archs, help=ARCH_HELP)]
+RunPath = Annotated[
+    Path,
+    typer.Argument(
+        metavar="RUN",
+        readable=False,
+        autocompletion=complete_runs,
+        help="A run, or the name of a network in `list`.",
+    ),
+]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the spec, as in blocks[0].dropout=0.05."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override a key of the spec, as in blocks[0].dropout=0.05.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Dataset = Annotated[
     str | None,
-    typer.Option("--dataset", metavar="NAME", help="mnist, fashion-mnist, mnist-5k or auto (mnist, else mnist-5k)."),
+    typer.Option(
+        "--dataset",
+        metavar="NAME",
+        autocompletion=complete_from(["auto", "mnist", "fashion-mnist", "mnist-5k"]),
+        help="mnist, fashion-mnist, mnist-5k or auto (mnist, else mnist-5k).",
+        rich_help_panel=DATA,
+    ),
 ]
 DataDir = Annotated[
     Path | None,
-    typer.Option("--data-dir", metavar="DIR", readable=False, help="Folder of data sets [TINYMNIST_DATA, or a cache]."),
-]
-Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda or mps.")]
-Threads = Annotated[
-    int | None,
     typer.Option(
-        "--threads",
-        metavar="N",
-        min=1,
-        max=256,
-        help="CPU threads; default: torch's choice, 1 where several seeds train at once.",
+        "--data-dir",
+        metavar="DIR",
+        readable=False,
+        help="Folder of data sets [TINYMNIST_DATA, or a cache].",
+        rich_help_panel=DATA,
     ),
 ]
+Device = Annotated[choices.Device, typer.Option("--device", help="Where to compute.", rich_help_panel=COMPUTING)]
 
 
 def load(
-    arch: str,
-    overrides: list[str] | None,
-    flags: dict[str, tuple[str, object]] | None = None,
-    recipe: str | None = None,
+    arch: str, overrides: list[str] | None, recipe: str | None = None, train: Mapping[str, object] | None = None
 ) -> "Spec":
-    """The spec that ARCH, `--recipe`, `--set` and the named `flags` mean: `{"--epochs": ("train.epochs", 3)}`.
-
-    None: not given.
-    """
+    """The spec that ARCH, `--set`, `--recipe` and the flags for keys of `train` mean: `{"--batch-size": 64}`, with None
+    for a flag that is not given."""
     from tinymnist.errors import UsageError
     from tinymnist.spec import Override, load_document, parse_override
     from tinymnist.spec.packaged import find_spec_file
-    from tinymnist.spec.path import path_text
 
     given = [parse_override(text) for text in overrides or []]
-    for flag, (path, value) in (flags or {}).items():
+    for flag, value in (train or {}).items():
         if value is not None:
-            if any(path_text(override.path) == path for override in given):
-                raise UsageError(f"{flag} and --set {path}: are the same: give one of the two")
-            given.append(Override(tuple(path.split(".")), value, f"{flag} {value}"))
+            path = ("train", flag.removeprefix("--").replace("-", "_"))
+            if any(override.path == path for override in given):
+                raise UsageError(f"{flag} and --set {'.'.join(path)}: are the same: give one of the two")
+            given.append(Override(path, value, f"{flag} {value}"))
     return load_document(find_spec_file(arch), given, recipe).spec

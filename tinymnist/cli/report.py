@@ -1,57 +1,34 @@
 """`tinymnist report`: everything about runs on one page."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typing_extensions import TypedDict
 
+from tinymnist.cli.completion import complete_runs
 from tinymnist.cli.notices import say_notice
 from tinymnist.cli.options import DataDir, Dataset, Device, Json
+from tinymnist.cli.outputs import output
 from tinymnist.console import show, show_json
 
 if TYPE_CHECKING:
     from tinymnist.report import Entry, Report
 
 
-class NetworkOutput(TypedDict):
-    """The network whose mistakes and filters are shown, on the images that the page shows. Accuracy is percent."""
-
-    seed: int
-    dataset: str
-    scored_on: str
-    accuracy: float
-    n: int
-    wrong: int
-    loss: float
-
-
-class RunOutput(TypedDict):
-    """A run or series on the page; a series that holds no runs shows no network."""
-
-    run: str
-    label: str
-    name: str
-    parameters: int
-    seeds: list[int]
-    network: NetworkOutput | None
-
-
-class Output(TypedDict):
-    """What `report --json` prints: the files written."""
-
-    output: str
-    runs: list[RunOutput]
-    pictures: list[str]
-
-
 def command(
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN...", readable=False, help="Runs, series, or names of networks in `list`."),
+        typer.Argument(
+            metavar="RUN...",
+            readable=False,
+            autocompletion=complete_runs,
+            help="Runs, series, or names of networks in `list`.",
+        ),
     ],
-    output: Annotated[
-        Path, typer.Option("--output", metavar="FILE", readable=False, help="The page; one that is there is replaced.")
+    page: Annotated[
+        Path,
+        typer.Option("--output", metavar="FILE", readable=False, help="The page; one that already exists is replaced."),
     ] = Path("report.html"),
     pictures: Annotated[
         Path | None,
@@ -62,50 +39,26 @@ def command(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Write one HTML page: curves, confusion matrix, mistakes, filters, spec and environment, runs side by side."""
+    """Write one HTML page about runs, side by side.
+
+    Shows curves, confusion matrix, mistakes, filters, spec and environment.
+    """
     from tinymnist.report import write_report
 
     report = write_report(
-        runs, output, pictures=pictures, dataset=dataset, data_dir=data_dir, device=device, warn=say_notice
+        runs, page, pictures=pictures, dataset=dataset, data_dir=data_dir, device=device, warn=say_notice
     )
     if as_json:
-        show_json(_as_dict(report))
+        show_json(output("report", report=report, runs=[_with_network(entry) for entry in report.entries]))
     else:
         show(_as_text(report))
 
 
-def _as_dict(report: "Report") -> Output:
-    return {
-        "output": str(report.page),
-        "runs": [_run_as_dict(entry) for entry in report.entries],
-        "pictures": [str(path) for path in report.pictures],
-    }
-
-
-def _run_as_dict(entry: "Entry") -> RunOutput:
-    return {
-        "run": entry.path,
-        "label": entry.label,
-        "name": entry.spec.name,
-        "parameters": entry.spec.plan.parameters,
-        "seeds": list(entry.seeds),
-        "network": _network_as_dict(entry),
-    }
-
-
-def _network_as_dict(entry: "Entry") -> NetworkOutput | None:
-    network, seed = entry.network, entry.shown_seed
-    if network is None:
-        return None
-    return {
-        "seed": entry.seeds[0] if seed is None else seed,
-        "dataset": network.evaluation.dataset,
-        "scored_on": network.scored_on,
-        "accuracy": network.evaluation.accuracy,
-        "n": network.evaluation.n,
-        "wrong": network.wrong,
-        "loss": network.evaluation.loss,
-    }
+def _with_network(entry: "Entry") -> SimpleNamespace:
+    """The entry, and the network that the page shows of it with its seed."""
+    seed = entry.seeds[0] if entry.shown_seed is None else entry.shown_seed
+    network = None if entry.network is None else SimpleNamespace(seed=seed, network=entry.network)
+    return SimpleNamespace(entry=entry, network=network)
 
 
 def _as_text(report: "Report") -> str:

@@ -1,4 +1,4 @@
-"""How the training of many seeds is shown: progress, the table of seeds, and the verdict on a target."""
+"""Progress of a series on stderr: a bar while seeds are trained, a line for each that is finished."""
 
 import sys
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ from tinymnist.cli.notices import notice_text
 from tinymnist.console import say
 from tinymnist.notices import Notice
 from tinymnist.spec import Spec
-from tinymnist.text import counted, images_text, interval_text
-from tinymnist.training import Series, SeriesObserver
+from tinymnist.text import counted
+from tinymnist.training import SeriesObserver
 from tinymnist.training.observer import EpochRow
-from tinymnist.training.records import Result, SeriesResult
+from tinymnist.training.records import Result
 
 
 class SeriesProgress(SeriesObserver):
@@ -55,32 +55,3 @@ class SeriesProgress(SeriesObserver):
         if self._bar is not None:
             self._bar.clear()
         say(text)
-
-
-def series_text(series: Series) -> str:
-    """A row a seed, and the figures over all of them."""
-    result = series.result
-    lines = [
-        f"{result.name}, {result.parameters:,} parameters, {counted(result.epochs, 'epoch')}, on "
-        f"{images_text(result.images, result.scored_on, result.dataset)}",
-        "seed        accuracy     loss",
-    ]
-    lines += [
-        f"{seed:<10}  {accuracy:6.2f} %  {loss:7.4f}"
-        for seed, accuracy, loss in zip(result.seeds, result.accuracies, result.losses, strict=True)
-    ]
-    lines += [_figures(result)]
-    if result.chosen_on:
-        lines.append(f"recipe chosen on: {result.chosen_on}")
-    lines.append(f"run: {series.path}")
-    return "\n".join(lines)
-
-
-def _figures(result: SeriesResult) -> str:
-    if result.interval is None:
-        return f"mean {result.mean:.2f} % (n 1: no deviation, no interval)"
-    interval = interval_text(result.interval.low, result.interval.high, 3)
-    return (
-        f"mean {result.mean:.3f} % ± {result.std:.3f} (n {result.n}), 95 % interval of the mean {interval}, "
-        f"minimum {result.minimum:.2f} %, maximum {result.maximum:.2f} %"
-    )

@@ -2,16 +2,14 @@
 
 from os import PathLike
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
+from tinymnist.choices import ExportDtype, ExportFormat
 from tinymnist.errors import UsageError
 from tinymnist.export.artifact import Artifact, refuse_folder, write_artifact
 from tinymnist.notices import Warn, warn_in_python
 from tinymnist.training import Run, load_run
 from tinymnist.training.trained import open_trained
-
-Format = Literal["onnx", "c", "html"]
-Dtype = Literal["float32", "int8"]
 
 
 def export_run(
@@ -34,9 +32,9 @@ def export_run(
     `CheckFailed` if the exported network does not compute what the run's does, `RunError` and `DataError` as
     `load_run` and `load_dataset` do.
     """
-    if format not in get_args(Format):
+    if format not in get_args(ExportFormat):
         raise UsageError(f"--format {format}: expects onnx, c or html")
-    if dtype not in get_args(Dtype):
+    if dtype not in get_args(ExportDtype):
         raise UsageError(f"--dtype {dtype}: expects float32 or int8")
     if dtype != "float32" and format != "c":
         raise UsageError(f"--dtype {dtype}: is for --format c")

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, FailFast, Field, Strict, field_validator, model_validator
 
+from tinymnist.choices import Engine
 from tinymnist.spec.base import MAX_ENTRIES, Model, Probability, expanding
 from tinymnist.text import printable, shown
 
@@ -247,7 +248,7 @@ class Train(Model):
     schedule: Annotated[Schedule, expanding("schedule", OneCycle | Falling | Constant | Literal["one_cycle"])] = Field(
         OneCycle(name="one_cycle"), description="Learning rate at each step."
     )
-    engine: Literal["auto", "torch", "native"] = Field(
+    engine: Engine = Field(
         "auto",
         description="`native`: C compiled for the network, on the CPU; `auto`: native if available, else torch.",
     )

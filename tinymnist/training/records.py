@@ -2,10 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from tinymnist.choices import Device
 from tinymnist.data import DATASETS
 from tinymnist.errors import DataError
 from tinymnist.files import read_bytes, write_atomically
@@ -99,7 +100,7 @@ class Declaration(Record):
     validation: Number
     teachers: dict[str, str]
     """SHA-256 of each teacher's weights, by the teacher's path."""
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda|mps)$")]
+    device: Annotated[str, Field(pattern=f"^({'|'.join(get_args(Device))})$")]
     threads: Annotated[int, Field(ge=1, le=256)] | None
     """CPU threads of each training; None: PyTorch's choice."""
 

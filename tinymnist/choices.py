@@ -1,0 +1,9 @@
+"""Fixed choices, each list written once: the command line offers them, specs and records are held to them."""
+
+from typing import Literal
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Engine = Literal["auto", "torch", "native"]
+ExportFormat = Literal["onnx", "c", "html"]
+ExportDtype = Literal["float32", "int8"]
+CheckFormat = Literal["text", "json", "junit", "github"]

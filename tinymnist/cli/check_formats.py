@@ -1,0 +1,80 @@
+"""The verdicts of `check` as text for people, JUnit for CI servers, annotations for GitHub."""
+
+from collections.abc import Sequence
+from xml.etree import ElementTree
+
+from tinymnist.check import Report, Verdict
+from tinymnist.text import counted, printable
+
+
+def as_text(reports: Sequence[Report]) -> str:
+    """One line per rule, and a line that sums them up."""
+    lines = [_line(verdict) for report in reports for verdict in report.verdicts]
+    return "\n".join([*lines, _total(reports)])
+
+
+def _line(verdict: Verdict) -> str:
+    mark = "ok  " if verdict.passed else "FAIL"
+    return printable(f"{mark} {verdict.place}: {verdict.rule}: asked {verdict.asked}, found {verdict.found}")
+
+
+def _total(reports: Sequence[Report]) -> str:
+    verdicts = [verdict for report in reports for verdict in report.verdicts]
+    failed = sum(not verdict.passed for verdict in verdicts)
+    invalid = sum(report.error is not None for report in reports)
+    problems = [f"{failed} failed"] * bool(failed) + [counted(invalid, "invalid spec")] * bool(invalid)
+    outcome = ", ".join(problems) or "all passed"
+    return f"{counted(len(reports), 'architecture')}, {counted(len(verdicts), 'rule')}: {outcome}"
+
+
+def as_junit(reports: Sequence[Report]) -> str:
+    """One suite per file, one case per rule."""
+    root = ElementTree.Element("testsuites", name="tinymnist check")
+    for report in reports:
+        cases = max(1, len(report.verdicts))
+        failures = sum(not verdict.passed for verdict in report.verdicts)
+        suite = ElementTree.SubElement(
+            root,
+            "testsuite",
+            name=printable(report.file),
+            tests=str(cases),
+            failures=str(failures),
+            errors=str(int(report.error is not None)),
+        )
+        if report.error is not None:
+            case = ElementTree.SubElement(suite, "testcase", classname=printable(report.file), name="valid")
+            ElementTree.SubElement(case, "error", message=printable(str(report.error)))
+        for verdict in report.verdicts:
+            case = ElementTree.SubElement(suite, "testcase", classname=printable(report.file), name=verdict.rule)
+            if not verdict.passed:
+                ElementTree.SubElement(case, "failure", message=_line(verdict))
+    ElementTree.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode")
+
+
+def as_annotations(reports: Sequence[Report]) -> str:
+    """Workflow commands with which GitHub shows each failure at its line:
+    https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands"""
+    lines = []
+    for report in reports:
+        if report.error is not None:
+            line = getattr(report.error, "line", None)
+            lines.append(_annotation(report.file, line, "invalid spec", str(report.error)))
+        for verdict in report.verdicts:
+            if not verdict.passed:
+                found = f"asked {verdict.asked}, found {verdict.found}"
+                lines.append(_annotation(report.file, verdict.place.line, verdict.rule, found))
+    return "\n".join([*lines, _total(reports)])
+
+
+def _annotation(file: str, line: int | None, title: str, message: str) -> str:
+    place = f"file={_property(file)}" + (f",line={line}" if line is not None else "")
+    return f"::error {place},title={_property(title)}::{_message(message)}"
+
+
+def _message(text: str) -> str:
+    return printable(text).replace("%", "%25")
+
+
+def _property(text: str) -> str:
+    return _message(text).replace(":", "%3A").replace(",", "%2C")

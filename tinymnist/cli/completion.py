@@ -1,0 +1,49 @@
+"""What the shell offers for names: packaged architectures, recipes and networks, runs, and files. No torch.
+
+Fixed choices need nothing here: Typer completes them itself.
+"""
+
+from collections.abc import Callable, Iterable
+from glob import escape, glob
+from os.path import isdir
+from typing import get_args
+
+Complete = Callable[[str], list[str]]
+
+
+def complete_from(words: Iterable[str]) -> Complete:
+    """Completes one of `words`."""
+    return lambda incomplete: [word for word in words if word.startswith(incomplete)]
+
+
+def complete_archs(incomplete: str) -> list[str]:
+    from tinymnist.spec.packaged import packaged_files
+
+    return _names_and_files(packaged_files(), incomplete, ".yaml", ".yml")
+
+
+def complete_recipes(incomplete: str) -> list[str]:
+    from tinymnist.spec.packaged import packaged_recipes
+
+    return _names_and_files(packaged_recipes(), incomplete, ".yaml", ".yml")
+
+
+def complete_runs(incomplete: str) -> list[str]:
+    from tinymnist.spec.packaged import packaged_networks
+
+    return _names_and_files(packaged_networks(), incomplete, ".safetensors")
+
+
+def complete_features(incomplete: str) -> list[str]:
+    """Completes the last of several, as in `batch_norm,dropout`."""
+    from tinymnist.spec import Feature
+
+    before, comma, last = incomplete.rpartition(",")
+    return [f"{before}{comma}{feature}" for feature in get_args(Feature) if feature.startswith(last)]
+
+
+def _names_and_files(names: Iterable[str], incomplete: str, *suffixes: str) -> list[str]:
+    """The names, the files that end so, and the folders."""
+    paths = sorted(glob(f"{escape(incomplete)}*"))
+    folders = [f"{path}/" for path in paths if isdir(path)]
+    return [*complete_from(names)(incomplete), *(path for path in paths if path.endswith(suffixes)), *folders]

@@ -1,0 +1,30 @@
+"""The JSON of `evaluate`: `run` is the run, `evaluation` what was found."""
+
+from typing import Annotated
+
+from pydantic.json_schema import SkipJsonSchema
+
+from tinymnist.cli.outputs.base import IntervalOutput, Shown, Text, at, by, optional
+
+
+class ShiftsOutput(Shown):
+    pixels: int
+    views: int
+    accuracy: float
+    n: int
+
+
+class Output(Shown):
+    """What `evaluate --json` prints. Accuracies are percent."""
+
+    run: Text = at("run.path")
+    name: str = at("run.spec.name")
+    parameters: int = at("run.spec.plan.parameters")
+    dataset: str = at("evaluation.dataset")
+    accuracy: float = at("evaluation.accuracy")
+    interval: Annotated[IntervalOutput, by("wilson")] = at("evaluation.interval")
+    n: int = at("evaluation.n")
+    loss: float = at("evaluation.loss")
+    accuracy_by_class: tuple[float, ...] = at("evaluation.accuracy_by_class")
+    confusion: tuple[tuple[int, ...], ...] = at("evaluation.confusion")
+    shifts: ShiftsOutput | SkipJsonSchema[None] = optional("evaluation.shifts")

@@ -1,0 +1,34 @@
+"""The JSON of `report`."""
+
+from tinymnist.cli.outputs.base import Shown, Text, at
+
+
+class NetworkOutput(Shown):
+    """The network whose mistakes and filters are shown, on the images that the page shows. Accuracy is percent."""
+
+    seed: int
+    dataset: str = at("network.evaluation.dataset")
+    scored_on: str = at("network.scored_on")
+    accuracy: float = at("network.evaluation.accuracy")
+    n: int = at("network.evaluation.n")
+    wrong: int = at("network.wrong")
+    loss: float = at("network.evaluation.loss")
+
+
+class RunOutput(Shown):
+    """A run or series on the page; a series that holds no runs shows no network."""
+
+    run: str = at("entry.path")
+    label: str = at("entry.label")
+    name: str = at("entry.spec.name")
+    parameters: int = at("entry.spec.plan.parameters")
+    seeds: list[int] = at("entry.seeds")
+    network: NetworkOutput | None
+
+
+class Output(Shown):
+    """What `report --json` prints: the files written."""
+
+    output: Text = at("report.page")
+    runs: list[RunOutput]
+    pictures: list[Text] = at("report.pictures")

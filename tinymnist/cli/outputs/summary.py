@@ -1,0 +1,27 @@
+"""The JSON of `summary`."""
+
+from tinymnist.cli.outputs.base import Shown, at
+
+
+class LayerOutput(Shown):
+    name: str
+    type: str = at("label")
+    input: tuple[int, ...]
+    output: tuple[int, ...]
+    parameters: int
+    buffers: int
+    multiply_adds: int = at("macs")
+    receptive_field: tuple[int, int]
+
+
+class Output(Shown):
+    """What `summary --json` prints."""
+
+    name: str
+    parameters: int = at("plan.parameters")
+    buffers: int = at("plan.buffers")
+    multiply_adds: int = at("plan.macs")
+    torchinfo_mult_adds: int
+    receptive_field: tuple[int, int] = at("plan.receptive_field")
+    peak_activation_bytes: int = at("plan.peak_activation_bytes")
+    layers: list[LayerOutput] = at("plan.layers")

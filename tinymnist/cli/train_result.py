@@ -1,0 +1,82 @@
+"""What `train` shows in the end: the result, a verdict on the target, and the command to try next."""
+
+import shlex
+
+from tinymnist.cli.outputs import as_output
+from tinymnist.cli.outputs.train import VerdictOutput
+from tinymnist.cli.train_resume import further_seeds
+from tinymnist.cli.verdict import verdict_text
+from tinymnist.console import show, show_json
+from tinymnist.errors import CheckFailed
+from tinymnist.statistics import LastEpochsVerdict, Verdict, judge, judge_last_epochs
+from tinymnist.text import counted, images_text, interval_text, table
+from tinymnist.training import Run, Series
+from tinymnist.training.records import Result, SeriesResult
+
+
+def show_result(run: Run | Series, target: float | None, last_epochs: int | None, as_json: bool) -> int:
+    """Shows what came of a training, and returns the exit code."""
+    verdict = None if target is None else _verdict(run, target, last_epochs)
+    if as_json:
+        judged = {} if verdict is None else {"verdict": as_output(VerdictOutput, verdict)}
+        show_json({**run.result.model_dump(), **judged})
+    else:
+        show("\n".join([*_as_text(run), *([verdict_text(verdict)] if verdict else []), _next(run, verdict)]))
+    return 0 if verdict is None or verdict.outcome == "pass" else CheckFailed.exit_code
+
+
+def _verdict(run: Run | Series, target: float, last_epochs: int | None) -> Verdict | LastEpochsVerdict:
+    if last_epochs is not None:
+        by_seed = [[row.eval_accuracy for row in rows] for rows in run.metrics_by_seed]
+        return judge_last_epochs(by_seed, last_epochs, target)
+    return judge([run.result.accuracy] if isinstance(run, Run) else run.result.accuracies, target)
+
+
+def _as_text(run: Run | Series) -> list[str]:
+    lines = [_run_as_text(run.result)] if isinstance(run, Run) else _series_as_text(run.result)
+    chosen_on = [f"recipe chosen on: {run.result.chosen_on}"] if run.result.chosen_on else []
+    return [*lines, *chosen_on, f"run: {run.path}"]
+
+
+def _run_as_text(result: Result) -> str:
+    images = "test" if result.scored_on == "test" else "held-out training"
+    return (
+        f"{result.name}: {result.accuracy:.2f} % on {result.dataset} ({result.n:,} {images} images, "
+        f"{result.parameters:,} parameters, seed {result.seed}, {counted(result.epochs, 'epoch')}, "
+        f"{result.seconds:.0f} s)"
+    )
+
+
+def _series_as_text(result: SeriesResult) -> list[str]:
+    """One row per seed, and the figures over all of them."""
+    rows = [
+        [str(seed), f"{accuracy:.2f} %", f"{loss:.4f}"]
+        for seed, accuracy, loss in zip(result.seeds, result.accuracies, result.losses, strict=True)
+    ]
+    images = images_text(result.images, result.scored_on, result.dataset)
+    return [
+        f"{result.name}, {result.parameters:,} parameters, {counted(result.epochs, 'epoch')}, on {images}",
+        *table("<10 > >7", [["seed", "accuracy", "loss"], *rows]),
+        _figures(result),
+    ]
+
+
+def _figures(result: SeriesResult) -> str:
+    if result.interval is None:
+        return f"mean {result.mean:.2f} % (n 1: no deviation, no interval)"
+    interval = interval_text(result.interval.low, result.interval.high, 3)
+    return (
+        f"mean {result.mean:.3f} % ± {result.std:.3f} (n {result.n}), 95 % interval of the mean {interval}, "
+        f"minimum {result.minimum:.2f} %, maximum {result.maximum:.2f} %"
+    )
+
+
+def _next(run: Run | Series, verdict: Verdict | LastEpochsVerdict | None) -> str:
+    path = shlex.quote(str(run.path))
+    settled = "tinymnist train without --validation, once the recipe is settled"
+    if isinstance(run, Run):
+        return f"next: {settled}" if run.environment.validation else f"next: tinymnist evaluate {path}"
+    if isinstance(verdict, Verdict) and verdict.more_seeds:
+        return f"next: tinymnist train --resume {path} --seeds {further_seeds(run, verdict.more_seeds)}"
+    other = f"next: tinymnist compare {path} OTHER-SERIES"
+    return f"{other}; {settled}" if run.declaration.validation else other
