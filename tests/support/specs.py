@@ -1,11 +1,12 @@
 """Random valid specs for Hypothesis."""
 
-from typing import Any
+from typing import Any, get_args
 
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tinymnist import Spec
+from tinymnist.spec.layers import Order
 
 ACTIVATIONS = [
     "none", "relu", "relu6", "leaky_relu", "prelu", "elu", "gelu", "silu", "mish", "hardswish", "tanh", "sigmoid",
@@ -38,8 +39,11 @@ def convs(draw: st.DrawFn, channels: int) -> tuple[dict[str, Any], int]:
         "bias": draw(st.booleans()),
         "norm": draw(st.sampled_from(NORMS)),
         "activation": draw(st.sampled_from(ACTIVATIONS)),
+        "order": draw(st.sampled_from(get_args(Order))),
         "dropout": draw(st.sampled_from([0, 0, 0.1])),
     }
+    if not draw(st.integers(0, 4)):
+        conv["dilation"] = draw(st.sampled_from([2, [1, 3]]))
     if draw(st.booleans()):
         conv["padding"] = draw(st.sampled_from(PADDINGS))
     if kind == "conv":
