@@ -64,7 +64,7 @@ def test_help_lists_every_command(cli: Cli, arguments: list[str]) -> None:
         (["train", "--arch", TINY, "--seed", "-1"], "tinymnist: --seed -1: expects a number from 0 to 2147483647\n"),
         (["train", "--arch", TINY, "--dataset", "mnits"], "tinymnist: --dataset mnits: no such data set: did you mean"),
         (["train", "--arch", TINY, "--device", "gpu"], "tinymnist: --device gpu: expects auto, cpu, cuda or mps\n"),
-        (["train", "--arch", "tiny31"], "tinymnist: tiny31: neither a file nor an architecture of tinymnist: did"),
+        (["train", "--arch", "tiny31"], "tinymnist: tiny31: no such file, nor an architecture of tinymnist: did you"),
         (["train", "--resume", "x", "--epochs", "3"], "tinymnist: --epochs: a resumed run goes on as it was declared"),
         (["evaluate", "nowhere"], "tinymnist: nowhere: no such run directory"),
         (["evaluate", ARCHS], f"tinymnist: {ARCHS}: is not a run directory: it holds no spec.yaml\n"),

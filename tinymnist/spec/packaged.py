@@ -72,7 +72,7 @@ def find_spec_file(arch: str) -> str:
     name, stem = shown(arch)[1:-1], Path(arch).stem
     if stem in packaged:
         raise SpecError(f"{name}: no such file; `{stem}` comes with tinymnist: give that name alone")
-    raise SpecError(f"{name}: neither a file nor an architecture of tinymnist: {did_you_mean(stem, packaged)}")
+    raise SpecError(f"{name}: no such file, nor an architecture of tinymnist: {did_you_mean(stem, packaged)}")
 
 
 def find_spec_files(archs: list[str]) -> tuple[list[str], str | None]:
