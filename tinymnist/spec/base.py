@@ -19,6 +19,7 @@ MAX_ENTRIES = 100
 SHORTHANDS = {
     "convs": "out_channels",
     "hidden": "out_features",
+    "head": "kind",
     "pool": "kind",
     "norm": "kind",
     "residual": "kind",

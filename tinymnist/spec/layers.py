@@ -209,4 +209,7 @@ class GlobalPoolHead(Model):
     activation: OutputActivation = Field("log_softmax", description="`none` gives logits.")
 
 
-Head = Annotated[LinearHead | GlobalPoolHead, Field(discriminator="kind")]
+Head = Annotated[
+    Annotated[LinearHead | GlobalPoolHead, Field(discriminator="kind")],
+    expanding("head", LinearHead | GlobalPoolHead | Literal["linear", "global_pool"]),
+]
