@@ -129,7 +129,7 @@ def word_here(word: str, possible: list[str]) -> str | None:
     """The one of the `possible` values that a word of another tool means."""
     plain = _plain(word)
     meant = WORDS.get(plain) or WORDS.get(plain.removesuffix("2d")) or plain
-    return meant if meant in possible and meant != word else None
+    return meant if meant in possible and meant != plain else None
 
 
 def _plain(word: str) -> str:
