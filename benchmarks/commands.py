@@ -1,4 +1,4 @@
-"""What the light commands cost: process time, wall time and peak memory, medians of five runs in turns.
+"""Measures the light commands: process time, wall time and peak memory, medians of five runs in turns.
 
     python benchmarks/commands.py
 
@@ -23,7 +23,7 @@ HUGE = {
 
 
 def measure(arguments: list[str], folder: Path) -> tuple[float, float, float]:
-    """Seconds of process time, seconds of wall time, and megabytes at the peak, of one run."""
+    """Process time in seconds, wall time in seconds, and peak memory in megabytes, of one run."""
     command = [sys.executable, "-m", "tinymnist", *arguments]
     began = time.perf_counter()
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -1,11 +1,11 @@
-"""What exported C costs: bytes on microcontrollers, and time an image on this machine; the best of 15 rounds.
+"""Measures exported C: bytes on microcontrollers, and time per image on this machine, the best of 15 rounds.
 
     python benchmarks/export_c.py smooth996 tiny3130
     python benchmarks/export_c.py smooth996 --other smooth996-emx.c
 
-Each network is compiled as it is exported, and with every function's constants inlined. `--other` is a C file with
+Each network is compiled as exported, and again with every function inlined. `--other` is a C file with
 `void model(const float image[1][1][28][28], float output[1][10])`, as emx-onnx-cgen writes it. Needs `cc` and
-`arm-none-eabi-gcc`; time is that of the process, so that others on the machine matter little.
+`arm-none-eabi-gcc`. Time is process time, so that other processes matter little.
 """
 
 import argparse
@@ -67,7 +67,7 @@ int main(void)
 
 
 def measure(source: str, opening: str, header: tuple[str, str] | None = None) -> tuple[int, int, int]:
-    """Microseconds an image, and bytes of code and constants on the cores."""
+    """Microseconds per image, and bytes of code and constants on each core."""
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work)
         (folder / "net.c").write_text(source)
@@ -104,7 +104,7 @@ def main() -> None:
     parser.add_argument("--other", type=Path, help="a C file to measure beside them")
     options = parser.parse_args()
     train = load_dataset("mnist").train
-    print(f"{'program':34}  us an image  Cortex-M4  Cortex-M0+")
+    print(f"{'program':34}     us/image  Cortex-M4  Cortex-M0+")
     for name in options.networks:
         run = load_run(name)
         network = fold(run.spec, run.load_model())

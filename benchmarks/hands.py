@@ -1,4 +1,4 @@
-"""Digits in other hands than MNIST's, drawn by code: fonts, and strokes of pens of all widths.
+"""Digits in other hands than MNIST's, drawn by code: in fonts, and with pens of many widths.
 
 All are dark on white, (H, W) uint8, with their labels.
 """
@@ -20,7 +20,7 @@ FONTS = [
     *(f"STIXGeneral{kind}.ttf" for kind in ("", "Bol", "Italic", "BolIta")),
     *(f"cm{kind}10.ttf" for kind in ("r", "b", "ss", "tt")),
 ]
-"""Fonts that come with Matplotlib, in which each digit is as high as the others."""
+"""Fonts that come with Matplotlib and have digits of equal height."""
 
 STROKES = {
     0: ["50,0 10,10 0,50 10,90 50,100 90,90 100,50 90,10 50,0"],
@@ -37,10 +37,10 @@ STROKES = {
     8: ["80,12 50,0 15,15 30,40 70,55 90,80 50,100 10,82 30,55 70,40 88,20 80,12"],
     9: ["85,15 50,0 12,15 15,42 50,50 85,30 85,15 | 87,15 80,60 70,100"],
 }
-"""By digit its ways to be written: strokes through points `x,y`, in percent of the digit, y down. Made for this
+"""The ways to write each digit: strokes through points `x,y`, in percent of the digit, y down. Made for this
 project."""
 CANVAS = 240
-"""Pixels a side, of a drawing."""
+"""Side of a drawing in pixels."""
 
 
 def printed() -> Iterator[Drawing]:
@@ -55,8 +55,8 @@ def printed() -> Iterator[Drawing]:
 
 
 def drawn(pen: float, tremor: float, count: int, seed: int) -> Iterator[Drawing]:
-    """`count` of each digit, with a pen of `pen` and a tremor of `tremor` times the digit's size, each with its own
-    slant and proportions."""
+    """Draws each digit `count` times, each with its own slant and proportions. The pen is `pen` and the tremor `tremor`
+    times as large as the digit."""
     rng = np.random.default_rng(seed)
     for _ in range(count):
         for digit, ways in STROKES.items():
@@ -79,7 +79,7 @@ def _drawn(way: str, pen: float, tremor: float, rng: np.random.Generator) -> NDA
 
 
 def _smooth(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A curve through the points: Catmull and Rom's spline (1974), 12 steps a piece."""
+    """A curve through the points: Catmull and Rom's spline (1974), 12 steps per piece."""
     padded = np.concatenate([points[:1], points, points[-1:]])
     steps = np.linspace(0, 1, 12)[:, None]
     pieces = [

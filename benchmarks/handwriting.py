@@ -1,9 +1,9 @@
-"""How well `predict` reads MNIST's test digits as picture files, and digits in other hands, for one or more networks.
+"""Measures how well `predict` reads MNIST's test digits as picture files, and digits in other hands.
 
     python benchmarks/handwriting.py smooth3092 smooth996                  # all of docs/predict.md
-    python benchmarks/handwriting.py smooth996 --sizes 28 --count 1000     # quicker
+    python benchmarks/handwriting.py smooth996 --sizes 28 --count 1000     # faster
 
-Every digit is written to a file, found, read and prepared by the functions of the command. Needs matplotlib.
+Every digit is written to a file, and then found, read and prepared by the functions of the command. Needs matplotlib.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def inverted(image: Image, _: np.random.Generator) -> Image:
 
 
 def shifted(image: Image, rng: np.random.Generator) -> Image:
-    """Anywhere that no ink is lost."""
+    """Moves the digit to a random place where no ink is lost."""
     (top, bottom), (left, right) = (np.flatnonzero(image.any(axis))[[0, -1]] for axis in (1, 0))
     height, width = image.shape
     down, across = rng.integers(-top, height - bottom), rng.integers(-left, width - right)
@@ -47,13 +47,13 @@ def shifted(image: Image, rng: np.random.Generator) -> Image:
 
 
 def on_grey(image: Image, rng: np.random.Generator) -> Image:
-    """Between two grey levels, 40 to 120 apart, the ink lighter or darker."""
+    """Uses two grey levels, 40 to 120 apart; the ink is lighter or darker than the ground."""
     ground, contrast = rng.uniform(120, 136), rng.uniform(40, 120) * rng.choice((-1, 1))
     return np.asarray(ground + contrast * (image / 255), dtype=np.uint8)
 
 
 def photographed(image: Image, rng: np.random.Generator) -> Image:
-    """As simulated: ink that takes 70 % of an uneven light, the edge of a shadow that halves it, and noise."""
+    """Simulates a photograph: ink that absorbs 70 % of an uneven light, a shadow that halves the light, and noise."""
     rows, columns = np.mgrid[tuple(slice(-1, 1, size * 1j) for size in image.shape)]
     angle, turned = rng.uniform(0, 2 * np.pi, 2)
     light = 200 + 40 * (columns * np.cos(angle) + rows * np.sin(angle)) - 20 * columns**2
@@ -77,7 +77,7 @@ def enlarged(image: Image, side: int) -> Image:
 
 
 def measure(title: str, drawings: Iterable[Drawing], runs: list[Run], suffix: str = "png") -> None:
-    """Prints one row of the table: of each network, the percentage that it reads right of all files."""
+    """Prints one row of the table: for each network, the percentage of all files that it reads correctly."""
     total, unusable, right, wrong = 0, 0, [0] * len(runs), Counter[str]()
     models = [run.load_model() for run in runs]
     drawings = iter(drawings)
@@ -105,12 +105,16 @@ def measure(title: str, drawings: Iterable[Drawing], runs: list[Run], suffix: st
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("networks", nargs="+", help="runs, or names in `tinymnist list`")
-    parser.add_argument("--sizes", nargs="*", type=int, default=[28, 100, 500], help="pixels a side of test digits")
-    parser.add_argument("--count", type=int, default=10_000, help="test digits")
-    parser.add_argument("--only", nargs="+", choices=[*CHANGES, "hands"], default=[*CHANGES, "hands"], help="some rows")
+    parser.add_argument(
+        "--sizes", nargs="*", type=int, default=[28, 100, 500], help="sides of the test digits, in pixels"
+    )
+    parser.add_argument("--count", type=int, default=10_000, help="number of test digits")
+    parser.add_argument(
+        "--only", nargs="+", choices=[*CHANGES, "hands"], default=[*CHANGES, "hands"], help="only these rows"
+    )
     parser.add_argument("--data-dir", type=Path)
     options = parser.parse_args()
-    cv2.setNumThreads(1)  # such small pictures are not worth more
+    cv2.setNumThreads(1)  # more threads do not help with such small pictures
     runs = [load_run(name) for name in options.networks]
     test = load_dataset("mnist", options.data_dir).test
     digits = [*zip(test.images.numpy()[: options.count], test.labels.tolist(), strict=False)]

@@ -1,12 +1,12 @@
-"""Trains with convolutions whose weights are made of more parameters, folded into one weight before each step.
+"""Trains convolutions whose weights are made of more parameters, which are folded into one weight before each step.
 
 python benchmarks/overparameterized.py KIND train --arch tiny3130 --recipe steady --validation 10000 --seeds 4
 
 KIND: `product`, 1x1, 3x3 and 1x1 convolutions of four times the channels, one after another (Guo, Alvarez and Salzmann
 2020, "ExpandNets"); `sum`, a 3x3, a 1x3, a 3x1 and a 1x1 convolution side by side (Ding et al. 2019, "ACNet", without
-norms of their own). What follows is as for `tinymnist`. Both are linear, so the network that comes out is an ordinary
-one. The parameters start anew each time, whatever the seed, and are in no checkpoint, so `--resume` is refused. What
-came of it: docs/results.md.
+norms of their own). The other arguments are those of `tinymnist`. Both kinds are linear, so the result is an
+ordinary network. The parameters start from random values that the seed does not set, and are not in checkpoints, so
+`--resume` is refused. Results: docs/results.md.
 """
 
 import os
@@ -62,7 +62,7 @@ def _sum(weight: Tensor) -> tuple[Latent, Callable[[Latent], Tensor]]:
 
 
 class Overparameterized:
-    """SGD over the parameters that the weights are made of, with the face of an optimizer over the weights."""
+    """SGD over the parameters that the weights are made of, with the interface of an optimizer over the weights."""
 
     def __init__(self, options: Sgd, model: nn.Module, kind: str) -> None:
         make = {"product": _product, "sum": _sum}[kind]
@@ -107,7 +107,7 @@ def _make_optimizer(options: Any, model: nn.Module) -> Any:
     return Overparameterized(options, model, os.environ["OVERPARAMETERIZED"])
 
 
-vars(tinymnist.training.api)["make_optimizer"] = _make_optimizer  # at import, so that the jobs of a series have it too
+vars(tinymnist.training.api)["make_optimizer"] = _make_optimizer  # on import: the processes of a series use it too
 
 if __name__ == "__main__":
     if len(sys.argv) < 3 or sys.argv[1] not in ("product", "sum") or "--resume" in sys.argv:

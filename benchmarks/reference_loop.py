@@ -1,8 +1,8 @@
-"""One epoch as it is usually written: a DataLoader, albumentations an image at a time, an eager step, and scoring.
+"""One epoch as it is usually written: a dataloader, albumentations one image at a time, an eager step, and scoring.
 
-The contestant that `training.py` measures the engines against. The same network, recipe, data and threads. An image
-goes the way it does in such a script: torchvision's data set gives a PIL image, and albumentations warps it, normalises
-it and makes a tensor of it.
+`training.py` measures the engines against it, with the same network, recipe, data and threads. Each image is processed
+as in such a script: torchvision's data set gives a PIL image, and albumentations warps it, normalises it and makes it a
+tensor.
 """
 
 import time
@@ -23,14 +23,14 @@ from tinymnist.model import build_model
 
 
 class Digits(Dataset[tuple[Tensor, int]]):
-    """Images one at a time, each through albumentations."""
+    """Images, augmented one at a time by albumentations."""
 
     def __init__(self, split: Split, spec: Spec, augment: bool) -> None:
         self.images, self.labels = split.images.numpy(), split.labels.tolist()
         steps = []
         if augment:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # ShiftScaleRotate is old-fashioned, it says
+                warnings.simplefilter("ignore", UserWarning)  # ShiftScaleRotate is deprecated
                 steps = [
                     albumentations.ShiftScaleRotate(
                         shift_limit=0.0625, scale_limit=0.05, rotate_limit=12, p=0.5, border_mode=0, fill=0
@@ -49,7 +49,7 @@ class Digits(Dataset[tuple[Tensor, int]]):
 
 
 def reference_epoch(spec: Spec) -> float:
-    """Seconds of one epoch, training and scoring."""
+    """Seconds that one epoch takes, with training and scoring."""
     data = load_dataset("mnist")
     size = spec.train.batch_size
     train = DataLoader(Digits(data.train, spec, augment=True), batch_size=size, shuffle=True)

@@ -1,7 +1,7 @@
-"""Puts the results of a series where the project keeps them, and the network of its median seed among those it ships.
+"""Copies the results of a series to docs/results, and packs the network of its median seed into archs.
 
-python benchmarks/ship.py runs/NAME              # docs/results/NAME: spec, result, metrics of every epoch and seed
-python benchmarks/ship.py runs/NAME --network    # and archs/ARCH.safetensors, and ARCH's line in archs/results.json
+python benchmarks/ship.py runs/NAME              # docs/results/NAME: spec, result, and metrics of every epoch and seed
+python benchmarks/ship.py runs/NAME --network    # also archs/ARCH.safetensors, and ARCH's line in archs/results.json
 """
 
 import argparse
@@ -20,7 +20,9 @@ HOW = "tinymnist train --arch NAME --seeds N: last epoch, on the 10,000 test ima
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("series", type=Path)
-    parser.add_argument("--network", action="store_true", help="ship the network of the median seed, not the best")
+    parser.add_argument(
+        "--network", action="store_true", help="also pack the network of the median seed (not the best)"
+    )
     options = parser.parse_args()
     series = open_run(options.series)
     if not isinstance(series, Series):

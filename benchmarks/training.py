@@ -1,11 +1,11 @@
-"""What training costs: the reference loop, the torch engine and the native engine in turns.
+"""Measures training with the reference loop, the torch engine and the native engine, in turns.
 
     python benchmarks/training.py            # a quarter of an hour on two cores
     python benchmarks/training.py --quick    # one round
 
-Each contestant runs in a process of its own (memory settings and thread pools are a process's), on the same MNIST,
-recipe and threads, scoring the test set after every epoch. Five rounds in turns; medians, and ratios of medians.
-Nothing else should be running. Needs MNIST (TINYMNIST_DATA) and a C compiler. Prints Markdown.
+Each contestant runs in its own process, because memory settings and thread pools belong to a process, with the same
+MNIST, recipe and threads, and scores the test set after every epoch. Prints medians of five rounds in turns, and ratios
+of medians, as Markdown. Nothing else should be running. Needs MNIST (TINYMNIST_DATA) and a C compiler.
 """
 
 import argparse
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def _in_turns(cases: dict[str, list[str]], threads: int, rounds: int) -> dict[str, dict[str, float]]:
-    """By case, the median of each figure."""
+    """The median of each figure, by case."""
     figures: dict[str, list[dict[str, float]]] = {case: [] for case in cases}
     for _ in range(rounds):
         for case, arguments in cases.items():
@@ -62,7 +62,7 @@ def _in_turns(cases: dict[str, list[str]], threads: int, rounds: int) -> dict[st
 def _print_epochs(threads: int, rounds: int) -> None:
     found = _in_turns({name: ["epoch", name] for name in CONTESTANTS}, threads, rounds)
     slowest = found["reference"]["seconds"]
-    print("| | s an epoch | images/s | times the reference loop | peak MB |")
+    print("| | s/epoch | images/s | times the reference loop | peak MB |")
     print("|---|---|---|---|---|")
     for name, title in CONTESTANTS.items():
         one = found[name]
@@ -93,7 +93,7 @@ def _print_growth(threads: int, rounds: int) -> None:
         *((512, width, threads) for width in WIDTHS[1:]),
         *((512, 1, count) for count in range(1, threads)),
     ]
-    print("| batch size | channels | threads | torch, µs an image | native, µs an image | ratio |")
+    print("| batch size | channels | threads | torch, µs/image | native, µs/image | ratio |")
     print("|---|---|---|---|---|---|")
     for size, width, count in cases:
         arguments = {name: ["step", name, str(size), str(width)] for name in ("torch", "native")}
@@ -139,7 +139,7 @@ def _epoch(name: str, *, threads: int) -> dict[str, float]:
 
 
 def _engine(name: str, overrides: list[str], threads: int) -> tuple[Any, Any, float]:
-    """The spec, its engine, and the seconds that making the engine took."""
+    """The spec, its engine, and the seconds that it took to make the engine."""
     import torch
 
     import tinymnist
@@ -155,7 +155,7 @@ def _engine(name: str, overrides: list[str], threads: int) -> tuple[Any, Any, fl
     model = build_model(spec)
     optimizer = make_optimizer(spec.train.optimizer, model)
     began = time.perf_counter()
-    engine = choose_engine(name, spec, model, optimizer, torch.device("cpu"), sys.exit)
+    engine = choose_engine(name, spec, model, optimizer, torch.device("cpu"), lambda notice: sys.exit(str(notice)))
     return spec, engine, time.perf_counter() - began
 
 
@@ -212,7 +212,7 @@ MEASURES: dict[str, Callable[..., dict[str, float]]] = {
 
 
 def _seconds(call: Callable[[], object], times: int) -> float:
-    """Median seconds of a call, after three that warm up."""
+    """Median seconds per call, after three calls to warm up."""
     seconds = []
     for _ in range(times + 3):
         began = time.perf_counter()

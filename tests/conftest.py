@@ -5,12 +5,16 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.command_line import ARCHS, ROOT, Cli, Outcome
 from tests.support.nursery import Fault, Nursery
 from tests.support.trainings import ENGINES, Uncut, outcome_of, training
+
+if TYPE_CHECKING:
+    from tests.support.browser import Page
 
 _CACHE = tempfile.TemporaryDirectory(prefix="tinymnist-tests-")
 atexit.register(_CACHE.cleanup)
@@ -75,14 +79,26 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def mnist_dir() -> Path:
     """The folder of the real MNIST: `TINYMNIST_DATA`, or `../shared/data/mnist`."""
     from tinymnist.data.catalogue import MNIST
-    from tinymnist.data.idx import NotThereError, read_idx_dataset
+    from tinymnist.data.idx import MissingDataError, read_idx_dataset
 
     folder = Path(os.environ.get("TINYMNIST_DATA", ROOT.parent / "shared" / "data" / "mnist"))
     try:
         read_idx_dataset(MNIST, folder)
-    except NotThereError:
+    except MissingDataError:
         pytest.skip("no MNIST here: set TINYMNIST_DATA to its folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Page"]:
+    """A page of a Chromium or Chrome without a window, shared by all tests: set its size and open a file first."""
+    from tests.support.browser import browser_page, find_browser
+
+    program = find_browser()
+    if program is None:
+        pytest.skip("no Chromium or Chrome is installed")
+    with browser_page(program) as page:
+        yield page
 
 
 @pytest.fixture(scope="session")

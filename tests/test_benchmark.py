@@ -27,7 +27,7 @@ def test_every_format_is_measured(cli: Cli, mnist_dir: Path) -> None:
 @pytest.mark.slow
 def test_what_cannot_be_had_here_says_why(cli: Cli, mnist_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(benchmark, "c_compiler", lambda: None)
-    monkeypatch.setattr(benchmark, "_onnx", lambda run, data, folded: benchmark._c(run, data, "float32"))
+    monkeypatch.setattr(benchmark, "_onnx", lambda trained, folded: benchmark._c(trained, "float32"))
     lines = cli("benchmark", "smooth675", "--data-dir", mnist_dir).out.splitlines()
     assert lines[0] == "smooth675, 675 parameters, on the 10,000 test images of mnist, one thread"
     assert re.fullmatch(r"pytorch +6,\d{3} +98\.\d\d % +[\d,]+ µs +[\d,]+", lines[2])

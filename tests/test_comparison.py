@@ -155,7 +155,7 @@ def test_conclusion_about_two_runs(
     assert (found.better, found.conclusion) == (better, conclusion)
 
 
-def test_a_run_is_no_better_than_itself(cli: Cli, small_run: Path) -> None:
+def test_a_run_is_not_better_than_itself(cli: Cli, small_run: Path) -> None:
     content = json.loads(cli("compare", small_run, small_run, "--json").out)
     assert (content["difference"], content["p"], content["better"]) == (0, 1, None)
     assert content["conclusion"] == "no difference shown: both read the same images right"
@@ -248,7 +248,7 @@ def test_series_of_one_seed_are_not_compared(cli: Cli, series: MakeSeries) -> No
     )
 
 
-def test_series_are_not_scored_anew(cli: Cli, series: MakeSeries) -> None:
+def test_series_are_not_scored_again(cli: Cli, series: MakeSeries) -> None:
     a, b = series("a", GOOD), series("b", POOR)
     assert cli("compare", a, b, "--dataset", "mnist").code == 0
     outcome = cli("compare", a, b, "--dataset", "fashion-mnist")
@@ -259,13 +259,13 @@ def test_series_are_not_scored_anew(cli: Cli, series: MakeSeries) -> None:
     )
 
 
-def test_an_unfinished_series_says_how_to_go_on(cli: Cli, series: MakeSeries) -> None:
+def test_an_unfinished_series_says_how_to_resume_it(cli: Cli, series: MakeSeries) -> None:
     a, b = series("a", GOOD), series("b", POOR)
     (b / "result.json").unlink()
     outcome = cli("compare", a, b)
     assert (outcome.code, outcome.err) == (
         2,
-        f"tinymnist: {b}: not finished: go on with `tinymnist train --resume {b}`\n",
+        f"tinymnist: {b}: not finished: resume it with `tinymnist train --resume {b}`\n",
     )
 
 

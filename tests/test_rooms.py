@@ -13,10 +13,10 @@ import tinymnist
 PACKAGE = Path(tinymnist.__file__).parent
 
 ROOMS = [
-    ("errors", "text", "version"),
+    ("errors", "notices", "text", "version"),
     ("machine", "signals", "statistics"),
     ("files",),
-    ("plotting",),
+    ("plotting", "templating"),
     ("spec",),
     ("check",),
     ("model",),
@@ -92,6 +92,7 @@ HEAVY = (
     "scipy",
     "mlxtend",
     "safetensors",
+    "jinja2",
     "PIL",
 )
 

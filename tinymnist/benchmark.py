@@ -1,4 +1,4 @@
-"""What a trained network costs where it is put to use: each format in turn, on one thread of this machine."""
+"""The cost of a trained network in use: each export format is timed in turn, on one thread of this machine."""
 
 import ctypes
 import statistics
@@ -12,27 +12,26 @@ import numpy as np
 import torch
 from safetensors.torch import save
 
-from tinymnist.data import Dataset
 from tinymnist.errors import CheckFailed, UsageError
 from tinymnist.evaluation import score_on_test
 from tinymnist.export.artifact import Artifact
 from tinymnist.export.c import export_c
 from tinymnist.export.c.compiling import c_compiler, shared_library
 from tinymnist.export.onnx import INPUT, export_onnx, session
-from tinymnist.training import Run
 from tinymnist.training.score import normalized
+from tinymnist.training.trained import TrainedNetwork
 
 BATCH = 1000
-"""Images at once, for throughput; exported C takes one after another."""
+"""Images at once, when throughput is measured; exported C takes them one by one."""
 CALLS, SECONDS = 200, 1.0
-"""A time is the median of so many calls, or of as many as fit so many seconds, but at least three."""
+"""A time is the median of `CALLS` calls, or of as many as fit into `SECONDS`, but of at least three."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One format: bytes of weights or of the file, accuracy in percent, seconds of one image alone, images a second.
+    """One format: bytes of weights or of the file, accuracy in percent, seconds for a single image, images per second.
 
-    Where it cannot be had here, `problem` says why, and there are no figures.
+    Where the format is not available here, `problem` says why, and there are no figures.
     """
 
     format: str
@@ -43,20 +42,17 @@ class Row:
     problem: str | None = None
 
 
-def benchmark(run: Run, data: Dataset) -> list[Row]:
-    """Exports a finished run in every format, verified as `export` does, and times each on the test images of `data`.
-
-    Raises `UsageError` where the test images were among its training images.
-    """
+def benchmark(trained: TrainedNetwork) -> list[Row]:
+    """Exports a network in every format, each verified as `export` does, and times it on the test images."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         return [
-            _pytorch(run, data),
-            _measured("onnx", lambda: _onnx(run, data, folded=False)),
-            _measured("onnx, folded", lambda: _onnx(run, data, folded=True)),
-            _measured("c, float32", lambda: _c(run, data, "float32")),
-            _measured("c, int8", lambda: _c(run, data, "int8")),
+            _pytorch(trained),
+            _measured("onnx", lambda: _onnx(trained, folded=False)),
+            _measured("onnx, folded", lambda: _onnx(trained, folded=True)),
+            _measured("c, float32", lambda: _c(trained, "float32")),
+            _measured("c, int8", lambda: _c(trained, "int8")),
         ]
     finally:
         torch.set_num_threads(threads)
@@ -69,11 +65,9 @@ def _measured(name: str, measure: Callable[[], Row]) -> Row:
         return Row(name, problem=str(error))
 
 
-def _pytorch(run: Run, data: Dataset) -> Row:
-    cpu = torch.device("cpu")
-    model = run.load_model()
-    images = normalized(data.test.images[:BATCH], run.spec.train.normalize, cpu)
-    scored = score_on_test(run, model, data, cpu)
+def _pytorch(trained: TrainedNetwork) -> Row:
+    model, images = trained.model, _images(trained)
+    scored = score_on_test(trained)
 
     @torch.inference_mode()
     def compute(batch: torch.Tensor) -> None:
@@ -82,17 +76,21 @@ def _pytorch(run: Run, data: Dataset) -> Row:
     return Row(
         "pytorch",
         len(save(model.state_dict())),
-        100.0 * scored.correct / len(data.test),
+        100.0 * scored.correct / len(trained.data.test),
         _seconds(lambda: compute(images[:1])),
         len(images) / _seconds(lambda: compute(images)),
     )
 
 
-def _onnx(run: Run, data: Dataset, *, folded: bool) -> Row:
-    artifact = export_onnx(run, data, folded=folded, preprocessing=False)
+def _images(trained: TrainedNetwork) -> torch.Tensor:
+    return normalized(trained.data.test.images[:BATCH], trained.run.spec.train.normalize, trained.device)
+
+
+def _onnx(trained: TrainedNetwork, *, folded: bool) -> Row:
+    artifact = export_onnx(trained, folded=folded, preprocessing=False)
     (content,) = artifact.files.values()
     opened = session(content, threads=1)
-    images = normalized(data.test.images[:BATCH], run.spec.train.normalize, torch.device("cpu")).numpy()
+    images = _images(trained).numpy()
     one = images[:1]
     return Row(
         "onnx, folded" if folded else "onnx",
@@ -103,12 +101,12 @@ def _onnx(run: Run, data: Dataset, *, folded: bool) -> Row:
     )
 
 
-def _c(run: Run, data: Dataset, dtype: str) -> Row:
+def _c(trained: TrainedNetwork, dtype: str) -> Row:
     compiler = c_compiler()
     if compiler is None:
         raise UsageError("no C compiler here (CC, or cc)")
-    artifact = export_c(run, data, dtype)
-    image = np.ascontiguousarray(data.test.images[0].numpy())
+    artifact = export_c(trained, dtype)
+    image = np.ascontiguousarray(trained.data.test.images[0].numpy())
     with tempfile.TemporaryDirectory() as work:
         classify = _classify(artifact, Path(work), compiler)
         scratch = np.empty(int(artifact.facts["scratch_bytes"]), np.uint8)
@@ -127,7 +125,7 @@ def _classify(artifact: Artifact, folder: Path, compiler: Sequence[str]) -> Call
 
 
 def _seconds(call: Callable[[], object]) -> float:
-    """Median time of a call."""
+    """The median time of a call."""
     call()
     times: list[float] = []
     began = time.perf_counter()

@@ -1,14 +1,13 @@
 """Comparing two runs, or two series of runs: whether one is better, or the difference may be chance."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Literal
 
-from tinymnist.data import load_dataset, usable_name
 from tinymnist.errors import UsageError
 from tinymnist.evaluation import score_on_test
+from tinymnist.notices import Warn, warn_in_python
 from tinymnist.statistics import (
     SIGNIFICANT,
     Difference,
@@ -20,28 +19,27 @@ from tinymnist.statistics import (
     welch,
 )
 from tinymnist.text import images_text
-from tinymnist.training import Run
-from tinymnist.training.environment import choose_device
+from tinymnist.training import Run, Series, open_run
 from tinymnist.training.records import SeriesResult
-from tinymnist.training.series import Series, open_run
+from tinymnist.training.trained import open_trained
 
 Better = Literal["A", "B"]
 
 
 @dataclass(frozen=True, slots=True)
 class RunComparison:
-    """Two networks, A and B, on the same images; of their accuracies nothing follows for other seeds.
+    """Two networks, A and B, on the same images; the comparison says nothing about other seeds.
 
-    The test and the interval are different methods, and may disagree about a difference at the edge: the test decides.
+    The test and the interval are different methods and may disagree about a borderline difference: the test decides.
     """
 
     a: Run
     b: Run
     dataset: str
     scored_on: Literal["test", "validation"]
-    """Test images, or training images that both held out."""
+    """Whether the images are the test set, or training images that both runs held out."""
     n: int
-    """Images."""
+    """The number of images."""
     both: int
     """Images that both read right."""
     only_a: int
@@ -50,7 +48,7 @@ class RunComparison:
 
     @property
     def accuracies(self) -> tuple[float, float]:
-        """Of A and B, percent."""
+        """The accuracies of A and B, percent."""
         return 100.0 * (self.both + self.only_a) / self.n, 100.0 * (self.both + self.only_b) / self.n
 
     @property
@@ -85,14 +83,14 @@ class RunComparison:
 
 @dataclass(frozen=True, slots=True)
 class SeriesComparison:
-    """Two series, A and B, by the accuracies that their seeds were scored with on the same images."""
+    """Two series, A and B, compared by the accuracies of their seeds on the same images."""
 
     a: Series
     b: Series
     results: tuple[SeriesResult, SeriesResult]
-    """Of A and B."""
+    """The results of A and B."""
     summaries: tuple[Summary, Summary]
-    """Of their accuracies."""
+    """The summaries of their accuracies."""
     welch: Difference
     """A - B, in points."""
 
@@ -121,12 +119,12 @@ def compare(
     dataset: str | None = None,
     data_dir: Path | None = None,
     device: str = "auto",
-    warn: Callable[[str], None] | None = None,
+    warn: Warn = warn_in_python,
 ) -> RunComparison | SeriesComparison:
-    """Compares two finished runs on the test set of `dataset`, by default the one that both were trained beside; where
-    both held out the same training images and no `dataset` is named, on those, so that a recipe that is still being
-    tuned is never looked at through the test set. Two finished series are compared by the accuracies in their results.
-    `warn` is told where `auto` falls back to mnist-5k.
+    """Compares two finished runs on the test set of `dataset`, by default the data set that both were trained on. Where
+    both held out the same training images and no `dataset` is named, they are compared on those images, so that a
+    recipe that is still being tuned is never looked at through the test set. Two finished series are compared by the
+    accuracies in their results. `warn` is called where `auto` means mnist-5k.
 
     Raises `RunError` where one is not finished, `UsageError` for two that cannot be compared, `DataError` for data or
     damage.
@@ -145,10 +143,7 @@ def compare(
     )
 
 
-def _compare_runs(
-    a: Run, b: Run, dataset: str | None, data_dir: Path | None, device: str, warn: Callable[[str], None] | None
-) -> RunComparison:
-    chosen_device = choose_device(device)
+def _compare_runs(a: Run, b: Run, dataset: str | None, data_dir: Path | None, device: str, warn: Warn) -> RunComparison:
     trained_on = a.environment.dataset, b.environment.dataset
     if dataset is None and trained_on[0] != trained_on[1]:
         raise UsageError(
@@ -161,21 +156,14 @@ def _compare_runs(
             f"{a.path} held out {held_out[0]:,} training images, {b.path} {held_out[1]:,}: name the test set with "
             f"--dataset {trained_on[0]}, once nothing is tuned any more"
         )
-    name = usable_name(trained_on[0] if dataset is None else dataset)
-    models = [run.load_model().to(chosen_device) for run in (a, b)]
-    data = load_dataset(name, data_dir, warn)
-    validation = held_out[0] if dataset is None else 0
-    if validation:
-        data = data.hold_out(validation)
-    predictions = [
-        score_on_test(run, model, data, chosen_device).predictions for run, model in zip((a, b), models, strict=True)
-    ]
-    right_a, right_b = (predicted == data.test.labels for predicted in predictions)
+    both = open_trained([a, b], dataset, data_dir, device, warn, held_out=True)
+    data, scored_on = both[0].data, both[0].scored_on
+    right_a, right_b = (score_on_test(each).predictions == data.test.labels for each in both)
     return RunComparison(
         a,
         b,
         dataset=data.name,
-        scored_on="validation" if validation else "test",
+        scored_on=scored_on,
         n=len(data.test),
         both=int((right_a & right_b).sum()),
         only_a=int((right_a & ~right_b).sum()),
@@ -204,12 +192,12 @@ def _compare_series(a: Series, b: Series, dataset: str | None) -> SeriesComparis
 
 
 def images_of(result: SeriesResult) -> str:
-    """In words: `the 10,000 test images of mnist`."""
+    """The images that a series was scored on, such as `the 10,000 test images of mnist`."""
     return images_text(result.images, result.scored_on, result.dataset)
 
 
 def p_text(p: float, name: str = "p") -> str:
-    """`p 0.013`, `p < 0.0001`."""
+    """A p-value, such as `p 0.013` or `p < 0.0001`."""
     return f"{name} < 0.0001" if p < 0.0001 else f"{name} {p:.3g}"
 
 

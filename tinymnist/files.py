@@ -1,4 +1,4 @@
-"""Reading and writing files so that nothing is lost."""
+"""Reads and writes files so that nothing is lost."""
 
 import contextlib
 import errno
@@ -14,15 +14,14 @@ from tinymnist.errors import DataError
 from tinymnist.signals import signals_held
 
 SUFFIX = ".tmp"
-"""Of the temporary files that `write_atomically` makes."""
+"""Ends the names of temporary files that `write_atomically` makes."""
 
 MAX_BYTES = 1 << 30
-"""The largest file that is read whole: several times what any weights or data set here need."""
+"""The largest file that is read: several times the size of any weights or data set here."""
 
 
 def read_bytes(path: str | Path, limit: int = MAX_BYTES) -> bytes:
-    """The bytes of a regular file of at most `limit` bytes: a pipe or a device that lies where a file should would keep
-    its reader for ever. Raises `DataError`."""
+    """Reads a regular file of at most `limit` bytes; reading a pipe or a device might never end. Raises `DataError`."""
     refuse_unreadable(path, limit)
     try:
         return Path(path).read_bytes()
@@ -31,21 +30,21 @@ def read_bytes(path: str | Path, limit: int = MAX_BYTES) -> bytes:
 
 
 def refuse_unreadable(path: str | Path, limit: int = MAX_BYTES) -> None:
-    """Raises `DataError` for what is no regular file of at most `limit` bytes."""
+    """Raises `DataError` for anything but a regular file of at most `limit` bytes."""
     try:
         status = os.stat(path)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else None
         raise DataError(f"{path}: cannot be read: {reason or error}") from None
     if not stat.S_ISREG(status.st_mode):
-        raise DataError(f"{path}: cannot be read: is no regular file")
+        raise DataError(f"{path}: cannot be read: is not a regular file")
     if status.st_size > limit:
         raise DataError(f"{path}: cannot be read: larger than {limit:,} bytes, as no such file is")
 
 
 def write_atomically(path: str | Path, content: bytes | str) -> None:
     """Writes a file that appears whole or not at all, also when power fails: temporary file in the same folder, fsync,
-    rename, fsync of the folder. Raises `DataError`; what was there before is then still there."""
+    rename, fsync of the folder. Raises `DataError`, and then leaves an earlier file as it was."""
     path = Path(path)
     data = content.encode("utf-8") if isinstance(content, str) else content
     temporary = path.parent / f".{secrets.token_hex(8)}{SUFFIX}"
@@ -57,7 +56,7 @@ def write_atomically(path: str | Path, content: bytes | str) -> None:
                 os.fsync(stream.fileno())
             os.replace(temporary, path)
             sync_folder(path.parent)
-        except (OSError, ValueError) as error:  # a NUL in the path is a `ValueError`
+        except (OSError, ValueError) as error:  # `ValueError`: a NUL in the path
             reason = error.strerror if isinstance(error, OSError) else None
             raise DataError(f"{path}: cannot be written: {reason or error}") from None
         finally:
@@ -66,7 +65,7 @@ def write_atomically(path: str | Path, content: bytes | str) -> None:
 
 
 def write_folder(path: Path, files: Mapping[str, bytes | str]) -> None:
-    """Makes a folder that appears with all its files or not at all, and those above it that are missing.
+    """Makes a folder that appears with all its files or not at all, and missing folders above it.
 
     Raises `FileExistsError` where the name is taken, `OSError` or `DataError` where it cannot be written.
     """
@@ -80,29 +79,29 @@ def write_folder(path: Path, files: Mapping[str, bytes | str]) -> None:
             for name, content in files.items():
                 write_atomically(staging / name, content)
             os.chmod(staging, 0o755)
-            os.rename(staging, path)  # fails where another process has made the same name meanwhile
+            os.rename(staging, path)  # fails where another process has taken the name meanwhile
             sync_folder(path.parent)
         except OSError as error:
-            if error.errno in _IS_THERE:
+            if error.errno in _TAKEN:
                 raise FileExistsError(error.errno, error.strerror, str(path)) from None
             raise
         finally:
             shutil.rmtree(staging, ignore_errors=True)
 
 
-_IS_THERE = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
-"""What `rename` says, depending on the system, of a name that is taken."""
+_TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
+"""Errors of `rename` for a name that is taken; they depend on the system."""
 
 
 def sweep(folder: Path) -> None:
-    """Removes what killed processes have left of files that they were writing. For who has the folder to himself."""
+    """Removes temporary files that killed processes left in a folder. The caller must hold the folder's lock."""
     for temporary in folder.glob(f".*{SUFFIX}"):
         with contextlib.suppress(OSError):
             temporary.unlink()
 
 
 def make_folder(path: Path) -> None:
-    """Makes a folder, and those above it that are missing, so that they survive a power failure. Raises `OSError`."""
+    """Makes a folder, and missing folders above it, so that they survive a power failure. Raises `OSError`."""
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     if missing:
         path.mkdir(parents=True, exist_ok=True)
@@ -111,13 +110,13 @@ def make_folder(path: Path) -> None:
 
 
 def sync_file(path: Path) -> None:
-    """Makes what another program has written to a file survive a power failure. Raises `OSError`."""
+    """Makes the content of a file that another program has written survive a power failure. Raises `OSError`."""
     with open(path, "r+b") as stream:
         os.fsync(stream.fileno())
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes a rename in `folder` survive a power failure, where the system can."""
+    """Makes a rename in `folder` survive a power failure, on systems where that is possible."""
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)
         try:

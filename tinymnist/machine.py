@@ -1,4 +1,4 @@
-"""What the machine has."""
+"""The memory of this machine."""
 
 import os
 from contextlib import suppress
@@ -6,11 +6,11 @@ from pathlib import Path
 
 
 def memory_of_machine() -> float:
-    """Bytes that this process may ever have: the machine's, or fewer where the system holds it to fewer."""
+    """The bytes that this process may use at most: the machine's memory, or a lower limit of the system."""
     limits = [float("inf")]
     with suppress(OSError, ValueError, AttributeError):
         limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    with suppress(OSError, ValueError):  # of a container
+    with suppress(OSError, ValueError):  # the limit of a container
         limits.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
     with suppress(ImportError):
         import resource

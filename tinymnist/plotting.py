@@ -1,6 +1,6 @@
-"""How every picture looks, and how it becomes bytes: the same figure and matplotlib give the same ones, on any machine.
+"""The look of every picture, and its encoding: the same figure and version of matplotlib give the same bytes anywhere.
 
-matplotlib comes with the extra `plots`, and is imported where something is drawn.
+matplotlib comes with the extra `plots`, and is only imported to draw.
 """
 
 import io
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 Format = Literal["svg", "png", "pdf"]
 
 DOTS = 200
-"""Per inch, of a PNG."""
+"""Dots per inch of a PNG."""
 BLUE, VERMILION, INK, GRID = "#0072B2", "#B85600", "#262626", "#E6E6E6"
-"""Blue, and vermilion a little darker, of M. Okabe and K. Ito, https://jfly.uni-koeln.de/color/: all eyes tell them
-apart."""
+"""The blue and vermilion, a little darker, of M. Okabe and K. Ito, https://jfly.uni-koeln.de/color/, which colour-blind
+people can tell apart too."""
 _SETTINGS: dict[str, Any] = {
-    "text.parse_math": False,  # a name is a name, with dollars too
+    "text.parse_math": False,  # a dollar sign in a name is only text
     "figure.dpi": DOTS,
     "font.size": 8.5,
     "axes.edgecolor": "#8C8C8C",
@@ -31,7 +31,7 @@ _SETTINGS: dict[str, Any] = {
     "xtick.color": INK,
     "ytick.color": INK,
     "svg.hashsalt": "tinymnist",
-    "svg.fonttype": "path",  # the same widths wherever it is shown, so that labels stay clear of one another
+    "svg.fonttype": "path",  # text has the same width everywhere, so that labels stay clear of one another
 }
 _UNDATED: dict[Format, dict[str, None]] = {
     "svg": {"Date": None, "Creator": None},
@@ -42,7 +42,8 @@ _UNDATED: dict[Format, dict[str, None]] = {
 
 @contextmanager
 def picture_settings() -> Iterator[None]:
-    """Those of every picture, whatever the user's own are. Raises `UsageError` without matplotlib."""
+    """Sets matplotlib up as every picture needs it, whatever the user's own settings. Raises `UsageError` without
+    matplotlib."""
     try:
         from matplotlib import style
     except ModuleNotFoundError:
@@ -52,7 +53,7 @@ def picture_settings() -> Iterator[None]:
 
 
 def picture_bytes(figure: "Figure", kind: Format) -> bytes:
-    """The file that the figure is, with neither date nor version in it."""
+    """Encodes the figure, without date and version."""
     content = io.BytesIO()
     with picture_settings():
         figure.savefig(content, format=kind, dpi=DOTS, metadata=_UNDATED[kind])

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: when to leave at once, and when to finish a step first."""
+"""SIGINT and SIGTERM: ending at once, or finishing a step first."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
-    """Whether someone has asked to stop, and by which signal."""
+    """Whether a stop has been requested, and by which signal."""
 
     signal_number: int | None = None
 
@@ -22,13 +22,13 @@ class StopRequest:
 
 
 _active: list[StopRequest] = []
-"""The request of the block that handles signals now."""
+"""The request of the `stop_on_signals` block that handles signals now, if there is one."""
 
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """Turns the first SIGINT or SIGTERM into a request; the second ends the process at once. Within another such block
-    the request is the same one. Outside the main thread, where Python takes no signals, nothing is ever requested."""
+    """Turns the first SIGINT or SIGTERM into a request; the second ends the process at once. Nested blocks share one
+    request. Outside the main thread, where Python handles no signals, nothing is ever requested."""
     if threading.current_thread() is not threading.main_thread():
         yield StopRequest()
         return
@@ -55,12 +55,12 @@ def stop_on_signals() -> Iterator[StopRequest]:
 
 @contextmanager
 def signals_held() -> Iterator[None]:
-    """Lets a short block come to its end before a signal is answered, so that it leaves nothing half-done."""
+    """Lets a short block finish before a signal takes effect, so that nothing is left half done."""
     outermost, stop = not _active, StopRequest()
     try:
         with stop_on_signals() as stop:
             yield
-    except Interrupted:  # answered
+    except Interrupted:  # the block itself has responded
         outermost = False
         raise
     finally:
@@ -69,11 +69,11 @@ def signals_held() -> Iterator[None]:
 
 
 def leave_at_once_on_signals(last_words: Callable[[int], None]) -> None:
-    """Makes a signal call `last_words(number)` and end the process with 128 + number, without unwinding: an exception
-    in the middle of an import is swallowed by some libraries and turned into another error by others."""
+    """Makes a signal call `last_words(number)` and end the process with 128 + number, without unwinding: some libraries
+    swallow an exception in the middle of an import, and others turn it into another error."""
 
     def handle(number: int, _: FrameType | None) -> None:
-        leave_by_signals()  # should anyone be waiting for the last words to be read
+        leave_by_signals()  # in case nobody reads the last words
         last_words(number)
         os._exit(128 + number)
 
@@ -82,6 +82,6 @@ def leave_at_once_on_signals(last_words: Callable[[int], None]) -> None:
 
 
 def leave_by_signals() -> None:
-    """Makes a signal end the process as the system does, without a word: all is said."""
+    """Restores the system's handling: a signal ends the process without a message."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_DFL)

@@ -1,7 +1,7 @@
-"""What accuracies say: the mean of a sample and its interval, verdicts against a target, and tests of a difference.
+"""Statistics of accuracies: the mean of a sample and its interval, verdicts on a target, and tests of a difference.
 
-Accuracies and targets are percent, differences of accuracies are points; every level is 95 %. SciPy is imported where
-it is used, for it takes a third of a second.
+Accuracies and targets are percent, differences of accuracies are points; every level is 95 %. SciPy is imported only
+where it is used, since that takes a third of a second.
 """
 
 import math
@@ -14,9 +14,9 @@ from typing import Literal
 from tinymnist.errors import UsageError
 
 SIGNIFICANT = 0.05
-"""A difference with a smaller p is called one."""
+"""A difference counts as shown where p is smaller."""
 MAX_MORE_SEEDS = 10_000
-"""Beyond what anybody trains."""
+"""More seeds than anybody trains."""
 Z_95 = 1.959963984540054
 """97.5 % quantile of the normal distribution."""
 
@@ -30,7 +30,7 @@ class Summary:
 
     mean: float
     std: float | None
-    """Standard deviation of one value, with n - 1; None where n is 1."""
+    """Sample standard deviation, with n - 1; None where n is 1."""
     n: int
     interval: Interval | None
     """95 % interval of the mean, by Student's t; None where n is 1."""
@@ -40,9 +40,9 @@ class Summary:
 
 def summarize(values: Sequence[float]) -> Summary:
     """Mean and spread of a sample, with Student's interval, mean ± t_{n-1, 0.975} s / sqrt(n) ("Student" 1908,
-    Biometrika 6:1), which takes the values as independent and normal; its width is zero where all are equal.
+    Biometrika 6:1), which assumes that the values are independent and normal; its width is zero where all are equal.
 
-    Raises `UsageError` where there are none.
+    Raises `UsageError` where there are no values.
     """
     if not values:
         raise UsageError("no accuracies to summarise: give those of one seed at least")
@@ -72,40 +72,12 @@ class Verdict:
     target: float
     summary: Summary
     more_seeds: int | None
-    """How many more would probably decide what is inconclusive; None where that cannot be told, or is decided."""
-
-    @property
-    def text(self) -> str:
-        """One line."""
-        summary = self.summary
-        if summary.interval is None:
-            decimals = _decimals(self.target, [summary.mean])
-            return (
-                f"target {self.target:.{decimals}f} %: inconclusive ({summary.mean:.{decimals}f} %, n 1): one seed "
-                "says nothing about the spread: train several"
-            )
-        if summary.std == 0:
-            decimals = _decimals(self.target, [summary.mean])
-            return (
-                f"target {self.target:.{decimals}f} %: inconclusive (all {summary.n} seeds {summary.mean:.{decimals}f} "
-                "%): what does not vary says nothing about the spread: train more"
-            )
-        low, high = max(0.0, summary.interval[0]), min(100.0, summary.interval[1])
-        decimals = _decimals(self.target, [low, high])
-        line = (
-            f"target {self.target:.{decimals}f} %: {self.outcome} (95 % interval of the mean "
-            f"{low:.{decimals}f} to {high:.{decimals}f} %, n {summary.n})"
-        )
-        if self.outcome != "inconclusive":
-            return line
-        if self.more_seeds is None:
-            return f"{line}: too near for more seeds to decide it"
-        return f"{line}: about {self.more_seeds:,} more seed{'s' * (self.more_seeds > 1)} would probably decide it"
+    """How many more seeds would probably decide an inconclusive verdict; None where that is unknown or decided."""
 
 
 def judge(values: Sequence[float], target: float) -> Verdict:
-    """Passes where the 95 % interval of the mean lies above `target`, fails where it lies below; values that are all
-    equal, as of few seeds on few images, decide nothing.
+    """Passes where the 95 % interval of the mean lies above `target`, fails where it lies below. Values that are all
+    equal, as they may be for few seeds on few images, decide nothing.
 
     Raises `UsageError` where there are no values.
     """
@@ -120,7 +92,7 @@ def judge(values: Sequence[float], target: float) -> Verdict:
 
 
 def _more_seeds(summary: Summary, target: float) -> int | None:
-    """How many until the interval no longer reaches the target, if mean and deviation stay as they are."""
+    """How many more seeds it takes until the interval excludes the target, if mean and deviation stay the same."""
     std, gap = summary.std, abs(summary.mean - target)
     if std is None or gap == 0:
         return None
@@ -130,15 +102,6 @@ def _more_seeds(summary: Summary, target: float) -> int | None:
     return more[index] if index < len(more) else None
 
 
-def _decimals(target: float, values: Sequence[float]) -> int:
-    """As few, from 2, as write the target exactly and the values beside it unlike it."""
-    for decimals in (2, 3):
-        written = f"{target:.{decimals}f}"
-        if float(written) == target and written not in [f"{value:.{decimals}f}" for value in values]:
-            return decimals
-    return 4
-
-
 @dataclass(frozen=True, slots=True)
 class LastEpochsVerdict:
     """Whether each of the last epochs was above a target, over one or more seeds."""
@@ -146,31 +109,21 @@ class LastEpochsVerdict:
     outcome: Literal["pass", "fail"]
     target: float
     last: int
-    """Epochs looked at, up to the final one."""
+    """The number of epochs that are judged, up to the final one."""
     passed: int
-    """Seeds with all of those epochs above the target."""
+    """The number of seeds with all of those epochs above the target."""
     n: int
-    """Seeds."""
+    """The number of seeds."""
     lowest: float
-    """Accuracy, over all seeds and those epochs."""
-
-    @property
-    def text(self) -> str:
-        """One line."""
-        decimals = _decimals(self.target, [self.lowest])
-        epochs = "in the last epoch" if self.last == 1 else f"in each of the last {self.last} epochs"
-        seeds = "" if self.n == 1 else f"{self.passed} of {self.n} seeds, "
-        return (
-            f"target {self.target:.{decimals}f} % {epochs}: {self.outcome} ({seeds}lowest {self.lowest:.{decimals}f} %)"
-        )
+    """The lowest accuracy over all seeds and those epochs."""
 
 
 def judge_last_epochs(accuracies_by_seed: Sequence[Sequence[float]], last: int, target: float) -> LastEpochsVerdict:
     """The usual wording of assignments, "above 99.4 % in the last 5 epochs": passes where all of the last `last` epochs
-    of every seed are above `target`. `accuracies_by_seed` holds a row a seed, a value an epoch.
+    of every seed are above `target`. `accuracies_by_seed` holds one row per seed, one value per epoch.
 
-    A verdict on what happened: it says nothing about other seeds, and no epoch is chosen by it. Raises `UsageError`
-    where there are no such epochs.
+    The verdict describes these seeds alone, and no epoch is chosen by it. Raises `UsageError` where there are fewer
+    epochs.
     """
     fewest = min((len(accuracies) for accuracies in accuracies_by_seed), default=0)
     if not 1 <= last <= fewest:
@@ -183,8 +136,8 @@ def judge_last_epochs(accuracies_by_seed: Sequence[Sequence[float]], last: int, 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Difference of two means, a - b. All but the difference itself is None where neither sample varies: then there is
-    no spread to hold it against."""
+    """The difference of two means, a - b. All other fields are None where neither sample varies: there is then no
+    spread to compare it with."""
 
     difference: float
     interval: Interval | None
@@ -222,8 +175,8 @@ def welch(a: Sequence[float], b: Sequence[float]) -> Difference:
 
 def mcnemar(only_a: int, only_b: int) -> float:
     """Two-sided p of McNemar's test (Q. McNemar 1947, Psychometrika 12:153) in its exact form: of the images that only
-    one of two networks reads right, each falls to either with probability 1/2 where the two are equally good.
-    1 where there are none."""
+    one of two networks reads right, each is equally likely to be read by either if the two are equally good. 1 where
+    there are no such images."""
     from scipy.special import bdtr
 
     disagreements = only_a + only_b
@@ -231,9 +184,9 @@ def mcnemar(only_a: int, only_b: int) -> float:
 
 
 def paired_interval(only_a: int, only_b: int, n: int) -> Interval:
-    """95 % interval of the difference of two shares of the same n images, a - b, of which `only_a` belong to the first
-    share only: Wald's, after half an image is added to each cell of the table (A. Agresti and Y. Min 2005, Statistics
-    in Medicine 24:729, "Wald+2"), within -1 to 1."""
+    """95 % interval of the difference a - b of two shares of the same n images, of which `only_a` belong to the first
+    share only: Wald's interval after half an image is added to each cell of the table (A. Agresti and Y. Min 2005,
+    Statistics in Medicine 24:729, "Wald+2"), cut off at -1 and 1."""
     centre = (only_a - only_b) / (n + 2)
     half = Z_95 * math.sqrt((only_a + only_b + 1) / (n + 2) - centre**2) / math.sqrt(n + 2)
     return max(-1.0, centre - half), min(1.0, centre + half)

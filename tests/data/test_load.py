@@ -24,9 +24,10 @@ from tinymnist.data import fetch as fetch_module
 from tinymnist.data import load as load_module
 from tinymnist.data import load_dataset, mnist_5k
 from tinymnist.data.catalogue import FASHION_MNIST, MNIST, IdxDataset
-from tinymnist.data.idx import NotThereError, read_idx_dataset
+from tinymnist.data.idx import MissingDataError, read_idx_dataset
 from tinymnist.data.mnist_5k import read_mnist_5k
 from tinymnist.errors import DataError
+from tinymnist.notices import MnistUnavailable, Notice
 
 STEMS = [file.stem for file in MNIST.files]
 SMALL = "t10k-labels-idx1-ubyte"
@@ -58,7 +59,7 @@ def test_shapes_and_labels(mnist_dir: Path) -> None:
 
 @pytest.mark.parametrize("place", [".", "MNIST/raw"])
 @pytest.mark.parametrize("packed", [False, True], ids=["raw", "gz"])
-def test_files_are_found_where_they_lie(mnist_dir: Path, tmp_path: Path, place: str, packed: bool) -> None:
+def test_files_are_found_in_either_folder(mnist_dir: Path, tmp_path: Path, place: str, packed: bool) -> None:
     folder = tmp_path / place
     folder.mkdir(parents=True, exist_ok=True)
     for stem in STEMS:
@@ -85,7 +86,7 @@ def test_one_flipped_bit_is_found(copy: Path, stem: str) -> None:
         load_dataset("mnist", copy)
     assert str(caught.value) == (
         f"{copy / stem}: damaged (its SHA-256 is not the published one): "
-        "delete the file and run again to download it anew, or copy it again"
+        "delete the file and run again to download it again, or copy it again"
     )
 
 
@@ -195,7 +196,7 @@ def test_damaged_data_ends_train_with_exit_code_3(copy: Path, cli: Cli) -> None:
 
 
 def no_download(*_: object) -> None:
-    raise NotThereError("mnist: cannot be downloaded: no internet")
+    raise MissingDataError("mnist: cannot be downloaded: no internet")
 
 
 def test_explicit_mnist_never_falls_back(tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,11 +210,20 @@ def test_explicit_mnist_never_falls_back(tmp_path: Path, cli: Cli, monkeypatch: 
     )
 
 
-def test_auto_falls_back_with_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_falls_back_with_a_notice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load_module, "download", no_download)
-    warnings: list[str] = []
-    assert load_dataset("auto", tmp_path, warnings.append).name == "mnist-5k"
-    assert [warning[:37] for warning in warnings] == ["WARNING: full MNIST is not to be had "]
+    notices: list[Notice] = []
+    assert load_dataset("auto", tmp_path, notices.append).name == "mnist-5k"
+    (notice,) = notices
+    assert isinstance(notice, MnistUnavailable)
+    assert notice.problem.startswith(f"{tmp_path}: holds no train-images-idx3-ubyte of mnist, raw or .gz; mnist: ")
+    assert "no internet" in notice.problem
+
+
+def test_from_python_falling_back_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load_module, "download", no_download)
+    with pytest.warns(UserWarning, match=r"MnistUnavailable\(problem=.*no internet"):
+        load_dataset("auto", tmp_path)
 
 
 def test_auto_does_not_fall_back_from_damaged_files(copy: Path) -> None:
@@ -224,7 +234,7 @@ def test_auto_does_not_fall_back_from_damaged_files(copy: Path) -> None:
 
 def test_files_of_another_data_set_are_not_taken_for_damaged(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load_module, "download", no_download)
-    with pytest.raises(NotThereError):
+    with pytest.raises(MissingDataError):
         load_dataset("fashion-mnist", copy)
 
 
@@ -289,7 +299,7 @@ def fetch_here(dataset: IdxDataset, staging: Path, _: float) -> None:
     """In this process, where the fixture has changed the mirrors."""
     problem = fetch_module.fetch(dataset, staging)
     if problem is not None:
-        raise NotThereError(problem)
+        raise MissingDataError(problem)
 
 
 @pytest.mark.filterwarnings(LEAKS)
@@ -314,13 +324,13 @@ def test_a_bad_server_leaves_nothing_behind(
         server.files.clear()
     else:
         server.files[f"{SMALL}.gz"] = content
-    with pytest.raises(NotThereError, match=r"127\.0\.0\.1"):
+    with pytest.raises(MissingDataError, match=r"127\.0\.0\.1"):
         load_dataset("mnist", tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_download_has_a_time_limit(tmp_path: Path) -> None:
-    with pytest.raises(NotThereError, match=r"fashion-mnist: not downloaded within 0\.01 s"):
+    with pytest.raises(MissingDataError, match=r"fashion-mnist: not downloaded within 0\.01 s"):
         download_module.download(FASHION_MNIST, tmp_path, 0.01)
     assert list(tmp_path.iterdir()) == []
 

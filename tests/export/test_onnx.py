@@ -1,4 +1,4 @@
-"""`export --format onnx`, and what every format has in common."""
+"""`export --format onnx`, and what all formats have in common."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ METADATA = {
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory, mnist_dir: Path) -> Path:
-    """smooth675 with all that ONNX can have, exported by the command."""
+    """smooth675 with every option for ONNX, exported by the command."""
     from tinymnist.cli import run
 
     folder = tmp_path_factory.mktemp("onnx") / "out"
@@ -91,15 +91,16 @@ def test_options_that_do_not_go_together(cli: Cli, tmp_path: Path, arguments: li
     assert (outcome.code, outcome.err, list(tmp_path.iterdir())) == (2, error, [])
 
 
-def test_a_folder_that_is_there_is_left_alone(cli: Cli, tmp_path: Path) -> None:
+def test_a_folder_that_already_exists_is_left_alone(cli: Cli, tmp_path: Path) -> None:
     outcome = cli("export", "smooth675", "--format", "onnx", "--output", tmp_path)
     assert outcome.code == 2
-    assert outcome.err == f"tinymnist: --output {tmp_path}: is there already: choose another folder\n"
+    assert outcome.err == f"tinymnist: --output {tmp_path}: already exists: choose another folder\n"
 
 
 def test_a_network_without_training_is_not_exported(cli: Cli, tmp_path: Path) -> None:
     outcome = cli("export", "mini697", "--format", "onnx", "--output", tmp_path / "out")
     assert (outcome.code, list(tmp_path.iterdir())) == (2, [])
+    assert outcome.err.startswith("tinymnist: mini697: comes without a trained network")
 
 
 @pytest.mark.slow
@@ -113,5 +114,5 @@ def test_any_network_can_be_converted(spec: Spec) -> None:
     expected = _by_torch(model, images)
     for folded in (False, True):
         converted = _convert(spec, model, folded=folded, preprocessing=False)
-        found = _by_onnxruntime(converted.SerializeToString(), images.numpy())
+        found = _by_onnxruntime(converted.SerializeToString(), images)
         assert np.abs(found - expected).max() <= 1e-4 * (1.0 + np.abs(expected).max())

@@ -1,4 +1,4 @@
-"""The front: which points are on it, which results make one, and the picture."""
+"""The Pareto front: which points are on it, which results make one, and the picture."""
 
 import json
 import os
@@ -10,13 +10,12 @@ from pathlib import Path
 
 import matplotlib
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.text import Text
 
 from tests.support.command_line import Cli
 from tinymnist.front import PUBLISHED, Front, Point, Published, draw, find_results, front, picture_format, read_front
-from tinymnist.front.labels import Box, Label, place
 from tinymnist.front.points import point
 from tinymnist.statistics import summarize
 
@@ -58,12 +57,12 @@ def result(tmp_path: Path) -> MakeResult:
 
 
 def made(*points: tuple[int, float]) -> Front:
-    """Of parameters and means, on MNIST."""
+    """The front of some parameters and means, on MNIST."""
     return front([point(f"net{count}", Path("result.json"), count, [mean]) for count, mean in points], "mnist", 10_000)
 
 
 def plausible() -> Front:
-    """As many points as a README has room for, made up."""
+    """A made-up front with as many points as a README has room for."""
     shape = (-1.5, -0.9, -0.4, -0.1, 0.0, 0.1, 0.3, 0.6, 0.8, 1.1)
     points = [
         ("mini690", 690, 98.90, 0.08, 10),
@@ -103,7 +102,7 @@ def test_points_on_the_front(points: list[tuple[int, float]], best: list[int]) -
 
 
 def beats(a: Point, b: Point) -> bool:
-    """In parameters or in the mean, and is no worse in the other."""
+    """Whether `a` is better in parameters or mean, and not worse in the other."""
     no_worse = a.parameters <= b.parameters and a.summary.mean >= b.summary.mean
     return no_worse and (a.parameters, a.summary.mean) != (b.parameters, b.summary.mean)
 
@@ -117,11 +116,11 @@ def test_nothing_beats_what_is_on_the_front_and_something_beats_the_rest(points:
 
 
 @given(st.permutations([(690, 98.9), (690, 99.0), (990, 99.0), (1990, 99.3), (3130, 99.2)]))
-def test_the_order_of_the_points_is_no_matter(points: list[tuple[int, float]]) -> None:
+def test_the_order_of_the_points_does_not_matter(points: list[tuple[int, float]]) -> None:
     assert made(*points) == made(*sorted(points))
 
 
-def test_errors_are_what_is_left_of_the_accuracies() -> None:
+def test_errors_are_100_minus_accuracies() -> None:
     one, many = point("a", Path("a"), 690, [99.4]), point("b", Path("b"), 690, TEN)
     interval = summarize(TEN).interval
     assert interval is not None
@@ -157,7 +156,7 @@ def test_without_arguments_the_committed_results_are_taken(
     assert [each.source for each in read_front().points] == [Path("docs/results/tiny3130/result.json")]
 
 
-def test_networks_called_alike_are_told_apart_by_their_series(result: MakeResult, tmp_path: Path) -> None:
+def test_networks_of_the_same_name_are_told_apart_by_their_series(result: MakeResult, tmp_path: Path) -> None:
     for folder in ("tiny3130-mild", "reference"):
         result(folder, 3130, TEN, name="tiny3130")
     result("other", 690, TEN, name="mini690")
@@ -238,8 +237,8 @@ def test_validation_results_make_no_front(result: MakeResult, cli: Cli) -> None:
     outcome = cli("front", a, b)
     assert (outcome.code, outcome.err) == (
         2,
-        f"tinymnist: {b}: was scored on the 10,000 held-out training images of mnist: a front is made of test results: "
-        "train the final recipe without --validation\n",
+        f"tinymnist: {b}: was scored on the 10,000 held-out training images of mnist: a Pareto front needs test "
+        "results: train the final recipe without --validation\n",
     )
 
 
@@ -257,17 +256,17 @@ def test_a_series_on_held_out_images_that_a_folder_holds_is_left_out(
 
 REFUSED = {
     "no such place": ("nowhere", 2, "nowhere: no such file or folder"),
-    "an empty folder": ("empty", 2, "empty: holds no result.json of a series: train one with --seeds"),
-    "a single run": ("single", 2, "single/result.json: is the result of one run, which says little: train several"),
-    "an unfinished series": ("unfinished", 2, "unfinished: holds no result.json yet: the series is not finished"),
-    "no JSON": ("text/result.json", 3, "text/result.json: is no JSON object: copy the result again"),
-    "a list": ("list", 3, "list/result.json: is no JSON object: copy the result again"),
+    "an empty folder": ("empty", 2, "empty: contains no result.json of a series: train one with --seeds"),
+    "a single run": ("single", 2, "single/result.json: is the result of a single run: train a series with --seeds"),
+    "an unfinished series": ("unfinished", 2, "unfinished: has no result.json yet: the series is not finished"),
+    "no JSON": ("text/result.json", 3, "text/result.json: is not a JSON object: copy the result again"),
+    "a list": ("list", 3, "list/result.json: is not a JSON object: copy the result again"),
     "a result with a hole": ("hole", 3, "hole/result.json: damaged (run: Field required): copy the run again"),
 }
 
 
 @pytest.mark.parametrize(("path", "code", "error"), REFUSED.values(), ids=REFUSED.keys())
-def test_what_is_no_result_is_refused_in_one_line(
+def test_anything_but_a_result_is_refused_in_one_line(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, code: int, error: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -289,14 +288,14 @@ def test_what_is_no_result_is_refused_in_one_line(
 @pytest.mark.parametrize(
     ("parameters", "accuracies", "images", "key"),
     [
-        (690, [], 10_000, "seeds, accuracies, losses and n are not alike"),
+        (690, [], 10_000, "seeds, accuracies, losses and n do not fit"),
         (690, [99.4, 199.4], 10_000, "an accuracy is not between 0 and 100"),
         (0, TEN, 10_000, "parameters: Input should be greater than or equal to 1"),
         (690, TEN, 0, "images: Input should be greater than or equal to 1"),
     ],
     ids=["no accuracies", "more than all", "no parameters", "no images"],
 )
-def test_a_result_that_cannot_be_is_damage(
+def test_an_impossible_result_is_damage(
     result: MakeResult, cli: Cli, parameters: int, accuracies: list[float], images: int, key: str
 ) -> None:
     path = result("a", parameters, accuracies, images=images)
@@ -310,7 +309,7 @@ def test_without_results_it_says_what_to_name(cli: Cli, tmp_path: Path, monkeypa
     assert outcome.code == 2
     assert json.loads(outcome.out)["error"]["message"] == (
         f"no folder {Path('docs', 'results')} here: name results of series: result.json files, directories of series, "
-        "or folders that hold them"
+        "or folders that contain some"
     )
 
 
@@ -350,13 +349,16 @@ def test_a_picture_that_cannot_be_written_is_one_line_and_exit_code_3(cli: Cli, 
     path = result("a", 690, [84.9], dataset="fashion-mnist")
     outcome = cli("front", path, "--output", path.parent / "no" / "front.png")
     assert (outcome.code, outcome.err.count("\n")) == (3, 1)
+    assert outcome.err.startswith(f"tinymnist: {path.parent / 'no' / 'front.png'}: cannot be written")
 
 
 @pytest.mark.slow
 def test_the_same_results_give_the_same_bytes(cli: Cli, result: MakeResult, tmp_path: Path) -> None:
     for name, count, accuracy in (("a", 690, 98.9), ("b", 990, 99.2), ("c", 3130, 99.1)):
         result(f"results/{name}", count, [accuracy - 0.1, accuracy + 0.1, accuracy])
-    with matplotlib.rc_context({"font.size": 20, "svg.hashsalt": None, "axes.facecolor": "black"}):  # a user's own
+    with matplotlib.rc_context(
+        {"font.size": 20, "svg.hashsalt": None, "axes.facecolor": "black"}
+    ):  # a user's own settings
         assert cli("front", tmp_path / "results", "--output", tmp_path / "here.svg").code == 0
     command = [sys.executable, "-m", "tinymnist", "front", "results", "--output", "there.svg"]
     environment = {**os.environ, "PYTHONHASHSEED": "7", "SOURCE_DATE_EPOCH": "1", "TZ": "Asia/Tokyo"}
@@ -370,8 +372,8 @@ def test_labels_are_clear_of_one_another_and_inside() -> None:
     figure = draw(plausible())
     axes = figure.axes[0]
     for text in axes.texts:
-        text.get_window_extent()  # moves it to its place
-    boxes = [Text.get_window_extent(text) for text in axes.texts]  # those of the texts without the lines to the marks
+        text.get_window_extent()  # moves the text to its place
+    boxes = [Text.get_window_extent(text) for text in axes.texts]  # without the lines to the marks
     edge = axes.get_window_extent()
     assert len(boxes) == 8 + len(PUBLISHED)
     assert [pair for pair in combinations(boxes, 2) if pair[0].overlaps(pair[1])] == []
@@ -397,22 +399,3 @@ def test_a_crowd_is_named_by_its_front() -> None:
     assert [text.get_text() for text in draw(front(crowd, "fashion-mnist", 10_000)).axes[0].texts] == [
         "net690, 690\n85.00 % (n 1)"
     ]
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.lists(st.tuples(st.integers(20, 380), st.integers(20, 280)), min_size=1, max_size=4))
-def test_labels_lie_inside_whole(marks: list[tuple[int, int]]) -> None:
-    inside = Box(0, 0, 400, 300)
-    boxes = place([Label(x, y, 60, 20) for x, y in marks], [], inside)
-    assert len(boxes) == len(marks)
-    for box in boxes:
-        assert inside.left - 1e-9 <= box.left
-        assert box.right <= inside.right + 1e-9
-        assert inside.bottom - 1e-9 <= box.bottom
-        assert box.top <= inside.top + 1e-9
-
-
-def test_labels_keep_off_obstacles() -> None:
-    obstacle = Box(100, 0, 200, 300)
-    (box,) = place([Label(98, 150, 60, 20)], [obstacle], Box(0, 0, 400, 300))
-    assert box.overlap(obstacle) == 0

@@ -28,7 +28,7 @@ from tinymnist.cli import run
 from tinymnist.data.mnist_5k import read_mnist_5k
 from tinymnist.errors import ImageError, RunError
 from tinymnist.prediction import Unusable, predict_each, prepare, read_grey
-from tinymnist.training import Run
+from tinymnist.training import RunDirectory
 
 NETWORK = "smooth996"
 SEVEN = [(60, 50), (140, 46), (100, 110), (84, 160)]
@@ -213,7 +213,7 @@ PLACES: dict[str, tuple[Callable[[Path], Path], str]] = {
     "nowhere": (lambda folder: folder / "nowhere.png", "no such file"),
     "a pattern that nothing matches": (lambda folder: folder / "*.png", "no such file"),
     "folder": (lambda folder: folder, "is a folder without PNG or JPEG files"),
-    "pipe": (fifo, "is no plain file: copy it to one"),
+    "pipe": (fifo, "is not a plain file: copy it to one"),
     "huge": (huge, "has 64,000,001 bytes, more than 64,000,000: save it smaller"),
     "a link to itself": (loop, "cannot be read: Too many levels of symbolic links"),
 }
@@ -251,7 +251,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_one_line_a_file_in_columns(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_line_per_file_in_columns(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     head, *lines = cli("predict", NETWORK, "seven.png", "deep/er/c.jpeg").out.splitlines()
     assert head == "file            digit  top three"
@@ -275,7 +275,7 @@ def test_json_says_what_python_does(cli: Cli, folder: Path) -> None:
     assert sorted(expected.probabilities)[-3:][::-1] == [expected.probabilities[digit] for digit in expected.top(3)]
 
 
-def test_a_bad_file_is_reported_and_the_others_go_on(cli: Cli, folder: Path) -> None:
+def test_a_bad_file_is_reported_and_the_others_are_read(cli: Cli, folder: Path) -> None:
     (folder / "aaa.png").write_text("no picture")
     outcome = cli("predict", NETWORK, folder)
     error = f"{folder}/aaa.png: is no PNG or JPEG picture, or its first bytes are damaged"
@@ -376,7 +376,7 @@ def test_a_series_is_not_asked_as_a_whole(cli: Cli, small_run: Path, tmp_path: P
     shutil.copytree(small_run, tmp_path / "series")
     record = {"seeds": [7, 8], "dataset": "mnist-5k", "validation": 0, "checksums": {}, "teachers": {}}
     (tmp_path / "series" / "series.json").write_text(json.dumps({**record, "device": "cpu", "threads": None}))
-    message = f"{tmp_path}/series: is a series of 2 seeds: name one of them, as in {tmp_path}/series/seed-7\n"
+    message = f"{tmp_path}/series: is a series of 2 seeds: name one of them, such as {tmp_path}/series/seed-7\n"
     one_line_and_2(cli("predict", tmp_path / "series", "x.png"), message)
 
 
@@ -385,10 +385,10 @@ def test_a_run_directory_is_asked(cli: Cli, small_run: Path, folder: Path) -> No
     assert (outcome.code, json.loads(outcome.out)["name"]) == (0, "tiny3130")
 
 
-def test_an_unfinished_run_says_how_to_go_on(cli: Cli, small_run: Path, tmp_path: Path) -> None:
+def test_an_unfinished_run_says_how_to_resume_it(cli: Cli, small_run: Path, tmp_path: Path) -> None:
     shutil.copytree(small_run, tmp_path / "run")
     (tmp_path / "run" / "result.json").unlink()
-    one_line_and_2(cli("predict", tmp_path / "run", "x.png"), f"{tmp_path}/run: not finished: go on with ")
+    one_line_and_2(cli("predict", tmp_path / "run", "x.png"), f"{tmp_path}/run: not finished: resume it with ")
 
 
 def test_a_network_that_was_trained_on_clothes_is_refused(cli: Cli, small_run: Path, tmp_path: Path) -> None:
@@ -413,7 +413,7 @@ def test_a_network_that_was_trained_on_clothes_is_refused(cli: Cli, small_run: P
 def test_a_network_of_another_shape_is_refused(setting: str, message: str, small_run: Path) -> None:
     trained = tinymnist.load_run(small_run)
     overrides = [setting, "checks={}"]
-    other = Run(trained.path, tinymnist.load_spec(ARCHS / "tiny3130.yaml", overrides), trained.environment)
+    other = RunDirectory(trained.path, tinymnist.load_spec(ARCHS / "tiny3130.yaml", overrides), trained.environment)
     with pytest.raises(RunError, match=re.escape(f"{trained.path}: {message}")):
         tinymnist.predict(other, ["x.png"])
 
@@ -430,7 +430,7 @@ def test_more_files_than_a_batch_keep_their_order(tmp_path: Path, monkeypatch: p
     images, labels = mnist(20)
     for index, image in enumerate(images):
         Image.fromarray(image).save(tmp_path / f"{index:02}.png")
-    monkeypatch.setattr("tinymnist.prediction.predictor.BATCH_SIZE", 7)
+    monkeypatch.setattr("tinymnist.training.score.BATCH_SIZE", 7)
     assert [each.digit for each in tinymnist.predict(NETWORK, [tmp_path])] == labels
 
 
@@ -443,13 +443,15 @@ def test_mnists_own_pictures_stay_as_they_are() -> None:
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.integers(0, 99), st.integers(-4, 4), st.integers(-4, 4), st.booleans())
-def test_where_a_digit_lies_and_which_is_light_is_no_matter(index: int, down: int, across: int, dark: bool) -> None:
+@given(st.integers(0, 99), st.booleans(), st.data())
+def test_place_and_polarity_of_a_digit_make_no_difference(index: int, dark: bool, data: st.DataObject) -> None:
     image = mnist(100)[0][index]
-    moved = np.pad(image, 5)[5 - down : 33 - down, 5 - across : 33 - across]
-    if moved.sum() == image.sum() and not np.concatenate([moved[[0, -1]].ravel(), moved[:, [0, -1]].ravel()]).any():
-        moved = 255 - moved if dark else moved
-        assert np.array_equal(prepare(moved.astype(np.float32)), prepare(image.astype(np.float32)))
+    rows, columns = np.flatnonzero(image.any(1)), np.flatnonzero(image.any(0))
+    down, across = (data.draw(st.integers(1 - int(each[0]), 26 - int(each[-1]))) for each in (rows, columns))
+    moved = np.roll(image, (down, across), (0, 1))  # by as much as leaves a frame of bare ground
+    assert not np.concatenate([moved[[0, -1]].ravel(), moved[:, [0, -1]].ravel()]).any()
+    moved = 255 - moved if dark else moved
+    assert np.array_equal(prepare(moved.astype(np.float32)), prepare(image.astype(np.float32)))
 
 
 @settings(max_examples=50, deadline=None)
@@ -480,7 +482,8 @@ def test_any_pixels_give_a_picture_or_an_error(height: int, width: int, random: 
     pixels = np.array([random.choice((0, 1, 128, 254, 255)) for _ in range(height * width)], np.float32)
     try:
         picture = prepare(pixels.reshape(height, width))
-    except ImageError:
+    except ImageError as error:
+        assert str(error).startswith(NO_DIGIT)  # noqa: PT017
         return
     assert (picture.shape, str(picture.dtype), picture.max()) == ((28, 28), "uint8", 255)
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.command_line import ARCHS, ROOT
 from tests.support.nursery import Fault, Life, Nursery, some_of
-from tests.support.trainings import Uncut, files_in, go_on, outcome_of, training
+from tests.support.trainings import Uncut, files_in, finish, outcome_of, training
 
 pytestmark = pytest.mark.slow
 
@@ -45,17 +45,15 @@ def assert_refused(life: Life, fault: Fault) -> None:
     assert [name for name in files_in(fault.folder) if name.endswith(".tmp")] == []
 
 
-def test_a_training_that_cannot_write_can_be_gone_on_with(nursery: Nursery, uncut: Uncut, tmp_path: Path) -> None:
+def test_a_training_that_cannot_write_can_be_resumed(nursery: Nursery, uncut: Uncut, tmp_path: Path) -> None:
     for fault in failures(uncut.life.calls, tmp_path):
         arguments = uncut.arguments(fault.folder)
         assert_refused(nursery.live(*arguments, fault=fault), fault)
         assert not fault.folder.exists() or set(fault.folder.iterdir()) <= {fault.folder / "run"}
-        assert go_on(nursery, arguments, fault.folder / "run") == uncut.outcome
+        assert finish(nursery, arguments, fault.folder / "run") == uncut.outcome
 
 
-def test_a_resumed_training_that_cannot_write_can_be_gone_on_with(
-    nursery: Nursery, uncut: Uncut, tmp_path: Path
-) -> None:
+def test_a_resumed_training_that_cannot_write_can_be_resumed(nursery: Nursery, uncut: Uncut, tmp_path: Path) -> None:
     cut = tmp_path / "cut"
     saved = [
         at for at, (what, _, new) in enumerate(uncut.life.calls, 1) if (what, new[-12:]) == ("rename", ".safetensors")
@@ -68,16 +66,16 @@ def test_a_resumed_training_that_cannot_write_can_be_gone_on_with(
     for fault in failures(whole.calls, tmp_path):
         shutil.copytree(cut, fault.folder)
         assert_refused(nursery.live("train", "--resume", fault.folder / "run", fault=fault), fault)
-        assert go_on(nursery, [], fault.folder / "run") == uncut.outcome
+        assert finish(nursery, [], fault.folder / "run") == uncut.outcome
 
 
-def test_a_series_that_cannot_write_can_be_gone_on_with(nursery: Nursery, quick: Path, tmp_path: Path) -> None:
+def test_a_series_that_cannot_write_can_be_resumed(nursery: Nursery, quick: Path, tmp_path: Path) -> None:
     arguments = [*training(quick, "native", "--seeds", 2, "--jobs", 1, "--epochs", 1), "--output"]
     whole = nursery.live(*arguments, tmp_path / "whole", fault=Fault(tmp_path / "whole"))
     expected = outcome_of(tmp_path / "whole" / "run")
     for fault in failures(whole.calls, tmp_path):
         assert_refused(nursery.live(*arguments, fault.folder, fault=fault), fault)
-        assert go_on(nursery, [*arguments, fault.folder], fault.folder / "run", "--jobs", 1) == expected
+        assert finish(nursery, [*arguments, fault.folder], fault.folder / "run", "--jobs", 1) == expected
 
 
 @pytest.mark.parametrize("command", ["build", "new", "front", "pack"])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.nursery import TRIALS, Fault, Nursery, some_of
-from tests.support.trainings import Uncut, files_in, go_on, outcome_of, training
+from tests.support.trainings import Uncut, files_in, finish, outcome_of, training
 
 pytestmark = pytest.mark.slow
 
@@ -24,7 +24,7 @@ def test_killed_at_any_moment_a_training_ends_with_the_same_bits(
         time.sleep(moments.uniform(0, uncut.life.seconds))
         child.send(signal.SIGKILL)
         child.wait()
-        assert go_on(nursery, arguments, tmp_path / str(trial) / "run") == uncut.outcome
+        assert finish(nursery, arguments, tmp_path / str(trial) / "run") == uncut.outcome
 
 
 def test_killed_at_each_change_of_its_files_a_training_ends_with_the_same_bits(
@@ -36,7 +36,7 @@ def test_killed_at_each_change_of_its_files_a_training_ends_with_the_same_bits(
         arguments = uncut.arguments(output)
         died = nursery.live(*arguments, fault=Fault(output, at))
         assert (died.code, len(died.calls)) == (-signal.SIGKILL, at)
-        assert go_on(nursery, arguments, output / "run") == uncut.outcome, died.calls[-1]
+        assert finish(nursery, arguments, output / "run") == uncut.outcome, died.calls[-1]
 
 
 def test_a_training_that_is_killed_again_and_again_comes_to_its_end(
@@ -49,7 +49,7 @@ def test_a_training_that_is_killed_again_and_again_comes_to_its_end(
         time.sleep(moments.uniform(0.3, 1) * uncut.life.seconds)
         child.send(signal.SIGKILL)
         child.wait()
-    assert go_on(nursery, arguments, run) == uncut.outcome
+    assert finish(nursery, arguments, run) == uncut.outcome
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def series(nursery: Nursery, quick: Path, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.mark.parametrize("jobs", [1, 2], ids=["in turn", "at once"])
-def test_a_series_whose_parent_is_killed_goes_on_at_once_as_a_whole(
+def test_a_series_whose_parent_is_killed_is_resumed_at_once_as_a_whole(
     nursery: Nursery, series: Uncut, tmp_path: Path, jobs: int
 ) -> None:
     moments = random.Random(jobs)
@@ -73,7 +73,7 @@ def test_a_series_whose_parent_is_killed_goes_on_at_once_as_a_whole(
         time.sleep(moments.uniform(0, seconds))
         child.send(signal.SIGKILL)  # workers live on for a moment, and write their last checkpoint
         child.wait()
-        assert go_on(nursery, arguments, tmp_path / str(trial) / "run", "--jobs", jobs) == series.outcome
+        assert finish(nursery, arguments, tmp_path / str(trial) / "run", "--jobs", jobs) == series.outcome
 
 
 # SIGINT and SIGTERM
@@ -101,7 +101,7 @@ def test_a_signal_at_any_moment_ends_a_training_soon_and_in_one_line(
             assert stopped.err.endswith(stopped.complaints[0] + "\n")
         assert not output.exists() or set(output.iterdir()) <= {output / "run"}
         assert [name for name in files_in(output) if name.endswith(".tmp")] == []
-        assert go_on(nursery, arguments, output / "run") == uncut.outcome
+        assert finish(nursery, arguments, output / "run") == uncut.outcome
 
 
 @pytest.mark.parametrize("number", CODES, ids=["INT", "TERM"])
@@ -118,7 +118,7 @@ def test_the_second_signal_is_honoured_at_once(
         sent = time.monotonic()
         ended = child.wait()
         assert (ended.code, time.monotonic() - sent < 1) == (-number, True)
-    assert go_on(nursery, uncut.arguments(output), output / "run") == uncut.outcome
+    assert finish(nursery, uncut.arguments(output), output / "run") == uncut.outcome
 
 
 @pytest.mark.parametrize("number", CODES, ids=["INT", "TERM"])

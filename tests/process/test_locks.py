@@ -51,7 +51,7 @@ def test_of_two_with_one_name_one_trains(nursery: Nursery, uncut: Uncut, tmp_pat
         lives = [child.wait() for child in [nursery.start(*uncut.arguments(output)) for _ in range(2)]]
         won, lost = sorted(lives, key=lambda life: life.code)
         assert (won.code, lost.code) == (0, 2)
-        assert lost.complaints[0].startswith(f"tinymnist: {output / 'run'}: is there already: choose another --name")
+        assert lost.complaints[0].startswith(f"tinymnist: {output / 'run'}: already exists: choose another --name")
         assert list(output.iterdir()) == [output / "run"]
         assert outcome_of(output / "run") == uncut.outcome
 

@@ -21,7 +21,7 @@ from tinymnist.data import download as download_module
 from tinymnist.data import fetch as fetch_module
 from tinymnist.data import load_dataset
 from tinymnist.data.catalogue import MNIST, IdxDataset
-from tinymnist.data.idx import NotThereError
+from tinymnist.data.idx import MissingDataError
 
 IMAGES = {"train": 300, "t10k": 50}
 """In a small data set of MNIST's form, so that a download takes no time."""
@@ -100,7 +100,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     def fetch_here(dataset: IdxDataset, staging: Path, _: float) -> None:
         if problem := fetch_module.fetch(dataset, staging):
-            raise NotThereError(problem)
+            raise MissingDataError(problem)
 
     for where, name, what in small_mnist(FILES, PACKED):
         monkeypatch.setattr(where, name, what)
@@ -139,7 +139,7 @@ def test_where_no_mirror_is_good_each_is_named_and_nothing_stays(
 ) -> None:
     with Mirror(way) as one, Mirror(way) as two:
         monkeypatch.setattr(datasets.MNIST, "mirrors", [one.url, two.url])
-        with pytest.raises(NotThereError) as caught:
+        with pytest.raises(MissingDataError) as caught:
             load_dataset("mnist", tmp_path)
     assert caught.value.exit_code == 3
     assert "\n" not in str(caught.value)
@@ -152,7 +152,7 @@ def test_a_server_that_trickles_is_left_at_the_time_limit(tmp_path: Path, monkey
     popen = subprocess.Popen
     monkeypatch.setattr(subprocess, "Popen", lambda _, **options: popen(["sleep", "60"], **options))
     began = time.monotonic()
-    with pytest.raises(NotThereError, match=r"mnist: not downloaded within 0\.3 s"):
+    with pytest.raises(MissingDataError, match=r"mnist: not downloaded within 0\.3 s"):
         download_module.download(MNIST, tmp_path, 0.3)
     assert time.monotonic() - began < 5
     assert list(tmp_path.iterdir()) == []

@@ -1,7 +1,7 @@
-"""Chromium without a window, driven over the DevTools protocol: the few calls that tests of pages need.
+"""Drives Chromium without a window over the DevTools protocol: the few calls that tests of pages need.
 
 The protocol goes through two pipes (`--remote-debugging-pipe`): Chromium reads commands from file descriptor 3, and
-writes answers and events to 4, each JSON that ends with a zero byte. Commands and events:
+writes answers and events to 4, each as JSON that ends with a zero byte. Commands and events:
 https://chromedevtools.github.io/devtools-protocol/
 """
 
@@ -25,24 +25,24 @@ TIMEOUT_SECONDS = 60.0
 
 
 def find_browser() -> str | None:
-    """Path of a Chromium or Chrome, where there is one."""
+    """Path of a Chromium or Chrome if one is installed."""
     return next((path for program in PROGRAMS if (path := shutil.which(program))), None)
 
 
 @dataclass
 class Page:
-    """One page of a browser, `width` x `height` CSS pixels."""
+    """One page of a browser."""
 
     commands: int
     answers: int
     events: list[dict[str, Any]] = field(default_factory=list)
-    """All that came, in their order: `method` and `params`."""
+    """All events received, in order: `method` and `params`."""
     _session: str | None = None
     _number: int = 0
     _unread: bytes = b""
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """The answer to one command; events that come before it are kept."""
+        """Sends one command and gives its answer; events that come first are kept."""
         self._number += 1
         message = {"id": self._number, "method": method, "params": parameters}
         if self._session:
@@ -57,13 +57,13 @@ class Page:
             return dict(answer["result"])
 
     def evaluate(self, expression: str) -> Any:
-        """The value of a JavaScript expression; of a promise, what it gives."""
+        """The value of a JavaScript expression; a promise is awaited."""
         answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
     def settle(self) -> None:
-        """Waits until what was asked for is on the screen, and its transitions are over."""
+        """Waits until the page has been drawn and its transitions are over."""
         self.evaluate(
             "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
             ".then(() => Promise.all(document.getAnimations().map(each => each.finished)))"
@@ -77,7 +77,7 @@ class Page:
         self.call("Emulation.setEmulatedMedia", features=[scheme])
 
     def open(self, path: Path) -> None:
-        """Loads a local file, to its `load` event."""
+        """Loads a local file and waits for its `load` event."""
         self.events.clear()
         self.call("Page.navigate", url=path.resolve().as_uri())
         while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
@@ -85,32 +85,40 @@ class Page:
         self.settle()
 
     def drag(self, points: list[tuple[float, float]]) -> None:
-        """The mouse pressed at the first point, moved over the others, and released at the last."""
+        """Presses the mouse at the first point, moves it over the others, and releases it at the last."""
         for kind, (x, y) in [("mousePressed", points[0]), *(("mouseMoved", each) for each in points[1:])]:
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1)
         x, y = points[-1]
         self.call("Input.dispatchMouseEvent", type="mouseReleased", x=x, y=y, button="left", clickCount=1)
 
     def swipe(self, points: list[tuple[float, float]]) -> None:
-        """A finger, as `drag`."""
+        """Does with a finger what `drag` does with the mouse."""
         for kind, (x, y) in [("touchStart", points[0]), *(("touchMove", each) for each in points[1:])]:
             self.call("Input.dispatchTouchEvent", type=kind, touchPoints=[{"x": x, "y": y}])
         self.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
 
     def press(self, key: str, code: int, text: str = "") -> None:
-        """One key, by its name and its Windows virtual key code."""
+        """Presses one key, given by its name and its Windows virtual key code."""
         common = {"key": key, "windowsVirtualKeyCode": code}
         self.call("Input.dispatchKeyEvent", type="keyDown" if text else "rawKeyDown", text=text, **common)
         self.call("Input.dispatchKeyEvent", type="keyUp", **common)
 
     def picture(self, *, whole: bool = False) -> bytes:
-        """PNG of what is on the screen, or of the whole page."""
+        """A PNG of the screen, or of the whole page."""
         return base64.b64decode(self.call("Page.captureScreenshot", captureBeyondViewport=whole)["data"])
 
     def of(self, method: str) -> list[dict[str, Any]]:
         """The parameters of all events of one kind since the page was opened."""
-        self.evaluate("0")  # events that are on their way come before the answer
+        self.evaluate("0")  # pending events come before the answer
         return [event["params"] for event in self.events if event.get("method") == method]
+
+    def complaints(self) -> list[str]:
+        """Uncaught errors, and everything that the console shows, since the page was opened."""
+        return [
+            *(event["exceptionDetails"]["exception"]["description"] for event in self.of("Runtime.exceptionThrown")),
+            *(str(event["args"]) for event in self.of("Runtime.consoleAPICalled")),
+            *(event["entry"]["text"] for event in self.of("Log.entryAdded")),
+        ]
 
     def _read(self) -> dict[str, Any]:
         end = time.monotonic() + TIMEOUT_SECONDS
@@ -132,7 +140,7 @@ class Page:
 
 @contextlib.contextmanager
 def browser_page(program: str) -> Iterator[Page]:
-    """A page of a new browser with a profile of its own, which ends with it."""
+    """A page of a new browser, which has its own temporary profile."""
     to_browser, commands = _pipe()
     answers, from_browser = _pipe()
     with tempfile.TemporaryDirectory(prefix="tinymnist-browser-", ignore_cleanup_errors=True) as profile:
@@ -141,7 +149,7 @@ def browser_page(program: str) -> Iterator[Page]:
             "--headless",
             "--remote-debugging-pipe",
             f"--user-data-dir={profile}",
-            "--no-sandbox",  # which containers do not allow; the only pages here are our own
+            "--no-sandbox",  # containers do not allow the sandbox; all pages opened here are our own
             "--disable-gpu",
             "--disable-dev-shm-usage",
             "--hide-scrollbars",
@@ -165,13 +173,13 @@ def browser_page(program: str) -> Iterator[Page]:
             page.attach()
             yield page
         finally:
-            os.close(commands)  # the browser ends where its pipe does
+            os.close(commands)  # the browser ends when its pipe closes
             os.close(answers)
             _wait(process)
 
 
 def _pipe() -> tuple[int, int]:
-    """A pipe whose ends are above the numbers that they get in the browser."""
+    """A pipe whose file descriptors are above those that they become in the browser."""
     ends = os.pipe()
     moved = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in ends]
     for end in ends:

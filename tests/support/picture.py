@@ -1,4 +1,4 @@
-"""The README's picture of a page, with a digit drawn on it.
+"""Takes the documentation's picture of an exported page, with a digit drawn on it.
 
 tinymnist export smooth3092 --format html --output page
 python -m tests.support.picture page/index.html docs/page.png
@@ -15,7 +15,7 @@ WIDTH, HEIGHT = 1200, 800
 
 def main(page_file: Path, picture_file: Path) -> None:
     program = find_browser()
-    assert program, "no Chromium or Chrome here"
+    assert program, "no Chromium or Chrome is installed"
     with browser_page(program) as page:
         page.resize(WIDTH, HEIGHT)
         page.open(page_file)

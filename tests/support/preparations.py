@@ -80,12 +80,12 @@ def load_small_mnist(files: dict[str, str], packed: dict[str, str], mirror: str,
     from torchvision import datasets
 
     from tinymnist.data import download, fetch, load_dataset
-    from tinymnist.data.idx import NotThereError
+    from tinymnist.data.idx import MissingDataError
 
     def fetch_here(dataset: object, staging: Path, _: float) -> None:
         with contextlib.redirect_stdout(sys.stderr):
             if problem := fetch.fetch(dataset, staging):  # type: ignore[arg-type]
-                raise NotThereError(problem)
+                raise MissingDataError(problem)
 
     def load() -> None:
         dataset = load_dataset("mnist", Path(folder))

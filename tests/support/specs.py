@@ -6,11 +6,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tinymnist import Spec
-from tinymnist.spec.layers import Order
+from tinymnist.spec.layers import Activation, GlobalPoolHead, Order, OutputActivation
 
-ACTIVATIONS = [
-    "none", "relu", "relu6", "leaky_relu", "prelu", "elu", "gelu", "silu", "mish", "hardswish", "tanh", "sigmoid",
-]  # fmt: skip
+ACTIVATIONS: list[str] = list(get_args(Activation))
+CONVS = ["conv", "conv", "separable", "depthwise"]
 KERNELS: list[Any] = [1, 2, 3, 5, [1, 3], [3, 2]]
 STRIDES: list[Any] = [1, 1, 1, 2, [1, 2]]
 PADDINGS: list[Any] = [0, 1, [2, 0]]
@@ -21,15 +20,19 @@ POOLS: list[Any] = [
     {"kind": "max", "kernel_size": 3, "stride": 2, "padding": 1},
     {"kind": "max", "kernel_size": [2, 1], "ceil_mode": True},
     {"kind": "average", "kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True},
+    "global_average",
+    "global_max",
 ]
 DROPOUTS: list[Any] = [0, 0.1, {"kind": "channel", "p": 0.2}]
 RESIDUALS: list[Any] = ["none", "identity", "projection", {"kind": "projection", "activation": "relu"}]
 NORMS: list[Any] = ["batch", "none", {"kind": "batch", "affine": False}, {"kind": "group", "groups": 1}]
+HEAD_POOLS: list[str] = list(get_args(GlobalPoolHead.model_fields["pool"].annotation))
+OUTPUT_ACTIVATIONS: list[str] = list(get_args(OutputActivation))
 
 
 @st.composite
 def convs(draw: st.DrawFn, channels: int) -> tuple[dict[str, Any], int]:
-    kind = draw(st.sampled_from(["conv", "conv", "separable", "depthwise"]))
+    kind = draw(st.sampled_from(CONVS))
     out = channels * draw(st.integers(1, 2)) if kind == "depthwise" else draw(st.integers(1, 9))
     conv: dict[str, Any] = {
         "kind": kind,
@@ -85,14 +88,14 @@ def specs(draw: st.DrawFn) -> Spec:
             "kind": "linear",
             "hidden": draw(st.lists(st.integers(1, 5), max_size=2)),
             "bias": draw(st.booleans()),
-            "activation": draw(st.sampled_from(["log_softmax", "none"])),
+            "activation": draw(st.sampled_from(OUTPUT_ACTIVATIONS)),
         },
     }
     spec = Spec.model_validate(content)
     for index in range(draw(st.integers(0, 3))):
         block, _ = draw(blocks(spec.plan.blocks[_last(spec)][-1].output[0], [_last(spec), "first"]))
         if block.get("weights_from") and draw(st.booleans()):
-            step = draw(st.sampled_from([1, 2]))  # convolutions that share weights may differ in stride
+            step = draw(st.sampled_from([1, 2]))  # the window may differ where weights are shared
             block["convs"] = [
                 {**conv, "stride": step} if isinstance(conv, dict) else conv for conv in content["blocks"][-1]["convs"]
             ]
@@ -104,7 +107,7 @@ def specs(draw: st.DrawFn) -> Spec:
         content = candidate
     if draw(st.booleans()):
         pooled = {**content, "classes": max(2, spec.plan.blocks[_last(spec)][-1].output[0])}
-        pooled["head"] = {"kind": "global_pool", "pool": draw(st.sampled_from(["average", "max"]))}
+        pooled["head"] = {"kind": "global_pool", "pool": draw(st.sampled_from(HEAD_POOLS))}
         try:
             return Spec.model_validate(pooled)
         except ValidationError:

@@ -1,4 +1,4 @@
-"""How a person might draw the ten digits: strokes of points, in widths of the pad."""
+"""The ten digits as a person might draw them: strokes, lists of points in widths of the pad."""
 
 from itertools import pairwise
 from math import cos, radians, sin
@@ -10,7 +10,7 @@ Stroke = list[Point]
 
 
 def line(*corners: Point, points: int = 12) -> Stroke:
-    """From corner to corner, so many points a side."""
+    """A line from corner to corner, with so many points per side."""
     drawn = [corners[0]]
     for (x, y), (to_x, to_y) in pairwise(corners):
         drawn += [(x + (to_x - x) * part / points, y + (to_y - y) * part / points) for part in range(1, points + 1)]
@@ -18,7 +18,7 @@ def line(*corners: Point, points: int = 12) -> Stroke:
 
 
 def arc(x: float, y: float, width: float, height: float, begin: float, end: float, points: int = 24) -> Stroke:
-    """Part of an ellipse around (x, y); degrees, 0 to the right, 90 down."""
+    """Part of an ellipse around (x, y); angles in degrees, 0 to the right and 90 down."""
     angles = [radians(begin + (end - begin) * part / points) for part in range(points + 1)]
     return [(x + width / 2 * cos(angle), y + height / 2 * sin(angle)) for angle in angles]
 
@@ -38,7 +38,7 @@ DIGITS: dict[int, list[Stroke]] = {
 
 
 def on_pad(page: Page, stroke: Stroke) -> Stroke:
-    """Where its points are on the screen of an exported page."""
+    """Where the points of a stroke are on the screen of an exported page."""
     left, top, width = page.evaluate(
         "(box => [box.left, box.top, box.width])(document.getElementById('pad').getBoundingClientRect())"
     )

@@ -11,7 +11,7 @@ from typing import Any
 from safetensors import safe_open
 
 from tests.support.nursery import Life, Nursery
-from tinymnist.training import Observer, Series, open_run
+from tinymnist.training import Observer, RunDirectory, Series, open_run
 
 ENGINES = ["native", "torch"]
 TIMES = ("seconds", "images_per_second")
@@ -54,7 +54,7 @@ def training(quick: Path, engine: str, *more: object) -> list[object]:
     return ["train", "--arch", quick, "--epochs", 3, "--engine", engine, *options, *where, *more]
 
 
-def go_on(nursery: Nursery, arguments: list[object], run: Path, *options: object) -> dict[str, Any]:
+def finish(nursery: Nursery, arguments: list[object], run: Path, *options: object) -> dict[str, Any]:
     """Resumes an interrupted training until it ends, and returns its outcome. `options` are for a series, which is
     resumed with as many seeds at once as there are cores."""
     if run.exists():
@@ -76,6 +76,7 @@ def outcome_of(path: Path) -> dict[str, Any]:
     if isinstance(run, Series):
         seeds = {str(seed): outcome_of(run.seed_path(seed)) for seed in run.seeds}
         return {**seeds, "result": run.result.model_dump(exclude={"run", "seconds"}), "files": files_in(path)}
+    assert isinstance(run, RunDirectory)
     with safe_open(run.checkpoint, framework="pt") as stream:
         progress = json.loads(stream.metadata()["progress"])
         state = {name: _sha256(stream.get_tensor(name).numpy().tobytes()) for name in stream.offset_keys()}

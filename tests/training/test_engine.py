@@ -9,15 +9,16 @@ import pytest
 from tests.support.command_line import ARCHS, Cli
 from tests.support.trainings import StopAfter
 from tinymnist import Spec, load_spec, train
+from tinymnist.notices import NativeEngineUnavailable, Notice
 from tinymnist.training import Observer, resume
 
 
 class Told(Observer):
     def __init__(self) -> None:
-        self.warnings: list[str] = []
+        self.notices: list[Notice] = []
 
-    def warned(self, text: str) -> None:
-        self.warnings.append(text)
+    def warned(self, notice: Notice) -> None:
+        self.notices.append(notice)
 
 
 @pytest.fixture
@@ -54,9 +55,9 @@ def test_without_a_working_compiler_torch_trains_and_a_warning_says_why(
     told = Told()
     run = train(quick, seed=1, dataset="mnist-5k", output=tmp_path, name="run", observer=told)
     assert run.environment.engine == "torch"
-    (warning,) = told.warnings
-    assert warning.startswith("WARNING: no native engine (")
-    assert f"{reason})" in warning
+    (notice,) = told.notices
+    assert isinstance(notice, NativeEngineUnavailable)
+    assert notice.problem.endswith(reason)
 
 
 def test_where_the_cache_cannot_be_written_torch_trains(
@@ -66,7 +67,7 @@ def test_where_the_cache_cannot_be_written_torch_trains(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     told = Told()
     run = train(quick, seed=1, dataset="mnist-5k", output=tmp_path, name="run", observer=told)
-    assert (run.environment.engine, len(told.warnings)) == ("torch", 1)
+    assert (run.environment.engine, len(told.notices)) == ("torch", 1)
 
 
 @pytest.mark.parametrize("engine", ["torch", "native"])

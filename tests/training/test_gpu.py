@@ -13,12 +13,14 @@ from tinymnist import build_model, load_spec, train
 from tinymnist.data.affine import AffineAugmenter
 from tinymnist.data.warp import warp
 from tinymnist.errors import Interrupted
+from tinymnist.notices import Notice
 from tinymnist.training import Run, resume
+from tinymnist.training.cuda_graphs import GraphedFunction
+from tinymnist.training.device import choose_device
 from tinymnist.training.engine import TorchEngine
-from tinymnist.training.environment import choose_device
 from tinymnist.training.optimizer import apply, make_optimizer
-from tinymnist.training.replay import Replay
 from tinymnist.training.schedule import Hyper
+from tinymnist.training.score import in_batches
 
 with_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 without_a_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="shows what happens without a GPU")
@@ -34,17 +36,30 @@ SPECS = {
 @without_a_gpu
 def test_what_cannot_be_recorded_is_done_as_it_is_and_told_once() -> None:
     told: list[str] = []
-    double = Replay(lambda tensor: 2 * tensor, told.append)
+    double = GraphedFunction(lambda tensor: 2 * tensor, told.append)
     assert [double(torch.tensor(number)).item() for number in (1, 2, 3, 4)] == [2, 4, 6, 8]
     assert len(told) == 1
 
 
-def test_convolutions_are_not_left_to_tf32() -> None:
-    choose_device("cpu")
+def test_convolutions_are_float32_while_an_engine_is_open() -> None:
+    spec = load_spec(ARCHS / "tiny3130.yaml")
+    model = build_model(spec)
+    before = torch.backends.cudnn.allow_tf32
+    engine = TorchEngine(
+        spec.train, model, make_optimizer(spec.train.optimizer, model), torch.device("cpu"), lambda notice: None
+    )
     assert not torch.backends.cudnn.allow_tf32
+    engine.close()
+    assert torch.backends.cudnn.allow_tf32 == before
 
 
-def no_graph(why: str) -> None:
+def test_convolutions_are_float32_while_images_are_computed() -> None:
+    before = torch.backends.cudnn.allow_tf32
+    assert in_batches(lambda batch: torch.backends.cudnn.allow_tf32, torch.zeros(2, 1)) == [False]
+    assert torch.backends.cudnn.allow_tf32 == before
+
+
+def fail(why: str | Notice) -> None:
     raise AssertionError(why)
 
 
@@ -56,9 +71,9 @@ def test_a_recording_does_what_the_function_does() -> None:
         total.add_(tensor)
         return 2 * tensor
 
-    replay = Replay(add, no_graph)
+    graphed = GraphedFunction(add, fail)
     for number in range(1, 5):
-        assert replay(torch.full((3,), float(number), device="cuda")).tolist() == 3 * [2.0 * number]
+        assert graphed(torch.full((3,), float(number), device="cuda")).tolist() == 3 * [2.0 * number]
     assert total.tolist() == [10.0] * 3
 
 
@@ -78,7 +93,7 @@ def test_steps_by_graphs_are_those_of_the_same_model_without(name: str, monkeypa
         torch.manual_seed(0)
         model = build_model(spec).to(device)
         optimizer = make_optimizer(spec.train.optimizer, model)
-        engine = TorchEngine(spec.train, model, optimizer, device, no_graph)
+        engine = TorchEngine(spec.train, model, optimizer, device, fail)
         if not graphs:
             engine._learn = engine._gradients
         for number, size in enumerate((64, 64, 64, 32, 32, 64)):  # two shapes, and back to the first
@@ -95,11 +110,11 @@ def test_steps_by_graphs_are_those_of_the_same_model_without(name: str, monkeypa
 @with_a_gpu
 def test_every_seed_has_its_own_dropout() -> None:
     drop = nn.Dropout(0.5)
-    replay = Replay(drop, no_graph)
+    graphed = GraphedFunction(drop, fail)
     ones, drawn = torch.ones(1000, device="cuda"), []
     for seed in (1, 1, 2, 3, 2):
         torch.manual_seed(seed)
-        drawn.append(replay(ones).clone())
+        drawn.append(graphed(ones).clone())
     assert [int(torch.equal(one, drawn[2])) for one in drawn] == [0, 0, 1, 0, 1]
     assert torch.equal(drawn[0], drawn[1])  # the first call is not a replay
 
@@ -112,7 +127,7 @@ def test_augmentation_gives_the_pixels_of_the_cpu(interpolation: str, border_mod
     spec = load_spec(ARCHS / "tiny3130.yaml", [f"train.augment=[{{ShiftScaleRotate: {step}}}]"])
     device = choose_device("cuda")
     model = build_model(spec).to(device)
-    engine = TorchEngine(spec.train, model, make_optimizer(spec.train.optimizer, model), device, no_graph)
+    engine = TorchEngine(spec.train, model, make_optimizer(spec.train.optimizer, model), device, fail)
     augmenter = AffineAugmenter(spec.train.augment, 28, 28)
     pixels = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (300, 28, 28), np.uint8))
     for seed in range(4):

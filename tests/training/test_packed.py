@@ -59,14 +59,16 @@ def test_every_flipped_byte_is_found(packed: Path, tmp_path: Path) -> None:
             load_run(broken).load_model()
 
 
-def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_network_is_refused(tmp_path: Path) -> None:
     (tmp_path / "net.pt").write_bytes(b"?")
-    with pytest.raises(RunError, match=r"is no run: expects a run directory, or a .safetensors file of tinymnist's"):
+    with pytest.raises(
+        RunError, match=r"is not a run: expects a run directory, or a .safetensors file made by tinymnist"
+    ):
         load_run(tmp_path / "net.pt")
 
 
-def test_the_weights_of_a_run_are_no_packed_network(small_run: Path) -> None:
-    with pytest.raises(RunError, match="is no packed network: name the directory of a run"):
+def test_the_weights_of_a_run_are_not_a_packed_network(small_run: Path) -> None:
+    with pytest.raises(RunError, match="is not a packed network: name the directory of a run"):
         load_run(small_run / "weights.safetensors")
 
 

@@ -1,4 +1,4 @@
-"""Many seeds as one series: the same runs as one by one, figures over them, verdicts, and going on after any stop."""
+"""Many seeds as one series: the same runs as one by one, figures over them, verdicts, and resuming after any stop."""
 
 import csv
 import json
@@ -154,9 +154,9 @@ class StopAfter(SeriesObserver):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_stopped_series_goes_on_where_it_stood(jobs: int, series: Series, quick: Path, tmp_path: Path) -> None:
+def test_a_stopped_series_resumes_where_it_stopped(jobs: int, series: Series, quick: Path, tmp_path: Path) -> None:
     first = StopAfter(3)
-    with pytest.raises(Interrupted, match=r"stopped: go on with `tinymnist train --resume .*cut`") as stopped:
+    with pytest.raises(Interrupted, match=r"stopped: resume it with `tinymnist train --resume .*cut`") as stopped:
         train_series(
             load_spec(quick), [3, 5, 9], jobs=jobs, dataset="mnist-5k", output=tmp_path, name="cut", observer=first
         )
@@ -229,7 +229,7 @@ def test_a_folder_that_is_not_of_the_series_is_never_averaged(
         train(spec, seed=5, dataset="mnist-5k", validation=held, output=ours, name="seed-5")
     half = open_run(ours)
     assert isinstance(half, Series)
-    remedy = "is a link, which may lead out" if stranger == "a link" else "delete it, and go on with the series"
+    remedy = "is a link, which may lead out" if stranger == "a link" else "delete it, then resume the series"
     with pytest.raises(DataError, match=f"seed-5.*: .*{remedy}"):
         resume_series(half)
 
@@ -238,7 +238,7 @@ def test_a_damaged_declaration_is_named(series: Series, tmp_path: Path) -> None:
     ours = shutil.copytree(series.path, tmp_path / "ours")
     content = json.loads((ours / "series.json").read_text())
     (ours / "series.json").write_text(json.dumps({**content, "seeds": [0, 0]}))
-    with pytest.raises(DataError, match=r"series.json: damaged .*a seed is there twice"):
+    with pytest.raises(DataError, match=r"series.json: damaged .*a seed is listed twice"):
         open_run(ours)
 
 
@@ -309,7 +309,7 @@ def arguments(quick: Path, tmp_path: Path) -> list[object]:
     return ["train", "--arch", quick, "--dataset", "mnist-5k", "--output", tmp_path, "--name", "s", "--seeds", "0-1"]
 
 
-def test_a_row_a_seed_and_the_figures_below(quick: Path, cli: Cli, tmp_path: Path) -> None:
+def test_one_row_per_seed_and_the_figures_below(quick: Path, cli: Cli, tmp_path: Path) -> None:
     outcome = cli(*arguments(quick, tmp_path), "--jobs", 1)
     lines = outcome.out.splitlines()
     assert lines[0] == "quick, 622 parameters, 2 epochs, on the 1,000 test images of mnist-5k"
@@ -374,13 +374,13 @@ def test_wrong_options_are_one_line(quick: Path, cli: Cli, tmp_path: Path, extra
     assert not (tmp_path / "s").exists()
 
 
-def test_a_series_is_no_run(series: Series) -> None:
-    with pytest.raises(RunError, match=r"is a series of 3 seeds: name one of them, as in .*seed-3"):
+def test_a_series_is_not_a_run(series: Series) -> None:
+    with pytest.raises(RunError, match=r"is a series of 3 seeds: name one of them, such as .*seed-3"):
         load_run(series.path)
 
 
 def test_a_name_that_is_taken_is_refused(series: Series, quick: Path) -> None:
-    with pytest.raises(RunError, match="is there already"):
+    with pytest.raises(RunError, match="already exists"):
         train_series(load_spec(quick), [1], dataset="mnist-5k", output=series.path.parent, name=series.path.name)
 
 
@@ -408,7 +408,7 @@ def test_a_list_of_seeds_is_read_as_written(seeds: list[int]) -> None:
 
 
 @pytest.mark.parametrize("text", ["0", "05", "", "x", "7-3", "1,,2", "-3", "1.5", "0-99999999", "100000"])
-def test_what_is_no_list_of_seeds_is_refused(text: str) -> None:
+def test_what_is_not_a_list_of_seeds_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="expects a number of seeds"):
         parse_seeds(text)
 

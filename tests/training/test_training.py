@@ -17,7 +17,7 @@ import torch
 
 import tinymnist
 from tests.support.command_line import ARCHS, Cli
-from tinymnist.data.idx import NotThereError
+from tinymnist.data.idx import MissingDataError
 from tinymnist.errors import CheckFailed, DataError, DivergedError, Interrupted, RunError, SpecError, UsageError
 from tinymnist.spec import load_spec
 from tinymnist.training import Observer, Run, load_run, loop, resume, train
@@ -94,7 +94,7 @@ def test_environment_records_how_it_was_made(small_run: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_image_at_a_time_resumes_to_the_same_bits(quick: Path, tmp_path: Path) -> None:
+def test_one_image_at_a_time_resumes_to_the_same_bits(quick: Path, tmp_path: Path) -> None:
     spec = load_spec(quick, ["train.augment=[{GaussNoise: {p: 0.5}}, {Affine: {rotate: [-9, 9]}}]"])
     uncut = train(spec, seed=1, dataset="mnist-5k", output=tmp_path, name="uncut")
     assert uncut.environment.augmentation == "albumentations"
@@ -103,7 +103,7 @@ def test_an_image_at_a_time_resumes_to_the_same_bits(quick: Path, tmp_path: Path
     assert weights(resume(tmp_path / "cut").path) == weights(uncut.path)
 
 
-def test_metrics_have_a_row_an_epoch(whole: Run) -> None:
+def test_metrics_have_one_row_per_epoch(whole: Run) -> None:
     with (whole.path / "metrics.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     assert [row["epoch"] for row in rows] == ["1", "2"]
@@ -154,10 +154,10 @@ def test_without_a_seed_one_is_drawn_and_recorded(quick: Path, tmp_path: Path) -
 
 def test_from_python_a_fallback_is_a_warning(quick: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_download(*_: object) -> None:
-        raise NotThereError("no internet")
+        raise MissingDataError("no internet")
 
     monkeypatch.setattr("tinymnist.data.load.download", no_download)
-    with pytest.warns(UserWarning, match="Going on with mnist-5k"):
+    with pytest.warns(UserWarning, match=r"MnistUnavailable\(problem=.*no internet"):
         run = train(load_spec(quick, ["train.epochs=1"]), data_dir=tmp_path / "empty", output=tmp_path, name="run")
     assert tinymnist.evaluate(tmp_path / "run").accuracy == run.result.accuracy
 
@@ -180,7 +180,7 @@ def test_a_stopped_training_resumes_to_the_same_bits(
     with pytest.raises(Interrupted) as caught:
         train(whole.spec, seed=1, dataset="mnist-5k", output=tmp_path, name="cut", observer=StopAt(steps, number))
     assert caught.value.exit_code == code
-    assert str(caught.value).endswith(f"go on with `tinymnist train --resume {tmp_path / 'cut'}`")
+    assert str(caught.value).endswith(f"resume it with `tinymnist train --resume {tmp_path / 'cut'}`")
     assert not load_run(tmp_path / "cut").finished
     resumed = resume(tmp_path / "cut")
     assert weights(resumed.path) == weights(whole.path)
@@ -271,12 +271,12 @@ def test_a_run_without_a_checkpoint_resumes_from_its_beginning(whole: Run, tmp_p
 
 
 def test_a_name_that_is_taken_is_refused(quick: Path, small_run: Path) -> None:
-    with pytest.raises(RunError, match="is there already: choose another --name"):
+    with pytest.raises(RunError, match="already exists: choose another --name"):
         train(load_spec(quick), dataset="mnist-5k", output=small_run.parent, name=small_run.name)
 
 
 @pytest.mark.parametrize("name", ["../up", "a/b", "/x", ".hidden", "a\0b", "a\nb", " "])
-def test_a_name_that_is_no_plain_name_is_refused(quick: Path, tmp_path: Path, name: str) -> None:
+def test_a_name_that_is_not_plain_is_refused(quick: Path, tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="not a plain name"):
         train(load_spec(quick), dataset="mnist-5k", output=tmp_path / "runs", name=name)
     assert not (tmp_path / "runs").exists()

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typing_extensions import TypedDict
 
+from tinymnist.cli.notices import say_notice
 from tinymnist.cli.options import DataDir, Dataset, Json
-from tinymnist.console import say, show, show_json
+from tinymnist.console import show, show_json
 
 if TYPE_CHECKING:
     from tinymnist.benchmark import Row
@@ -44,13 +45,12 @@ def command(
 ) -> None:
     """Export in every format, and show size, accuracy, latency of one image and images a second, on one thread."""
     from tinymnist.benchmark import benchmark
-    from tinymnist.data import load_dataset, usable_name
     from tinymnist.training import load_run
+    from tinymnist.training.trained import open_trained
 
     run = load_run(run_path)
-    run.load_model()  # before the data: what is damaged is not worth a download
-    data = load_dataset(usable_name(run.environment.dataset if dataset is None else dataset), data_dir, say)
-    rows = benchmark(run, data)
+    (trained,) = open_trained([run], dataset, data_dir, warn=say_notice)
+    data, rows = trained.data, benchmark(trained)
     if as_json:
         content: Output = {
             "run": str(run.path),

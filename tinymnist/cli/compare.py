@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, Union
 import typer
 from typing_extensions import TypedDict
 
+from tinymnist.cli.notices import say_notice
 from tinymnist.cli.options import DataDir, Dataset, Device, Json
-from tinymnist.console import say, show, show_json
+from tinymnist.console import show, show_json
 from tinymnist.text import images_text
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def command(
     """Show the difference of two runs on the same images, or of two series over their seeds, and what it means."""
     from tinymnist.comparison import RunComparison, compare
 
-    found = compare(run_a, run_b, dataset=dataset, data_dir=data_dir, device=device, warn=say)
+    found = compare(run_a, run_b, dataset=dataset, data_dir=data_dir, device=device, warn=say_notice)
     if as_json:
         show_json(_runs_as_dict(found) if isinstance(found, RunComparison) else _series_as_dict(found))
     else:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typing_extensions import NotRequired, TypedDict
 
+from tinymnist.cli.notices import say_notice
 from tinymnist.cli.options import DataDir, Dataset, Device, Json
-from tinymnist.console import say, show, show_json
+from tinymnist.console import show, show_json
 
 if TYPE_CHECKING:
     from tinymnist.evaluation import Evaluation
@@ -61,7 +62,7 @@ def command(
     from tinymnist.training import load_run
 
     run = load_run(run_path)
-    evaluation = evaluate(run, dataset=dataset, data_dir=data_dir, device=device, shifts=shifts, warn=say)
+    evaluation = evaluate(run, dataset=dataset, data_dir=data_dir, device=device, shifts=shifts, warn=say_notice)
     if as_json:
         show_json(_as_dict(run, evaluation))
     else:

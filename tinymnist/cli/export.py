@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 from typing_extensions import TypedDict
 
+from tinymnist.cli.notices import say_notice
 from tinymnist.cli.options import DataDir, Dataset, Json
-from tinymnist.console import say, show, show_json
+from tinymnist.console import show, show_json
 
 
 class Output(TypedDict):
@@ -47,7 +48,7 @@ def command(
         preprocessing=preprocessing,
         dataset=dataset,
         data_dir=data_dir,
-        warn=say,
+        warn=say_notice,
     )
     files = {name: len(content) for name, content in artifact.files.items()}
     if as_json:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from typing_extensions import TypedDict
 
+from tinymnist.cli.notices import say_notice
 from tinymnist.cli.options import Json
 from tinymnist.console import say, show, show_json
 
@@ -73,7 +74,7 @@ def command(
 
     if output is not None:
         picture_format(output)
-    front = read_front(results or (), warn=say)
+    front = read_front(results or (), warn=say_notice)
     if output is not None:
         write_picture(front, output)
         say(f"wrote {output}: {len(front.points)} series, {len(front.best)} on the front")

@@ -1,15 +1,17 @@
 """Progress of a training on stderr: a bar while an epoch runs, a line that stays when it is done."""
 
 import sys
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from tqdm import tqdm
 
+from tinymnist.cli.notices import say_notice
 from tinymnist.console import say
+from tinymnist.notices import Notice
+from tinymnist.text import counted
 from tinymnist.training import Observer
-from tinymnist.training.observer import EpochRow, Step
+from tinymnist.training.observer import EpochRow, Start, Step
 
 
 class Progress(Observer):
@@ -26,12 +28,12 @@ class Progress(Observer):
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._close()
 
-    def warned(self, text: str) -> None:
-        say(text)
+    def warned(self, notice: Notice) -> None:
+        say_notice(notice)
 
-    def started(self, run: Path, scored_on: str, facts: str) -> None:
-        self._scored = scored_on
-        say(f"{run}: {facts}")
+    def started(self, start: Start) -> None:
+        self._scored = start.scored_on
+        say(_start_text(start))
 
     def epoch_started(self, epoch: int, epochs: int, images: int) -> None:
         self._epochs = epochs
@@ -62,3 +64,12 @@ class Progress(Observer):
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+
+def _start_text(start: Start) -> str:
+    spec, held = start.spec, f" ({start.held_out:,} held out)" if start.held_out else ""
+    return (
+        f"{start.path}: {spec.name}, {spec.plan.parameters:,} parameters, {start.dataset}{held}, "
+        f"{counted(spec.train.epochs, 'epoch')}, seed {start.seed}, {start.device}, "
+        f"{counted(start.threads, 'thread')}, engine: {start.engine}, augmentation: {start.augmentation}"
+    )

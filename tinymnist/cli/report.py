@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typing_extensions import TypedDict
 
+from tinymnist.cli.notices import say_notice
 from tinymnist.cli.options import DataDir, Dataset, Device, Json
-from tinymnist.console import say, show, show_json
+from tinymnist.console import show, show_json
 
 if TYPE_CHECKING:
     from tinymnist.report import Entry, Report
@@ -64,7 +65,9 @@ def command(
     """Write one HTML page: curves, confusion matrix, mistakes, filters, spec and environment, runs side by side."""
     from tinymnist.report import write_report
 
-    report = write_report(runs, output, pictures=pictures, dataset=dataset, data_dir=data_dir, device=device, warn=say)
+    report = write_report(
+        runs, output, pictures=pictures, dataset=dataset, data_dir=data_dir, device=device, warn=say_notice
+    )
     if as_json:
         show_json(_as_dict(report))
     else:
@@ -106,8 +109,9 @@ def _network_as_dict(entry: "Entry") -> NetworkOutput | None:
 
 
 def _as_text(report: "Report") -> str:
-    from tinymnist.report.texts import figures
+    from tinymnist.report.headline import headline
 
-    lines = [f"{entry.label}: {figures(entry).accuracy} %, {figures(entry).of}" for entry in report.entries]
+    headlines = [(entry.label, headline(entry)) for entry in report.entries]
+    lines = [f"{label}: {head.accuracy} %, {head.measured}" for label, head in headlines]
     lines += [f"wrote {path}" for path in (*report.pictures, report.page)]
     return "\n".join(lines)

@@ -7,7 +7,9 @@ from typing import Any
 
 from tqdm import tqdm
 
+from tinymnist.cli.notices import notice_text
 from tinymnist.console import say
+from tinymnist.notices import Notice
 from tinymnist.spec import Spec
 from tinymnist.text import counted, images_text, interval_text
 from tinymnist.training import Series, SeriesObserver
@@ -29,8 +31,8 @@ class SeriesProgress(SeriesObserver):
         if self._bar is not None:
             self._bar.close()
 
-    def warned_first(self, text: str) -> None:
-        self._say(text)
+    def warned_first(self, notice: Notice) -> None:
+        self._say(notice_text(notice))
 
     def started(self, path: Path, spec: Spec, seeds: Sequence[int], pending: int, jobs: int) -> None:
         finished = f" ({len(seeds) - pending} finished before)" if pending < len(seeds) else ""

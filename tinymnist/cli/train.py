@@ -152,7 +152,9 @@ def command(
     if as_json:
         show_json(_as_dict(run, verdict))
     else:
-        show("\n".join([_as_text(run), *([verdict.text] if verdict else []), _next(run, verdict)]))
+        from tinymnist.cli.verdict import verdict_text
+
+        show("\n".join([_as_text(run), *([verdict_text(verdict)] if verdict else []), _next(run, verdict)]))
     return 0 if verdict is None or verdict.outcome == "pass" else CheckFailed.exit_code
 
 

@@ -1,4 +1,4 @@
-"""Data sets: find, download, verify, load, augment."""
+"""Data sets: found, downloaded, verified, loaded and augmented."""
 
 from tinymnist.data.load import DATASETS, Dataset, Split, load_dataset, usable_name
 

@@ -1,7 +1,7 @@
-"""ShiftScaleRotate and Affine for whole batches: draws what albumentations would, an array a parameter.
+"""ShiftScaleRotate and Affine for whole batches: random parameters are drawn as arrays, one value per image.
 
 Distributions, signs and order are those of albumentations 2.0.8 (`Affine`, of which `ShiftScaleRotate` is a case, and
-`create_affine_transformation_matrix`); the stream of random numbers is not.
+`create_affine_transformation_matrix`); the random numbers themselves differ.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Parameters:
-    """What is drawn for each of n images, (n,) each."""
+    """Random parameters for n images, each an array (n,)."""
 
     applied: NDArray[np.bool_]
     scale_x: Floats
@@ -41,7 +41,7 @@ def is_affine(steps: Sequence[AugmentStep]) -> bool:
 
 
 def draw_parameters(options: Warp, n: int, height: int, width: int, random: np.random.Generator) -> Parameters:
-    """Independent uniform draws, each axis its own; shifts lose what is beyond whole pixels, towards 0."""
+    """Draws independently and uniformly for each image and axis; shifts are truncated to whole pixels."""
     scale, shift, angle, shear = _ranges(options)
     return Parameters(
         applied=random.random(n) < options.p,
@@ -56,15 +56,15 @@ def draw_parameters(options: Warp, n: int, height: int, width: int, random: np.r
 
 
 def inverse_maps(drawn: Parameters, height: int, width: int) -> Floats:
-    """(n, 2, 3) from output (x, y, 1) to source (x, y), in pixels, whose centres are at whole numbers.
+    """Maps (n, 2, 3) from output (x, y, 1) to source (x, y), in pixels, whose centres are at whole numbers.
 
     A source pixel is scaled, rotated and sheared about the image's centre, ((width - 1) / 2, (height - 1) / 2), then
-    shifted. As OpenCV has it, the inverse of a singular map is 0.
+    shifted. The inverse of a singular map is 0, as in OpenCV.
     """
     angle = np.deg2rad(drawn.angle % 360)
     cos, sin = np.cos(angle), np.sin(angle)
     tan_x, tan_y = np.tan(np.deg2rad(-drawn.shear_x)), np.tan(np.deg2rad(-drawn.shear_y))
-    with np.errstate(all="ignore"):  # whoever scales by 1e300 gets no image, but no error either
+    with np.errstate(all="ignore"):  # a scale of 1e300 gives an empty image, and no error
         forward = np.array(
             [
                 [(cos - tan_x * sin) * drawn.scale_x, (sin + tan_x * cos) * drawn.scale_y],
@@ -83,8 +83,8 @@ def inverse_maps(drawn: Parameters, height: int, width: int) -> Floats:
 class AffineAugmenter:
     """Applies ShiftScaleRotate and Affine to batches of images; the same seed gives the same pixels on any device.
 
-    Takes the place of `Augmenter` where `is_affine(steps)`. A step's result is rounded to whole grey levels before the
-    next, as albumentations' is.
+    It replaces `Augmenter` where `is_affine(steps)`. The result of each step is rounded to whole grey levels before the
+    next, as in albumentations.
     """
 
     name = "batched"
@@ -93,16 +93,16 @@ class AffineAugmenter:
         self._steps = [step.options for step in steps if isinstance(step.options, Warp)]
         self._size = height, width
         self.warp: Callable[[Tensor, Warps], Tensor] = warp
-        """Does the resampling; whoever has a faster one of the same bits puts it here."""
+        """Resamples the images; an engine may put a faster function here that gives the same bits."""
 
     def draw(self, n: int, seed: int) -> list[Warps]:
-        """What each step does to each of n images. A step's draws do not depend on the steps before it."""
+        """Draws what each step does to each of n images. A step's draws do not depend on the steps before it."""
         return [
             self._draw(options, n, np.random.default_rng([seed, index])) for index, options in enumerate(self._steps)
         ]
 
     def __call__(self, images: Tensor, seed: int) -> Tensor:
-        """Transforms images (N, H, W) uint8; gives the same shape and type on the same device."""
+        """Transforms images (N, H, W) uint8; the result has the same shape, type and device."""
         for warps in self.draw(len(images), seed):
             images = self.warp(images, warps)
         return images
@@ -122,7 +122,7 @@ Range = tuple[float, float]
 
 
 def _ranges(options: Warp) -> tuple[Range, Range, Range, Range]:
-    """Scale, shift (share of the size), angle and shear (degrees) of the transforms known here."""
+    """The ranges of scale, shift (as a share of the size), angle and shear (degrees)."""
     if isinstance(options, ShiftScaleRotateOptions):
         scale, shift, angle = options.scale_limit, options.shift_limit, options.rotate_limit
         return (1 - scale, 1 + scale), (-shift, shift), (-angle, angle), (0.0, 0.0)

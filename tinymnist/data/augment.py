@@ -1,4 +1,4 @@
-"""Augmentation by albumentations, an image at a time."""
+"""Augmentation by albumentations, one image at a time."""
 
 import os
 import warnings
@@ -13,14 +13,14 @@ from tinymnist.errors import SpecError
 from tinymnist.spec.recipe import AffineOptions, AugmentStep, ShiftScaleRotateOptions, Warp
 from tinymnist.text import did_you_mean, shape_text, shown
 
-os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # or its import asks the network for a newer version
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else its import looks for a newer version on the internet
 
 
 class Augmenter:
     """Applies the transforms of a recipe to batches of images; the same seed gives the same pixels.
 
-    Raises `SpecError` at once for a transform or argument that the installed albumentations does not know, or whose
-    result is not an image of the same size and type.
+    Raises `SpecError` at once for a transform or argument that the installed albumentations does not know, and for a
+    transform whose result is not an image of the same size and type.
     """
 
     name = "albumentations"
@@ -33,7 +33,7 @@ class Augmenter:
         self._compose = albumentations.Compose([_transform(step, {}) for step in steps])
 
     def __call__(self, images: Tensor, seed: int) -> Tensor:
-        """Transforms images (N, H, W) uint8; gives the same shape and type."""
+        """Transforms images (N, H, W) uint8; the result has the same shape and type."""
         self._compose.set_random_seed(seed)
         shape = images.shape[1:]
         transformed = [self._compose(image=image)["image"] for image in images.cpu().numpy()]
@@ -50,7 +50,7 @@ def _is_transform(found: object) -> bool:
 
 
 def _try_out(step: AugmentStep, where: str, height: int, width: int) -> None:
-    """Makes the transform and applies it once, for certain, so that no mistake waits for a later step."""
+    """Makes the transform and applies it once, so that a mistake is found before the first step."""
     import albumentations
 
     if not _is_transform(getattr(albumentations, step.name, None)):
@@ -60,7 +60,7 @@ def _try_out(step: AugmentStep, where: str, height: int, width: int) -> None:
         )
     blank = np.zeros((height, width), np.uint8)
     try:
-        _transform(step, {})  # a `p` out of range shows only with the user's own
+        _transform(step, {})  # with the user's own `p`, which may be out of range
         result = _transform(step, {"p": 1.0})(image=blank)["image"]
     except Exception as error:  # the arguments are the user's, and each transform objects in its own way
         raise SpecError(f"{where}: {_one_line(error)}") from None
@@ -77,7 +77,7 @@ def _transform(step: AugmentStep, changes: dict[str, Any]) -> Any:
     import albumentations
 
     with warnings.catch_warnings():
-        # albumentations only warns of arguments it does not know; its other warnings are advice for programmers
+        # albumentations only warns about arguments it does not know; its other warnings are for programmers
         warnings.simplefilter("ignore", UserWarning)
         warnings.filterwarnings("error", r"Argument\(s\)", UserWarning)
         return getattr(albumentations, step.name)(**{**_arguments(step.options), **changes})
@@ -116,7 +116,7 @@ def _nearest(name: str, known: list[str]) -> str:
 
 
 def _one_line(error: Exception) -> str:
-    """The gist of an error that may span many lines (Pydantic's do)."""
+    """An error that may span many lines, as Pydantic's do, shortened to one."""
     text = str(error).replace(" for transform BasicTransform", "")
     lines = [line.strip() for line in text.splitlines() if line.strip() and "errors.pydantic.dev" not in line]
     return shown(" ".join(lines) or type(error).__name__, 200)[1:-1]

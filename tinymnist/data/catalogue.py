@@ -1,4 +1,4 @@
-"""What the data sets consist of, and the digests that prove it."""
+"""The files of each data set, and their digests."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,7 +14,7 @@ class IdxFile:
     digest: str
     """SHA-256."""
     of: Literal["raw", "gzip"]
-    """What the digest is of: the decompressed bytes, or the published `.gz` file as it is."""
+    """Whether the digest covers the decompressed bytes or the published `.gz` file."""
 
     @property
     def published_name(self) -> str:

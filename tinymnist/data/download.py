@@ -1,7 +1,7 @@
-"""Downloading, by `torchvision.datasets`, in a process of its own.
+"""Downloads data sets by `torchvision.datasets`, in a process of its own.
 
-A process can be stopped when a server stalls, and keeps torchvision out of ours. It works in a folder of its own;
-only whole, verified files are then moved to where they belong, so that two downloads at once do no harm.
+A process can be stopped when a server stalls, and keeps torchvision out of this one. It downloads into a folder of its
+own, from which only whole, verified files are moved to their place, so that two downloads at once do no harm.
 """
 
 import os
@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from tinymnist.data.catalogue import IdxDataset
-from tinymnist.data.idx import NotThereError, read_idx_dataset
+from tinymnist.data.idx import MissingDataError, read_idx_dataset
 from tinymnist.errors import DataError, Interrupted
 from tinymnist.files import make_folder, sync_file, sync_folder
 from tinymnist.signals import signals_held, stop_on_signals
@@ -22,8 +22,11 @@ POLL_SECONDS = 0.1
 
 
 def download(dataset: IdxDataset, folder: Path, limit_seconds: float) -> None:
-    """Puts the data set's files into `folder`, as torchvision lays them out. Raises `NotThereError` where it cannot be
-    had within the limit, `DataError` where it cannot be written."""
+    """Downloads the data set's files into `folder`, in torchvision's layout.
+
+    Raises `MissingDataError` where that fails or takes longer than the limit, `DataError` where `folder` cannot be
+    written.
+    """
     raw = Path(dataset.torchvision_class) / "raw"
     staging = folder / f".download-{secrets.token_hex(4)}"
     with signals_held():
@@ -49,7 +52,7 @@ def _fetch(dataset: IdxDataset, staging: Path, limit_seconds: float) -> None:
         environment["TQDM_DISABLE"] = "1"
     command = [sys.executable, "-m", "tinymnist.data.fetch", dataset.name, str(staging)]
     deadline = time.monotonic() + limit_seconds
-    # In a session of its own, so that Ctrl-C reaches only this process, which then ends the other.
+    # The child has a session of its own, so that Ctrl-C reaches only this process, which then ends the child.
     with (
         stop_on_signals() as stop,
         subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True) as child,
@@ -57,7 +60,7 @@ def _fetch(dataset: IdxDataset, staging: Path, limit_seconds: float) -> None:
         while child.poll() is None and not stop:
             if time.monotonic() > deadline:
                 child.kill()
-                raise NotThereError(f"{dataset.name}: not downloaded within {limit_seconds:g} s")
+                raise MissingDataError(f"{dataset.name}: not downloaded within {limit_seconds:g} s")
             time.sleep(POLL_SECONDS)
         if stop.signal_number is not None:
             child.kill()
@@ -65,4 +68,4 @@ def _fetch(dataset: IdxDataset, staging: Path, limit_seconds: float) -> None:
         said = child.stdout.read() if child.stdout is not None else ""
     if child.returncode != 0:
         reason = said.strip().splitlines()[-1:] or [f"the download ended with code {child.returncode}"]
-        raise NotThereError(f"{dataset.name}: cannot be downloaded: {reason[0]}")
+        raise MissingDataError(f"{dataset.name}: cannot be downloaded: {reason[0]}")

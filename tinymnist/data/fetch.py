@@ -1,6 +1,6 @@
-"""What the download process runs: `python -m tinymnist.data.fetch NAME FOLDER`.
+"""The program of the download process: `python -m tinymnist.data.fetch NAME FOLDER`.
 
-Progress and torchvision's own words go to stderr; the reason of a failure, in one line, to stdout.
+Progress and torchvision's own messages go to stderr; the reason for a failure goes to stdout, in one line.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ from pathlib import Path
 from tinymnist.data.catalogue import IDX_DATASETS, IdxDataset
 
 STALL_SECONDS = 10
-"""How long a server may be silent before the next mirror is tried."""
+"""After this long without an answer, the next mirror is tried."""
 
 
 def fetch(dataset: IdxDataset, folder: Path) -> str | None:
@@ -27,7 +27,7 @@ def fetch(dataset: IdxDataset, folder: Path) -> str | None:
         torchvision_class.mirrors = [mirror]  # torchvision itself gives up at the first mirror that stalls
         try:
             torchvision_class(str(folder), download=True)
-        except Exception as error:  # whatever goes wrong with a mirror, the next may do
+        except Exception as error:  # whatever goes wrong with one mirror, the next may work
             reason = " ".join(str(error).rpartition("got:")[2].split()) or type(error).__name__
             reasons.append(f"{mirror.split('/')[2]}: {reason[:120]}")
         else:
@@ -36,7 +36,7 @@ def fetch(dataset: IdxDataset, folder: Path) -> str | None:
 
 
 def torchvision_problem(error: Exception) -> str:
-    """Why torchvision cannot be imported, and how to mend it, in one line."""
+    """Says in one line why torchvision cannot be imported, and how to fix that."""
     return (
         f"torchvision does not fit the installed torch ({' '.join(str(error).split())[:120]}): "
         "install a pair that belongs together, with `pip install --upgrade torch torchvision`"

@@ -13,15 +13,15 @@ from tinymnist.errors import DataError
 from tinymnist.files import read_bytes
 
 
-class NotThereError(DataError):
-    """A data set that is not in the folder (and may be elsewhere to be had)."""
+class MissingDataError(DataError):
+    """A data set that is not in the folder, or cannot be downloaded; another source may have it."""
 
 
 def read_idx_dataset(dataset: IdxDataset, folder: Path) -> tuple[list[NDArray[np.uint8]], dict[str, str]]:
     """The four arrays of a data set, and the SHA-256 of each file's decompressed bytes.
 
-    Looks for each file, raw or `.gz`, where torchvision puts it (`folder/MNIST/raw`) and in the folder itself.
-    Raises `NotThereError` where one is missing, `DataError` naming the file where one is damaged.
+    Each file, raw or `.gz`, is looked for where torchvision puts it (`folder/MNIST/raw`) and in the folder itself.
+    Raises `MissingDataError` where one is missing, `DataError` naming the file where one is damaged.
     """
     arrays, digests = [], {}
     for file in dataset.files:
@@ -47,14 +47,14 @@ def _read(file: IdxFile, dataset: IdxDataset, folder: Path) -> bytes:
                 continue
             if file.of == "raw" or path.suffix == ".gz":
                 raise _damaged(path, "its SHA-256 is not the published one")
-            unverifiable = path  # only the published .gz can be told from a damaged one
+            unverifiable = path  # only the .gz file has a published digest
     if unverifiable is not None:
         raise DataError(f"{unverifiable}: cannot be verified alone: put {file.stem}.gz beside it, or delete it")
-    raise NotThereError(f"{folder}: holds no {file.stem} of {dataset.name}, raw or .gz")
+    raise MissingDataError(f"{folder}: holds no {file.stem} of {dataset.name}, raw or .gz")
 
 
 def _belongs_to_another(dataset: IdxDataset, stored: bytes, content: bytes) -> bool:
-    """Whether these are the bytes of a file of another data set, which has the same file names."""
+    """Whether these bytes are a file of another data set: the data sets share their file names."""
     others = {file.digest for other in IDX_DATASETS.values() if other is not dataset for file in other.files}
     return bool({hashlib.sha256(stored).hexdigest(), hashlib.sha256(content).hexdigest()} & others)
 
@@ -70,4 +70,4 @@ def _decompressed(stored: bytes, file: IdxFile, path: Path) -> bytes:
 
 
 def _damaged(path: Path, why: str) -> DataError:
-    return DataError(f"{path}: damaged ({why}): delete the file and run again to download it anew, or copy it again")
+    return DataError(f"{path}: damaged ({why}): delete the file and run again to download it again, or copy it again")

@@ -1,8 +1,6 @@
-"""One door to all data sets: by name, from a folder, verified, in memory."""
+"""Loads any data set by its name: found or downloaded, verified, in memory."""
 
 import os
-import warnings
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,9 +12,10 @@ from torch import Tensor
 
 from tinymnist.data.catalogue import IDX_DATASETS, MNIST
 from tinymnist.data.download import download
-from tinymnist.data.idx import NotThereError, read_idx_dataset
+from tinymnist.data.idx import MissingDataError, read_idx_dataset
 from tinymnist.data.mnist_5k import read_mnist_5k
 from tinymnist.errors import UsageError
+from tinymnist.notices import MnistUnavailable, Warn, warn_in_python
 from tinymnist.text import did_you_mean, shown
 
 DATASETS = (*IDX_DATASETS, "mnist-5k")
@@ -47,16 +46,15 @@ class Dataset:
     name: str
     train: Split
     test: Split
-    """The images to score on: the test set, or what `hold_out` takes from the training images."""
+    """The images to score on: the test set, or those that `hold_out` takes from the training images."""
     checksums: dict[str, str]
     """SHA-256 of each file's decompressed bytes."""
 
     def hold_out(self, count: int) -> "Dataset":
-        """The same with `count` training images for scoring: of each class its share, the last ones.
+        """This data set with `count` training images in place of the test set: the last ones of each class, in
+        proportion to its size.
 
-        The test set is not in it any more.
-
-        Raises `UsageError` where nothing would be left on either side.
+        Raises `UsageError` where no image would be left to train on, or none to score on.
         """
         total = len(self.train)
         if not 1 <= count < total:
@@ -73,7 +71,7 @@ class Dataset:
 
 
 def _shares(sizes: list[int], count: int) -> list[int]:
-    """`count` divided in proportion to `sizes`: whole numbers, of which the largest remainders get what is left."""
+    """Divides `count` in proportion to `sizes`, in whole numbers, by the method of largest remainders."""
     total = sum(sizes)
     shares = [size * count // total for size in sizes]
     by_remainder = sorted(range(len(sizes)), key=lambda index: -(sizes[index] * count % total))
@@ -83,19 +81,18 @@ def _shares(sizes: list[int], count: int) -> list[int]:
 
 
 def usable_name(name: str) -> str:
-    """`name` if it names a data set or `auto`. Raises `UsageError`."""
+    """Returns `name` if it names a data set or is `auto`. Raises `UsageError`."""
     if name not in (*DATASETS, AUTO):
         raise UsageError(f"--dataset {shown(name)[1:-1]}: no such data set: {did_you_mean(name, (*DATASETS, AUTO))}")
     return name
 
 
-def load_dataset(name: str = AUTO, data_dir: Path | None = None, warn: Callable[[str], None] | None = None) -> Dataset:
-    """Loads a data set, downloading it if need be.
+def load_dataset(name: str = AUTO, data_dir: Path | None = None, warn: Warn = warn_in_python) -> Dataset:
+    """Loads a data set, and downloads it first if necessary.
 
-    `name` is one of `DATASETS`, or `auto`: MNIST, and where it is neither there nor to be downloaded within a minute,
-    mnist-5k, which `warn` is told (by default, a Python warning). `data_dir` defaults to the
-    environment's `TINYMNIST_DATA`, else to the user's cache.
-    Raises `UsageError` for an unknown name, `DataError` for data that cannot be had or is damaged.
+    `name` is one of `DATASETS`, or `auto`: MNIST, or mnist-5k where MNIST is not in the folder and cannot be downloaded
+    within a minute; `warn` is then called. `data_dir` is by default the folder that `TINYMNIST_DATA` names, else the
+    user's cache. Raises `UsageError` for an unknown name, `DataError` for data that is missing or damaged.
     """
     folder = data_dir or _default_folder()
     if usable_name(name) == "mnist-5k":
@@ -104,12 +101,9 @@ def load_dataset(name: str = AUTO, data_dir: Path | None = None, warn: Callable[
         return _load_idx(name, folder, LONG_LIMIT_SECONDS)
     try:
         return _load_idx(MNIST.name, folder, SHORT_LIMIT_SECONDS)
-    except NotThereError as problem:
+    except MissingDataError as problem:
         dataset = _dataset("mnist-5k", *read_mnist_5k())
-        (warn or warnings.warn)(
-            f"WARNING: full MNIST is not to be had ({problem}). Going on with mnist-5k, 4,000 training and 1,000 test "
-            "images: accuracies are lower and say less."
-        )
+        warn(MnistUnavailable(str(problem)))
         return dataset
 
 
@@ -121,11 +115,11 @@ def _load_idx(name: str, folder: Path, limit_seconds: float) -> Dataset:
     dataset = IDX_DATASETS[name]
     try:
         return _dataset(name, *read_idx_dataset(dataset, folder))
-    except NotThereError as missing:
+    except MissingDataError as missing:
         try:
             download(dataset, folder, limit_seconds)
-        except NotThereError as problem:
-            raise NotThereError(
+        except MissingDataError as problem:
+            raise MissingDataError(
                 f"{missing}; {problem}: put its four files there, or name their folder by --data-dir or TINYMNIST_DATA"
             ) from None
         return _dataset(name, *read_idx_dataset(dataset, folder))

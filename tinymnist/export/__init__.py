@@ -1,4 +1,4 @@
-"""Trained networks for other places: folded, written in another language, and checked there."""
+"""Exports of trained networks: folded, written in another format, and verified there."""
 
 from tinymnist.export.api import Dtype, Format, export_run
 from tinymnist.export.artifact import Artifact

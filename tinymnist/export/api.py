@@ -1,14 +1,14 @@
-"""One function over all formats."""
+"""Exports a run in any format."""
 
-from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 from typing import Literal, get_args
 
-from tinymnist.data import load_dataset, usable_name
 from tinymnist.errors import UsageError
 from tinymnist.export.artifact import Artifact, refuse_folder, write_artifact
+from tinymnist.notices import Warn, warn_in_python
 from tinymnist.training import Run, load_run
+from tinymnist.training.trained import open_trained
 
 Format = Literal["onnx", "c", "html"]
 Dtype = Literal["float32", "int8"]
@@ -24,14 +24,15 @@ def export_run(
     preprocessing: bool = False,
     dataset: str | None = None,
     data_dir: Path | None = None,
-    warn: Callable[[str], None] | None = None,
+    warn: Warn = warn_in_python,
 ) -> Artifact:
-    """Writes a trained network to the new folder `output`, after verifying it on the test set of `dataset`, by
-    default the one it was trained beside.
+    """Writes a trained network to the new folder `output`, after verifying it on the test set of `dataset`, by default
+    the data set it was trained with.
 
-    `dtype` is C's; `folded` (batch norm) and `preprocessing` (images as uint8 in) are ONNX's. Raises `UsageError`
-    for options that do not go together and for a folder that is there already, `CheckFailed` where the exported
-    network does not compute what the run's does, `RunError` and `DataError` as `load_run` and `load_dataset` do.
+    `dtype` is for C; `folded` (batch norms folded into convolutions) and `preprocessing` (uint8 images as input) are
+    for ONNX. Raises `UsageError` for options that do not go together and for a folder that already exists,
+    `CheckFailed` if the exported network does not compute what the run's does, `RunError` and `DataError` as
+    `load_run` and `load_dataset` do.
     """
     if format not in get_args(Format):
         raise UsageError(f"--format {format}: expects onnx, c or html")
@@ -45,19 +46,18 @@ def export_run(
     refuse_folder(folder)
     if not isinstance(run, Run):
         run = load_run(run)
-    run.load_model()  # before the data: what is damaged or not finished is not worth a download
-    data = load_dataset(usable_name(run.environment.dataset if dataset is None else dataset), data_dir, warn)
+    (trained,) = open_trained([run], dataset, data_dir, warn=warn)
     if format == "onnx":
         from tinymnist.export.onnx import export_onnx
 
-        artifact = export_onnx(run, data, folded=folded, preprocessing=preprocessing)
+        artifact = export_onnx(trained, folded=folded, preprocessing=preprocessing)
     elif format == "c":
         from tinymnist.export.c import export_c
 
-        artifact = export_c(run, data, dtype)
+        artifact = export_c(trained, dtype)
     else:
         from tinymnist.export.page import export_page
 
-        artifact = export_page(run, data)
+        artifact = export_page(trained)
     write_artifact(artifact, folder)
     return artifact

@@ -1,4 +1,4 @@
-"""What an export gives: files by name, and what was measured while they were verified."""
+"""What an export produces: its files, and what was measured while verifying them."""
 
 import os
 from collections.abc import Mapping
@@ -11,24 +11,24 @@ from tinymnist.files import write_folder
 
 @dataclass(frozen=True)
 class Artifact:
-    """Verified files, not yet written."""
+    """Verified files that are not written yet."""
 
     files: Mapping[str, bytes]
-    """By their plain names."""
+    """The content of each file by its plain name."""
     facts: Mapping[str, int | float | str | bool]
     """Figures by their JSON keys: sizes in bytes, `accuracy` in percent with `n` images, `largest_difference`, …"""
     lines: tuple[str, ...]
-    """The same in words, a line each, for people."""
+    """The same in words, one line per fact."""
 
 
 def refuse_folder(folder: Path) -> None:
-    """Raises `UsageError` where `folder` is there already, whatever it is."""
+    """Raises `UsageError` if `folder` already exists, whatever it is."""
     if os.path.lexists(folder):
         raise _taken(folder)
 
 
 def write_artifact(artifact: Artifact, folder: Path) -> None:
-    """Makes `folder` with the files, whole or not at all. Raises `UsageError` where it is there, `DataError` where it
+    """Makes `folder` with the files, whole or not at all. Raises `UsageError` if it already exists, `DataError` if it
     cannot be written."""
     try:
         write_folder(folder, artifact.files)
@@ -39,4 +39,4 @@ def write_artifact(artifact: Artifact, folder: Path) -> None:
 
 
 def _taken(folder: Path) -> UsageError:
-    return UsageError(f"--output {folder}: is there already: choose another folder")
+    return UsageError(f"--output {folder}: already exists: choose another folder")

@@ -1,4 +1,4 @@
-"""A trained network as ONNX, by PyTorch's own exporter, and run by onnxruntime before it is given out."""
+"""A trained network as ONNX, made by PyTorch's exporter and verified with onnxruntime."""
 
 import json
 from typing import TYPE_CHECKING
@@ -8,14 +8,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tinymnist.data import Dataset
 from tinymnist.errors import CheckFailed, UsageError
-from tinymnist.evaluation import refuse_training_images
 from tinymnist.export.artifact import Artifact
 from tinymnist.spec import Spec
 from tinymnist.spec.recipe import Normalize
 from tinymnist.training import Run
-from tinymnist.training.score import BATCH_SIZE, normalized
+from tinymnist.training.score import in_batches, normalized
+from tinymnist.training.trained import TrainedNetwork
 
 if TYPE_CHECKING:
     import onnx
@@ -25,7 +24,7 @@ INPUT = "images"
 
 
 class _FromPixels(nn.Module):
-    """The normalisation in front of a network: takes uint8 images."""
+    """A network with its normalisation in front, which takes uint8 images."""
 
     def __init__(self, network: nn.Module, normalize: Normalize) -> None:
         super().__init__()
@@ -37,22 +36,21 @@ class _FromPixels(nn.Module):
         return output
 
 
-def export_onnx(run: Run, data: Dataset, *, folded: bool, preprocessing: bool) -> Artifact:
-    """`NAME.onnx` of a finished run, held against PyTorch on the test images of `data`.
+def export_onnx(trained: TrainedNetwork, *, folded: bool, preprocessing: bool) -> Artifact:
+    """Makes `NAME.onnx` of a trained network and compares it with PyTorch on its test images.
 
-    Takes `images`, (n, channels, height, width) for any n: normalised float32, or with `preprocessing` uint8 pixels.
-    With `folded`, batch norms are folded into the convolutions before them (not where convolutions share weights).
-    Raises `CheckFailed` where onnxruntime gives another class for an image, `UsageError` where a package is missing.
+    Its input `images` is (n, channels, height, width) for any n: normalised float32, or uint8 pixels with
+    `preprocessing`. With `folded`, batch norms are folded into the convolutions before them, unless they share
+    weights. Raises `CheckFailed` if onnxruntime gives another class for an image, `UsageError` if a package is missing.
     """
-    refuse_training_images(run, data)
-    model = run.load_model()
+    run, model, data = trained.run, trained.model, trained.data
     exported = _convert(run.spec, model, folded=folded, preprocessing=preprocessing)
     for key, value in _metadata(run, preprocessing).items():
         exported.metadata_props.add(key=key, value=value)
     content = exported.SerializeToString()
     images = normalized(data.test.images, run.spec.train.normalize, torch.device("cpu"))
     expected = _by_torch(model, images)
-    found = _by_onnxruntime(content, (data.test.images.unsqueeze(1) if preprocessing else images).numpy())
+    found = _by_onnxruntime(content, data.test.images.unsqueeze(1) if preprocessing else images)
     differing = int((expected.argmax(1) != found.argmax(1)).sum())
     largest = float(np.abs(expected - found).max())
     if differing:
@@ -87,7 +85,7 @@ def export_onnx(run: Run, data: Dataset, *, folded: bool, preprocessing: bool) -
 def _convert(spec: Spec, model: nn.Module, *, folded: bool, preprocessing: bool) -> "onnx.ModelProto":
     try:
         import onnx_ir.passes.common as passes
-        import onnxruntime  # noqa: F401 - where it is missing, that is to be said before the work
+        import onnxruntime  # noqa: F401 - if it is missing, say so before the work
         from onnxscript import optimizer
     except ImportError as error:
         raise UsageError(f'--format onnx needs {error.name}: pip install "tinymnist[onnx]"') from None
@@ -97,7 +95,7 @@ def _convert(spec: Spec, model: nn.Module, *, folded: bool, preprocessing: bool)
         model.eval(),
         (
             torch.zeros(2, *_shape(spec), dtype=torch.uint8 if preprocessing else torch.float32),
-        ),  # 1 would be a constant
+        ),  # a batch of 1 would become a constant
         dynamo=True,
         input_names=[INPUT],
         output_names=["log_probabilities" if spec.head.activation == "log_softmax" else "logits"],
@@ -128,19 +126,17 @@ def _shape(spec: Spec) -> tuple[int, int, int]:
     return (spec.input.channels, spec.input.height, spec.input.width)
 
 
-@torch.inference_mode()
 def _by_torch(model: nn.Module, images: Tensor) -> NDArray[np.float32]:
-    return torch.cat([model(batch) for batch in images.split(BATCH_SIZE)]).numpy()
+    return torch.cat(in_batches(model, images)).numpy()
 
 
-def _by_onnxruntime(content: bytes, images: NDArray[np.generic]) -> NDArray[np.float32]:
+def _by_onnxruntime(content: bytes, images: Tensor) -> NDArray[np.float32]:
     opened = session(content)
-    batches = (images[first : first + BATCH_SIZE] for first in range(0, len(images), BATCH_SIZE))
-    return np.concatenate([opened.run(None, {INPUT: batch})[0] for batch in batches])
+    return np.concatenate(in_batches(lambda batch: opened.run(None, {INPUT: batch.numpy()})[0], images))
 
 
 def session(content: bytes, threads: int = 0) -> "onnxruntime.InferenceSession":
-    """A converted network, to be run on the CPU by so many threads; 0: onnxruntime's choice."""
+    """Opens a converted network for the CPU, with so many threads; 0 leaves the number to onnxruntime."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -1,4 +1,4 @@
-"""What networks reach for their parameters: the series of this project, their front, and what others have published."""
+"""The Pareto front of accuracy against parameters: series of this project, and what others have published."""
 
 from tinymnist.front.drawing import draw, picture_format, write_picture
 from tinymnist.front.points import Front, Point, front

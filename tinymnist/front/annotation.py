@@ -1,11 +1,11 @@
-"""Names and figures beside the marks of the picture."""
+"""Writes names and figures beside the marks of the picture."""
 
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from tinymnist.front.labels import LEADER, Box, Label, place
-from tinymnist.front.look import OURS, THEIRS, Mark, bars, mark, marks, stairs
+from tinymnist.front.marks import OURS, THEIRS, Mark, bars, mark, marks, stairs
 from tinymnist.front.points import Front
 from tinymnist.plotting import DOTS
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MANY = 14
-"""With more points than this, only those on the front are named."""
+"""With more points than this, only those on the Pareto front are named."""
 POINTS = 72.0 / DOTS
-"""Of an inch, in a dot."""
+"""Points, 1/72 inch, per dot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class _Text:
 
 
 def annotate(axes: "Axes", front: Front) -> None:
-    """Writes them clear of one another and of what is drawn, with a line to the mark where it is not near."""
+    """Writes the texts clear of one another and of what is drawn, with a line to any mark that is not near."""
     texts = _texts(front)
     labels = [_measured(axes, text) for text in texts]
     for text, label, box in zip(texts, labels, place(labels, _obstacles(axes, front), _inside(axes)), strict=True):
@@ -63,7 +63,7 @@ def _texts(front: Front) -> list[_Text]:
 
 
 def _measured(axes: "Axes", text: _Text) -> Label:
-    """The size of a text, with a little air around it."""
+    """A label as large as the text, with a little space around it."""
     drawn = axes.text(*text.mark, text.text, **text.look)
     extent = drawn.get_window_extent()
     drawn.remove()
@@ -71,7 +71,7 @@ def _measured(axes: "Axes", text: _Text) -> Label:
 
 
 def _in_points(axes: "Axes", place: Mark) -> tuple[float, float]:
-    """Where a place in the data is in the picture."""
+    """Position in the picture, in points, of a place in the data."""
     across, up = axes.transData.transform(place)
     return float(across) * POINTS, float(up) * POINTS
 
@@ -82,13 +82,13 @@ def _inside(axes: "Axes") -> Box:
 
 
 def _box(axes: "Axes", first: Mark, last: Mark, margin: float) -> Box:
-    """Around the line between two places, whichever way it runs, and `margin` more on each side."""
+    """The box around the line between two places in the data, with `margin` points more on each side."""
     (x, y), (u, v) = _in_points(axes, first), _in_points(axes, last)
     return Box(min(x, u) - margin, min(y, v) - margin, max(x, u) + margin, max(y, v) + margin)
 
 
 def _obstacles(axes: "Axes", front: Front) -> list[Box]:
-    """What labels must not cover: marks, bars, and the staircase."""
+    """What labels must not cover: marks, bars and the staircase."""
     found = [_box(axes, each, each, 3.5) for each in marks(front)]
     for point in front.points:
         for low, high in bars(point, front):

@@ -1,4 +1,4 @@
-"""The front as a picture: parameters and test error on log axes. Only this and `annotation` of this package draw."""
+"""Draws the Pareto front: parameters and test error on log axes. Only this module and `annotation` draw."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tinymnist.errors import UsageError
 from tinymnist.files import write_atomically
 from tinymnist.front.annotation import annotate
-from tinymnist.front.look import HEIGHT, MARKERS, OURS, THEIRS, WIDTH, bars, mark, marks, stairs
+from tinymnist.front.marks import HEIGHT, MARKERS, OURS, THEIRS, WIDTH, bars, mark, marks, stairs
 from tinymnist.front.points import Front
 from tinymnist.front.published import KINDS
 from tinymnist.plotting import GRID, Format, picture_bytes, picture_settings
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 FORMATS: tuple[Format, ...] = ("svg", "png", "pdf")
 COUNTS, ERRORS = (1, 2, 3, 5, 7), (1, 1.5, 2, 3, 4, 5, 6, 8)
-"""Leading digits of the ticks; fewer where that makes more than `TICKS`."""
+"""Leading digits of the ticks; fewer if that makes more than `TICKS`."""
 TICKS = 10
 
 
 def picture_format(path: str | Path) -> Format:
-    """By the extension. Raises `UsageError` for any but those of `FORMATS`."""
+    """The format by the extension. Raises `UsageError` for any that is not in `FORMATS`."""
     extension = Path(path).suffix.removeprefix(".").lower()
     for known in FORMATS:
         if extension == known:
@@ -33,17 +33,17 @@ def picture_format(path: str | Path) -> Format:
 
 
 def write_picture(front: Front, path: str | Path) -> None:
-    """Draws the front into a file that appears whole or not at all; the same front and the same version of matplotlib
-    give the same bytes.
+    """Draws the front to a file that appears whole or not at all; the same front and version of matplotlib give the
+    same bytes.
 
-    Raises `UsageError` for the name of another format, or without matplotlib, and `DataError` where it cannot write.
+    Raises `UsageError` for another format or without matplotlib, and `DataError` if it cannot write.
     """
     kind = picture_format(path)
     write_atomically(path, picture_bytes(draw(front), kind))
 
 
 def draw(front: Front) -> "Figure":
-    """The picture, without a window. Raises `UsageError` without matplotlib."""
+    """Draws the picture without a window. Raises `UsageError` without matplotlib."""
     with picture_settings():
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -59,7 +59,7 @@ def draw(front: Front) -> "Figure":
 
 
 def _scale(axes: "Axes", front: Front) -> None:
-    """Log axes with ticks at round numbers, errors on the left and the same as accuracies on the right."""
+    """Sets log axes with ticks at round numbers: errors on the left, the same as accuracies on the right."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     counts, errors = zip(*marks(front), strict=True)
@@ -67,7 +67,7 @@ def _scale(axes: "Axes", front: Front) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlim(min(counts) / 1.45, max(counts) * 1.4)
-    axes.set_ylim(  # a bar may go beyond: with two seeds it is nearly endless
+    axes.set_ylim(  # a bar may end beyond: with two seeds it is very long
         max(min(errors) / 1.5, min(min(errors) / 1.25, min(ends) / 1.1)),
         min(max(errors) * 1.5, max(max(errors) * 1.25, max(ends) * 1.1)),
     )
@@ -90,7 +90,7 @@ def _scale(axes: "Axes", front: Front) -> None:
     for each in (axes, right):
         each.spines["top"].set_visible(False)
         each.tick_params(length=0)
-    axes.set_title(f"What networks reach for their parameters, on {front.scored_on}", loc="left", fontsize=9.5)
+    axes.set_title(f"Accuracy and parameters of small networks, on {front.scored_on}", loc="left", fontsize=9.5)
 
 
 def _round_numbers(low: float, high: float, digits: Sequence[float]) -> list[float]:
@@ -103,8 +103,8 @@ def _round_numbers(low: float, high: float, digits: Sequence[float]) -> list[flo
 
 
 def _draw_marks(axes: "Axes", front: Front) -> None:
-    """The staircase; a point's mean, its 95 % interval as a thick bar, best and worst seed as the ends of a thin one;
-    and the published."""
+    """Draws the staircase, the published figures, and for each point the mean, the 95 % interval as a thick bar, and
+    the range from best to worst seed as a thin one."""
     axes.plot(*zip(*stairs(front, axes.get_xlim()[1]), strict=True), color=OURS, linewidth=1.1)
     for point, on_front in zip(front.points, front.on_front, strict=True):
         for (low, high), width in zip(bars(point, front), (0.8, 2.6), strict=True):
@@ -115,10 +115,10 @@ def _draw_marks(axes: "Axes", front: Front) -> None:
 
 
 def _draw_legend(axes: "Axes", front: Front) -> None:
-    entries = [_entry("o", "mean over seeds, on the front", OURS, OURS, 5.4)]
+    entries = [_entry("o", "mean over seeds, on the Pareto front", OURS, OURS, 5.4)]
     entries[0].set_linewidth(1.1)
     if not all(front.on_front):
-        entries.append(_entry("o", "mean over seeds, not on the front", OURS, "white", 5.4))
+        entries.append(_entry("o", "mean over seeds, not on the Pareto front", OURS, "white", 5.4))
     entries.append(_entry("|", "95 % interval of the mean; thin: best to worst seed", OURS, OURS, 8))
     entries[-1].set_markeredgewidth(2.6)
     kinds = {each.kind for each in front.published}

@@ -1,6 +1,6 @@
-"""Where labels go: beside their marks, clear of one another and of what is drawn.
+"""Places labels beside their marks, clear of one another and of what is drawn.
 
-Plain geometry; every length is in points, 1/72 inch, and y grows upwards.
+Only geometry: every length is in points, 1/72 inch, and y grows upwards.
 """
 
 import math
@@ -9,14 +9,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 DISTANCES = (5.0, 9.0, 14.0, 20.0, 28.0, 38.0, 50.0, 64.0, 80.0)
-"""From the mark to the nearest edge of the label's box."""
+"""Distances tried from the mark to the nearest edge of the label's box."""
 DIRECTIONS = 24
 KEPT = 80
-"""Places of a label that are looked at, those with the least in their way."""
+"""Places of a label that are considered: those with the least in their way."""
 LEADER = 12.0
-"""From this distance on a label needs a line to its mark."""
+"""At this distance or more, a label needs a line to its mark."""
 HOT, COLD, STEPS = 100.0, 1.0, 800
-"""Costs that are borne at the start and at the end, and steps for each label between them."""
+"""Temperatures of the annealing at its start and end, in units of cost, and its steps per label."""
 
 XY = tuple[float, float]
 
@@ -35,7 +35,7 @@ class Box:
         return (self.left + self.right) / 2, (self.bottom + self.top) / 2
 
     def overlap(self, other: "Box") -> float:
-        """The area that both cover."""
+        """The area that both boxes cover."""
         width = min(self.right, other.right) - max(self.left, other.left)
         height = min(self.top, other.top) - max(self.bottom, other.bottom)
         return max(0.0, width) * max(0.0, height)
@@ -44,18 +44,18 @@ class Box:
         return self.left < x < self.right and self.bottom < y < self.top
 
     def around(self, points: Iterable[XY]) -> "Box":
-        """The smallest that covers this one and the points."""
+        """The smallest box that covers this one and the points."""
         xs, ys = zip((self.left, self.bottom), (self.right, self.top), *points, strict=True)
         return Box(min(xs), min(ys), max(xs), max(ys))
 
     def distance(self, x: float, y: float) -> float:
-        """From a point outside to the nearest edge; 0 inside."""
+        """Distance from a point to the nearest edge; 0 inside."""
         return math.hypot(max(self.left - x, 0.0, x - self.right), max(self.bottom - y, 0.0, y - self.top))
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What is to be placed: the mark that it belongs to, and its size."""
+    """A label to be placed: the position of its mark, and its size."""
 
     x: float
     y: float
@@ -67,18 +67,18 @@ class Label:
 class _Place:
     box: Box
     leader: tuple[XY, ...]
-    """Points along the line from the mark to the label; none where it is near."""
+    """Points along the line from the mark to the label; none if it is near."""
     reach: Box
-    """Around both."""
+    """The box around the label and its line."""
     cost: float
-    """Of the place alone."""
+    """Cost of the place without other labels."""
 
 
 def place(labels: Sequence[Label], obstacles: Sequence[Box], inside: Box) -> list[Box]:
-    """A box for each label within `inside`, as near its mark as the other labels and the `obstacles` let it be.
+    """Gives each label a box within `inside`, as near its mark as the other labels and the `obstacles` allow.
 
-    By simulated annealing, the best of the methods in J. Christensen, J. Marks and S. Shieber 1995, ACM Transactions on
-    Graphics 14:203; the same input gives the same places.
+    Uses simulated annealing, the best of the methods in J. Christensen, J. Marks and S. Shieber 1995, ACM Transactions
+    on Graphics 14:203. The same input gives the same places.
     """
     options = [
         sorted(_places(label, labels, obstacles, inside), key=lambda option: option.cost)[:KEPT] for label in labels
@@ -99,7 +99,7 @@ def place(labels: Sequence[Label], obstacles: Sequence[Box], inside: Box) -> lis
 
 
 def _cost(option: _Place, index: int, chosen: Sequence[_Place]) -> float:
-    """Of a place for the label `index`, where the others are."""
+    """Cost of a place for the label `index`, given the `chosen` places of the others."""
     return option.cost + sum(_clash(option, other) for number, other in enumerate(chosen) if number != index)
 
 
@@ -111,7 +111,7 @@ def _clash(a: _Place, b: _Place) -> float:
 
 
 def _cross(a: tuple[XY, ...], b: tuple[XY, ...]) -> bool:
-    """Whether two lines do."""
+    """Whether two lines cross."""
     if not a or not b:
         return False
 
@@ -123,7 +123,7 @@ def _cross(a: tuple[XY, ...], b: tuple[XY, ...]) -> bool:
 
 
 def _places(label: Label, labels: Sequence[Label], obstacles: Sequence[Box], inside: Box) -> Iterator[_Place]:
-    """From the right of the mark around it, near ones first; pushed inside where they would stick out."""
+    """Places around the mark, the nearest first; those that would stick out of `inside` are pushed into it."""
     half_width, half_height = label.width / 2, label.height / 2
     others = [(other.x, other.y) for other in labels if (other.x, other.y) != (label.x, label.y)]
     for distance in DISTANCES:
@@ -141,7 +141,9 @@ def _places(label: Label, labels: Sequence[Label], obstacles: Sequence[Box], ins
             cost += 30 * sum(obstacle.holds(*point) for obstacle in near for point in leader)
             cost += 200 * box.holds(label.x, label.y)
             if not leader:
-                cost += 12 * sum(box.distance(*other) < away + 6 for other in others)  # whose is it?
+                cost += 12 * sum(
+                    box.distance(*other) < away + 6 for other in others
+                )  # could it belong to another mark?
             yield _Place(box, leader, reach, cost)
 
 

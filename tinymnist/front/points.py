@@ -1,4 +1,4 @@
-"""Points of parameters and accuracy, and which of them are on the front. No files, no drawing."""
+"""Points of parameters and accuracy, and which of them are on the Pareto front."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tinymnist.front.published import DATASET, IMAGES, PUBLISHED, Published
 from tinymnist.statistics import Interval, Summary, summarize
+from tinymnist.text import images_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,10 +15,10 @@ class Point:
 
     name: str
     source: Path
-    """The `result.json` that it comes from."""
+    """The `result.json` that the point comes from."""
     parameters: int
     summary: Summary
-    """Of the accuracies, percent."""
+    """Summary of the accuracies, in percent."""
 
     @property
     def error(self) -> float:
@@ -26,7 +27,7 @@ class Point:
 
     @property
     def error_interval(self) -> Interval | None:
-        """95 % interval of the mean error, percent; None where n is 1."""
+        """95 % interval of the mean error, percent; None if n is 1."""
         interval = self.summary.interval
         return None if interval is None else (100.0 - interval[1], 100.0 - interval[0])
 
@@ -37,24 +38,24 @@ class Point:
 
     @property
     def figures(self) -> str:
-        """`99.40 ± 0.05 % (n 5)`: mean, standard deviation of one seed, seeds."""
+        """`99.40 ± 0.05 % (n 5)`: mean, standard deviation and number of seeds."""
         spread = "" if self.summary.std is None else f" ± {self.summary.std:.2f}"
         return f"{self.summary.mean:.2f}{spread} % (n {self.summary.n})"
 
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """Points scored on the same test images, by parameters, and which of them nothing beats."""
+    """Points scored on the same test images, sorted by parameters, and which of them are on the Pareto front."""
 
     dataset: str
     images: int
     points: tuple[Point, ...]
     on_front: tuple[bool, ...]
-    """Of each point: no other has as few parameters and as high a mean, and is better in one of the two."""
+    """For each point, whether no other has as few parameters and as high a mean, and is better in one of the two."""
 
     @property
     def best(self) -> list[Point]:
-        """The points on the front: parameters and means both rise, but where two are equal in both."""
+        """The points on the front. Parameters and means both rise, unless two points are equal in both."""
         return [point for point, on_front in zip(self.points, self.on_front, strict=True) if on_front]
 
     @property
@@ -65,11 +66,11 @@ class Front:
     @property
     def scored_on(self) -> str:
         """`the 10,000 test images of mnist`."""
-        return f"the {self.images:,} test images of {self.dataset}"
+        return images_text(self.images, "test", self.dataset)
 
 
 def front(points: Sequence[Point], dataset: str, images: int) -> Front:
-    """The front of `points`, all scored on the same `images` test images of `dataset`."""
+    """The Pareto front of `points`, which are all scored on the same `images` test images of `dataset`."""
     ordered = tuple(sorted(points, key=lambda point: (point.parameters, -point.summary.mean, point.name)))
     on_front, best, best_at = [], -1.0, 0
     for point in ordered:
@@ -81,5 +82,5 @@ def front(points: Sequence[Point], dataset: str, images: int) -> Front:
 
 
 def point(name: str, source: Path, parameters: int, accuracies: Sequence[float]) -> Point:
-    """The point of a series; `accuracies` are percent, one a seed. Raises `UsageError` where there are none."""
+    """The point of a series; `accuracies` are in percent, one per seed. Raises `UsageError` if there are none."""
     return Point(name, source, parameters, summarize(accuracies))

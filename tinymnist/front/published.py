@@ -1,6 +1,6 @@
-"""What others report for small networks on MNIST's test set, and how they came by the figure.
+"""What others report for small networks on MNIST's test set, and how they measured it.
 
-Each figure was read where `source` says. Reports without a source that can be opened are left out.
+Each figure was read at its `source`. Reports without a source that can be opened are left out.
 """
 
 from dataclasses import dataclass
@@ -14,24 +14,24 @@ KINDS: dict[Kind, str] = {
     "one run": "one run, last epoch",
     "chosen": "best of several runs, epochs or weights, by the test set",
 }
-"""How honest a figure is, best first."""
+"""How a figure was chosen, the most trustworthy kind first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """One figure that somebody reports."""
+    """One reported figure."""
 
     parameters: int
     accuracy: float
     """Percent."""
     kind: Kind
     how: str
-    """How it came about, in a few words."""
+    """How it was measured, in a few words."""
     who: str
     source: str
-    """Where it says so."""
+    """Where it is reported."""
     std: float | None = None
-    """Standard deviation over the runs of a mean, points."""
+    """Standard deviation over the runs, in percentage points, if the figure is a mean."""
 
     @property
     def error(self) -> float:
@@ -132,4 +132,4 @@ PUBLISHED = (
         source="https://github.com/pradeep6kumar/mnist_994",
     ),
 )
-"""By parameters."""
+"""Sorted by parameters."""

@@ -1,17 +1,19 @@
-"""Finding and reading the results of series."""
+"""Finds and reads the results of series."""
 
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from typing import Literal
 
 from tinymnist.errors import DataError, RunError, UsageError
 from tinymnist.files import read_bytes
 from tinymnist.front.points import Front, front, point
-from tinymnist.text import counted, images_text
+from tinymnist.notices import ResultsLeftOut, Warn
+from tinymnist.text import images_text
 from tinymnist.training.records import RESULT, SERIES, SeriesResult, read_record
 
 DEFAULT = Path("docs", "results")
@@ -19,7 +21,7 @@ DEFAULT = Path("docs", "results")
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A result of a series, and the file that it is in."""
+    """A result of a series, and its file."""
 
     path: Path
     result: SeriesResult
@@ -29,26 +31,27 @@ class _Found:
         return images_text(self.result.images, self.result.scored_on, self.result.dataset)
 
     def name(self, unique: bool) -> str:
-        """The network's, told apart by that of the series where several networks are called so."""
+        """The network's name, with the name of the series if the network's alone is not unique."""
         name, series = self.result.name, self.path.resolve().parent.name
         if unique:
             return name
         return series if name in series else f"{name} ({series})"
 
 
-def read_front(paths: Sequence[str | PathLike[str]] = (), *, warn: Callable[[str], None] | None = None) -> Front:
-    """The front of the series that `paths` lead to: `result.json` files, directories of series, or folders that hold
-    such files at any depth; none: `docs/results`. `warn` is told of results in folders that are left out.
+def read_front(paths: Sequence[str | PathLike[str]] = (), *, warn: Warn | None = None) -> Front:
+    """Makes the Pareto front of the series at `paths`: `result.json` files, directories of series, or folders that
+    contain some at any depth; by default `docs/results`. `warn` is told which results in folders are left out.
 
-    Raises `UsageError` for results that make no front, `RunError` for series without a result, `DataError` for damage.
+    Raises `UsageError` for results that cannot share a front, `RunError` for a series without a result, `DataError` for
+    damaged results.
     """
     found = [_read(path) for path in find_results(paths, warn=warn)]
     first = found[0]
     for each in found:
         if each.result.scored_on != "test":
             raise UsageError(
-                f"{each.path}: was scored on {each.scored_on}: a front is made of test results: train the final "
-                "recipe without --validation"
+                f"{each.path}: was scored on {each.scored_on}: a Pareto front needs test results: train the "
+                "final recipe without --validation"
             )
         if each.scored_on != first.scored_on:
             raise UsageError(
@@ -63,9 +66,9 @@ def read_front(paths: Sequence[str | PathLike[str]] = (), *, warn: Callable[[str
     return front(points, first.result.dataset, first.result.images)
 
 
-def find_results(paths: Sequence[str | PathLike[str]] = (), *, warn: Callable[[str], None] | None = None) -> list[Path]:
-    """The result files of series that `paths` lead to, each once, in the order given and then by name; as `read_front`
-    takes them. Raises as it does; one file at least is found."""
+def find_results(paths: Sequence[str | PathLike[str]] = (), *, warn: Warn | None = None) -> list[Path]:
+    """Finds the result files of series at `paths`, as `read_front` takes them: each once, in the order given and then
+    by name. Finds at least one, or raises as `read_front` does."""
     found: dict[Path, Path] = {}
     for given in [Path(path) for path in paths] or [_default()]:
         for file in _results_at(given, warn):
@@ -77,45 +80,45 @@ def _default() -> Path:
     if not DEFAULT.is_dir():
         raise UsageError(
             f"no folder {DEFAULT} here: name results of series: result.json files, directories of series, or folders "
-            "that hold them"
+            "that contain some"
         )
     return DEFAULT
 
 
-def _results_at(path: Path, warn: Callable[[str], None] | None) -> list[Path]:
+def _results_at(path: Path, warn: Warn | None) -> list[Path]:
     if not os.path.lexists(path):
         raise UsageError(f"{path}: no such file or folder")
     if path.is_file() or (path / RESULT).is_file():
         file = path if path.is_file() else path / RESULT
         if not _is_of_series(file):
-            raise UsageError(f"{file}: is the result of one run, which says little: train several with --seeds")
+            raise UsageError(f"{file}: is the result of a single run: train a series with --seeds")
         return [file]
     if (path / SERIES).is_file():
-        raise RunError(f"{path}: holds no {RESULT} yet: the series is not finished")
+        raise RunError(f"{path}: has no {RESULT} yet: the series is not finished")
     series, single = _results_under(path)
     if not series:
-        raise UsageError(f"{path}: holds no {RESULT} of a series: train one with --seeds")
+        raise UsageError(f"{path}: contains no {RESULT} of a series: train one with --seeds")
     held_out = [file for file in series if _read(file).result.scored_on != "test"]
     if len(held_out) < len(series):
         series = [file for file in series if file not in held_out]
-        _tell(warn, path, f"{len(held_out)} series scored on held-out images", held_out)
-    _tell(warn, path, counted(len(single), "single run"), single)
+        _tell(warn, path, "held-out series", held_out)
+    _tell(warn, path, "single run", single)
     return series
 
 
-def _tell(warn: Callable[[str], None] | None, path: Path, what: str, left_out: list[Path]) -> None:
+def _tell(warn: Warn | None, path: Path, kind: Literal["held-out series", "single run"], left_out: list[Path]) -> None:
     if left_out and warn is not None:
-        warn(f"{path}: left out {what}, such as {left_out[0].parent}")
+        warn(ResultsLeftOut(path, len(left_out), kind, left_out[0].parent))
 
 
 def _results_under(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The result files below `folder`, sorted: those of series, and those of runs that belong to none."""
+    """The result files below `folder`, sorted: those of series, and those of runs that belong to no series."""
     series: list[Path] = []
     single: list[Path] = []
     for where, folders, files in os.walk(folder):
         folders.sort()
         if SERIES in files or RESULT in files:
-            folders.clear()  # what is below are the runs of its seeds
+            folders.clear()  # the folders below are the runs of its seeds
         if RESULT in files:
             file = Path(where, RESULT)
             (series if _is_of_series(file) else single).append(file)
@@ -123,13 +126,13 @@ def _results_under(folder: Path) -> tuple[list[Path], list[Path]]:
 
 
 def _is_of_series(file: Path) -> bool:
-    """Raises `DataError` where the file is no JSON object."""
+    """Whether the result is of a series, not of one run. Raises `DataError` if the file is not a JSON object."""
     try:
         content = json.loads(read_bytes(file))
     except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
-        raise DataError(f"{file}: is no JSON object: copy the result again")
+        raise DataError(f"{file}: is not a JSON object: copy the result again")
     return "accuracy" not in content
 
 

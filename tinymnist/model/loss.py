@@ -1,4 +1,4 @@
-"""What a network is taught."""
+"""The loss that a recipe trains with."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from tinymnist.spec.recipe import Train
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class Objective:
     """The loss of a step, as a mean over images.
 
     (1 - weight) times the cross-entropy to labels, of which `smoothing` is spread evenly over the classes, plus
@@ -23,20 +23,20 @@ class Lesson:
     temperature: float = 1.0
 
 
-def lesson_of(recipe: Train) -> Lesson:
-    """The lesson that a recipe gives."""
+def objective_of(recipe: Train) -> Objective:
+    """The objective that a recipe describes."""
     distill = recipe.distill
     if distill is None:
-        return Lesson(recipe.label_smoothing)
-    return Lesson(recipe.label_smoothing, distill.weight, distill.temperature)
+        return Objective(recipe.label_smoothing)
+    return Objective(recipe.label_smoothing, distill.weight, distill.temperature)
 
 
-def lesson_loss(outputs: Tensor, labels: Tensor, teacher: Tensor | None, lesson: Lesson) -> Tensor:
-    """The loss of logits or log-probabilities (n, classes); `teacher` (n, classes) holds probabilities at the lesson's
-    temperature."""
-    loss = functional.cross_entropy(outputs, labels, label_smoothing=lesson.smoothing)
+def objective_loss(outputs: Tensor, labels: Tensor, teacher: Tensor | None, objective: Objective) -> Tensor:
+    """The loss of logits or log-probabilities (n, classes); `teacher` (n, classes) holds a teacher's probabilities at
+    the objective's temperature."""
+    loss = functional.cross_entropy(outputs, labels, label_smoothing=objective.smoothing)
     if teacher is None:
         return loss
-    soft = torch.log_softmax(outputs / lesson.temperature, 1)
+    soft = torch.log_softmax(outputs / objective.temperature, 1)
     divergence = functional.kl_div(soft, teacher, reduction="batchmean")
-    return (1 - lesson.weight) * loss + lesson.weight * lesson.temperature**2 * divergence
+    return (1 - objective.weight) * loss + objective.weight * objective.temperature**2 * divergence

@@ -13,15 +13,15 @@ from torch import Tensor, nn
 
 from tinymnist.data.warp import BorderMode, Interpolation, Warps
 from tinymnist.machine import memory_of_machine
-from tinymnist.model.loss import Lesson
+from tinymnist.model.loss import Objective
 from tinymnist.native.compiler import Compiler, find_compiler, load_library
 from tinymnist.native.graph import Graph
 from tinymnist.native.source import c_source
 from tinymnist.native.tracing import graph_of
 from tinymnist.spec import Spec
 
-NO_EXTRAS = Lesson()
-"""Labels alone."""
+LABELS_ALONE = Objective()
+"""Plain cross-entropy."""
 
 
 @dataclass(slots=True)
@@ -74,16 +74,16 @@ class NativeNetwork:
         labels: Tensor,
         seed: int,
         *,
-        lesson: Lesson = NO_EXTRAS,
+        objective: Objective = LABELS_ALONE,
         teacher: Tensor | None = None,
         logits: Tensor | None = None,
     ) -> Totals:
-        """Forward and backward of one batch: the gradients of the lesson, of which `teacher` (n, classes) float32 holds
-        the teacher's probabilities; `seed` decides the dropout. Returns the sums over its images."""
+        """Forward and backward of one batch: the gradients of the objective, for which `teacher` (n, classes) float32
+        holds a teacher's probabilities; `seed` decides the dropout. Returns the sums over its images."""
         assert 0 < len(images) == len(labels) <= self._batch_size
         loss, correct = ctypes.c_double(), ctypes.c_int64()
-        weight = 0.0 if teacher is None else lesson.weight
-        taught = (lesson.smoothing, weight, lesson.temperature, _address(teacher))
+        weight = 0.0 if teacher is None else objective.weight
+        taught = (objective.smoothing, weight, objective.temperature, _address(teacher))
         results = (_address(logits), ctypes.byref(loss), ctypes.byref(correct))
         self._library.tm_step(self._handle, *self._batch(images, labels), seed, *taught, *results)
         return Totals(loss.value, correct.value)

@@ -1,4 +1,4 @@
-"""Reading digits in picture files from anywhere."""
+"""Reads digits in picture files from anywhere."""
 
 from tinymnist.prediction.images import read_grey
 from tinymnist.prediction.predictor import Prediction, Unusable, predict, predict_each

@@ -1,4 +1,4 @@
-"""Which files an IMAGE argument means: a file, every picture in a folder, or what a pattern matches."""
+"""Finds the files that an IMAGE argument names: a file, all pictures in a folder, or all that match a pattern."""
 
 import glob
 import os
@@ -8,9 +8,9 @@ SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
 def find_images(images: Iterable[str | os.PathLike[str]]) -> list[str]:
-    """Paths in the order given, those in folders and of patterns sorted; each file once, whatever its names.
+    """Paths in the order given, sorted within a folder or pattern; each file once, even if it has several names.
 
-    What is not there, or holds no picture, stands for itself: reading it says so.
+    A path that does not exist, or a folder without pictures, is returned as it is; reading it raises the error.
     """
     found: dict[str, str] = {}
     for image in [os.fspath(image) for image in images]:
@@ -22,7 +22,7 @@ def find_images(images: Iterable[str | os.PathLike[str]]) -> list[str]:
 
 
 def _in_folder(folder: str) -> list[str]:
-    """Every PNG and JPEG at any depth by its name, hidden ones left out, and every folder that cannot be read."""
+    """Every PNG and JPEG file at any depth, judged by its name and not hidden, and every folder that cannot be read."""
     closed: list[str] = []
     pictures = [
         os.path.join(where, name)

@@ -1,4 +1,4 @@
-"""Picture files from anywhere to grey levels. Only PNG and JPEG are read, and no pixel before the size is known."""
+"""Turns picture files from anywhere into grey levels. Only PNG and JPEG are read, and only after the size is known."""
 
 import os
 import stat
@@ -15,24 +15,24 @@ from tinymnist.errors import ImageError
 FORMATS = ("PNG", "JPEG")
 MAX_PIXELS = 4_000_000
 MAX_BYTES = 64_000_000
-"""Twice what the largest picture takes without compression: 16 bits each of red, green, blue and alpha."""
+"""Twice the size of the largest picture without compression: 16 bits each for red, green, blue and alpha."""
 
 CARD_FILLED, CARD_CONTRAST = 0.6, 48
-"""What is opaque is a card with a digit on it where it fills more than this part of its own box, with more than this
-between its grey levels; else it is the digit."""
+"""The opaque part of a picture is a card with a digit on it where it fills more than `CARD_FILLED` of its bounding box
+and its grey levels differ by more than `CARD_CONTRAST`; else it is the digit itself."""
 
 Grey = NDArray[np.float32]
 """(H, W), from 0, black, to 255, white."""
 
 
 def read_grey(path: str | os.PathLike[str]) -> Grey:
-    """A PNG or JPEG file as grey levels, turned as its EXIF data say, without transparency.
+    """Reads a PNG or JPEG file as grey levels, rotated according to its EXIF data, without transparency.
 
-    Raises `ImageError` for anything else: the message says what, without the path.
+    Raises `ImageError` for anything else; its message does not name the path.
     """
     content = _read(Path(path))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's, of large or odd files: what follows answers those itself
+        warnings.simplefilter("ignore")  # Pillow's warnings about large or odd files, which are handled below
         try:
             with Image.open(BytesIO(content), formats=FORMATS) as image:
                 width, height = image.size
@@ -51,14 +51,14 @@ def read_grey(path: str | os.PathLike[str]) -> Grey:
 
 
 def _read(path: Path) -> bytes:
-    """The bytes of a plain file; anything else might never end. Raises `ImageError`."""
+    """Reads a plain file; anything else might never end. Raises `ImageError`."""
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
             os.listdir(path)  # raises where nobody may look inside
             raise ImageError("is a folder without PNG or JPEG files")
         if not stat.S_ISREG(status.st_mode):
-            raise ImageError("is no plain file: copy it to one")
+            raise ImageError("is not a plain file: copy it to one")
         if status.st_size > MAX_BYTES:
             raise ImageError(f"has {status.st_size:,} bytes, more than {MAX_BYTES:,}: save it smaller")
         content = path.read_bytes()
@@ -76,7 +76,7 @@ def _too_large(what: str) -> ImageError:
 
 
 def _visible(image: Image.Image) -> Grey:
-    """Grey levels of an image, whose transparent parts get a colour from which the opaque ones stand out."""
+    """Grey levels of an image; transparent parts get a level from which the opaque ones stand out."""
     if image.mode.startswith("I"):  # 16 bits: Pillow would cut them off above 255
         deep = np.asarray(image)
         return _over_ground(_levels(deep / 257), _levels(deep != image.info.get("transparency")))
@@ -89,10 +89,10 @@ def _levels(values: object) -> Grey:
 
 
 def _over_ground(grey: Grey, opacity: Grey) -> Grey:
-    """`grey` with an opacity from 0 to 1 over a ground of one level.
+    """Puts `grey`, with an opacity from 0 to 1, over a ground of one level.
 
-    Strokes alone, whose shape only the transparency tells, lie on white or black, whichever is farther from theirs. A
-    card that has a digit on it, and transparent corners or a margin, lies on the level that is in its middle.
+    Strokes alone, whose shape only the transparency shows, are put on white or black, whichever is farther from their
+    level. A card with a digit on it, which has transparent corners or a margin, is put on its own median level.
     """
     if opacity.min() == 1:
         return grey

@@ -1,4 +1,4 @@
-"""Where in a picture the digit is: ink told from ground, evenly lit or not, and from specks."""
+"""Finds the digit in a picture: tells ink from ground, evenly lit or not, and from specks."""
 
 import cv2
 import numpy as np
@@ -8,30 +8,31 @@ from tinymnist.errors import ImageError
 from tinymnist.prediction.images import Grey
 
 Ink = NDArray[np.float32]
-"""(H, W), from 0, bare ground, to 1, full ink."""
+"""(H, W), from 0 (bare ground) to 1 (full ink)."""
 
 WORKING_SIDE = 280
-"""Pixels of the longer side that a picture is looked at with: ten to one of MNIST's."""
+"""Pixels of the longer side to which a picture is shrunk: ten for each of MNIST's."""
 FAINTEST = 12.0
-"""Grey levels between ground and ink. Less cannot be told from what JPEG adds."""
+"""Grey levels between ground and ink; smaller differences may be artefacts of JPEG."""
 FLAT_SHARE, FLAT_SPREAD = 0.85, 0.12
-"""The ground is even where this share of the frame is within this part of the picture's contrast."""
+"""The ground is even where `FLAT_SHARE` of the frame lies within `FLAT_SPREAD` of the picture's contrast."""
 WIDEST_STROKE = 0.35
-"""Of the longer side, where the ground is uneven: what is wider counts as a shadow."""
+"""On uneven ground, anything wider than this share of the longer side counts as a shadow."""
 LARGE = 0.1
-"""Part of the largest piece of ink from which on another piece belongs to the digit wherever it lies."""
+"""A piece of ink of at least this share of the largest belongs to the digit wherever it lies."""
 SIGMA = 1.4826
-"""Standard deviations of a normal distribution to the median of absolute deviations."""
+"""The standard deviation of a normal distribution, divided by its median absolute deviation."""
 EDGE = 0.08
-"""Strength of ink at which the digit ends: near 0, a JPEG's ripples would count; near 0.5, soft edges would be cut."""
+"""Strength of ink at which the digit ends: near 0, JPEG's ripples would count; near 0.5, soft edges would be cut."""
 UNTOUCHED = 28
-"""Pixels of the longer side up to which the faintest pixel counts: such pictures are MNIST's own, or like them."""
+"""Up to this many pixels on the longer side, the faintest pixel counts: such pictures are MNIST's own, or like them."""
 
 
 def find_ink(grey: Grey) -> Ink:
-    """The digit cut out, light on dark, at most `WORKING_SIDE` pixels a side. Raises `ImageError` where there is none.
+    """Cuts the digit out, light on dark, at most `WORKING_SIDE` pixels wide and high. Raises `ImageError` for a picture
+    without a digit.
 
-    A digit that is small in a large picture is looked at again from near.
+    Where the digit is small in a large picture, its surroundings are cut out and searched again at a larger scale.
     """
     height, width = grey.shape
     small = _shrunk(grey)
@@ -53,13 +54,12 @@ def _shrunk(grey: Grey) -> Grey:
 
 
 def _above_ground(grey: Grey) -> tuple[Grey, bool]:
-    """How far each pixel is from the ground on the side where the ink is, in grey levels; and whether the ground is
-    even.
+    """The difference of each pixel from the ground, in grey levels, positive for ink; and whether the ground is even.
 
-    The ground is what the picture's frame shows. Where that is uneven, as in photographs, it is found at each place:
-    the lighter or darker surroundings that a stroke would vanish in, by a morphological opening (J. Serra, Image
-    Analysis and Mathematical Morphology, 1982). Ink on uneven paper takes its part of the light there is, so that it
-    is as strong in a shadow as beside it.
+    The ground is the level of the picture's frame. Where that is uneven, as in photographs, the ground is found for
+    each place: the lighter or darker surroundings in which a stroke would vanish, by a morphological opening (J. Serra,
+    Image Analysis and Mathematical Morphology, 1982). Dark ink on uneven ground is measured as a share of the light at
+    its place, so that it is as strong in a shadow as beside it.
     """
     frame = grey[_frame(grey.shape)]
     level = np.median(frame)
@@ -74,7 +74,7 @@ def _above_ground(grey: Grey) -> tuple[Grey, bool]:
 
 
 def _frame(shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """The pixels along the sides, as wide as one of MNIST's would be."""
+    """The pixels along the sides; the frame is as wide as one of MNIST's pixels."""
     width = max(1, round(max(shape) / 28))
     mask = np.ones(shape, bool)
     mask[width:-width, width:-width] = False
@@ -82,32 +82,31 @@ def _frame(shape: tuple[int, ...]) -> NDArray[np.bool_]:
 
 
 def _is_light(difference: Grey) -> bool:
-    """Whether what stands out from the ground is lighter than it: there is less of it, but it is farther away."""
+    """Whether the ink is lighter than the ground: ink covers a smaller area than the ground, and differs more."""
     return float((difference.astype(np.float64) ** 3).sum()) > 0
 
 
 def _median_around(grey: Grey) -> Grey:
-    """The median of half the picture around each pixel."""
+    """The median around each pixel, over a square half as wide as the picture."""
     reach = max(1, max(grey.shape) // 4)
     padded = cv2.copyMakeBorder(np.rint(grey).astype(np.uint8), reach, reach, reach, reach, cv2.BORDER_REFLECT)
     return np.asarray(cv2.medianBlur(padded, 2 * reach + 1)[reach:-reach, reach:-reach], dtype=np.float32)
 
 
 def _opened(grey: Grey, side: int) -> Grey:
-    """Without what is lighter than its surroundings and narrower than about `side` pixels; the squares that it may not
-    fill reach beyond the picture."""
-    side |= 1  # with a middle: OpenCV shifts by a pixel otherwise
+    """Removes what is lighter than its surroundings and narrower than about `side` pixels, also at the edges."""
+    side |= 1  # odd: with an even size, OpenCV shifts by a pixel
     padded = cv2.copyMakeBorder(grey, side, side, side, side, cv2.BORDER_CONSTANT, value=255)
     opened = cv2.morphologyEx(padded, cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
     return np.asarray(opened[side:-side, side:-side])
 
 
 def _digit_alone(levels: Grey, even: bool) -> tuple[Ink, float]:
-    """Ink from 0 to 1 of the pieces that are the digit, and of nothing else; and the noise of the ground, in grey
+    """The ink, from 0 to 1, of the pieces that form the digit, without any other; and the noise of the ground, in grey
     levels. Raises `ImageError` where there is no digit.
 
-    What counts as ink is above N. Otsu's threshold (A Threshold Selection Method from Gray-Level Histograms, 1979),
-    and above four standard deviations of the ground's noise.
+    Ink is whatever exceeds both N. Otsu's threshold (A Threshold Selection Method from Gray-Level Histograms, 1979) and
+    four standard deviations of the ground's noise.
     """
     threshold = _otsu(levels)
     ground = levels[levels <= threshold]
@@ -129,7 +128,7 @@ def _digit_alone(levels: Grey, even: bool) -> tuple[Ink, float]:
 
 
 def _noise(levels: Grey) -> float:
-    """Standard deviation, in grey levels, by the median difference of neighbours: few of them are at an edge."""
+    """The standard deviation of the noise, in grey levels, by the median difference of neighbours."""
     differences = [np.abs(np.diff(levels, axis=axis)).ravel() for axis in (0, 1)]
     return SIGMA / 2**0.5 * float(np.median(np.concatenate([*differences, [0.0]])))
 
@@ -142,7 +141,7 @@ def _otsu(levels: Grey) -> float:
 
 def _pieces_of_digit(inked: NDArray[np.bool_], even: bool) -> NDArray[np.bool_]:
     """The large connected pieces, and the small ones between them. On uneven ground, pieces that touch the picture's
-    sides are left out where another is nearly as large: they are shadows, or parts of something else."""
+    sides are left out where another piece is nearly as large: they are shadows, or parts of something else."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(inked.astype(np.uint8), connectivity=8)
     left, top, width, height, area = stats[1:count].T
     right, bottom = left + width, top + height
@@ -161,11 +160,11 @@ def _pieces_of_digit(inked: NDArray[np.bool_], even: bool) -> NDArray[np.bool_]:
 
 
 def _extent(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
-    """Rows and columns of the smallest box around what is true."""
+    """Rows and columns of the smallest box around all true values."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
 def _widened(span: slice, margin: int, scale: float, size: int) -> slice:
-    """`span` of a shrunk picture, with a margin on both sides, in pixels of the large one."""
+    """Converts `span` of the shrunk picture, with a margin on both sides, to pixels of the large one."""
     return slice(max(0, int((span.start - margin) * scale)), min(size, int((span.stop + margin) * scale) + 1))

@@ -1,4 +1,4 @@
-"""What a trained network reads in picture files."""
+"""Reads digits in picture files with a trained network."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,40 +6,41 @@ from os import PathLike
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from tinymnist.errors import ImageError, RunError
 from tinymnist.prediction.find import find_images
 from tinymnist.prediction.images import read_grey
 from tinymnist.prediction.prepare import SIDE, Picture, prepare
 from tinymnist.training import Run, load_run
-from tinymnist.training.environment import choose_device
-from tinymnist.training.score import BATCH_SIZE, normalized
+from tinymnist.training.device import choose_device
+from tinymnist.training.score import in_batches, normalized
 
 CLASSES = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
-    """What a network read in one file."""
+    """The digit that a network read in one file."""
 
     file: str
     picture: Picture
-    """(28, 28) uint8, light on dark: what the network saw."""
+    """The network's input: (28, 28) uint8, light on dark."""
     probabilities: tuple[float, ...]
-    """By digit, from 0 to 1, as the network gives them: they are no promise, least of all for what is no digit."""
+    """One per digit, from 0 to 1, as the network gives them. They are no promise, least of all without a digit."""
 
     @property
     def digit(self) -> int:
         return self.top(1)[0]
 
     def top(self, count: int) -> list[int]:
-        """The `count` most probable digits, the most probable first."""
+        """The `count` most probable digits, most probable first."""
         return sorted(range(len(self.probabilities)), key=lambda digit: -self.probabilities[digit])[:count]
 
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """A file in which nothing could be read."""
+    """A file that could not be used."""
 
     file: str
     error: ImageError
@@ -48,8 +49,8 @@ class Unusable:
 def predict(
     run: Run | str | PathLike[str], images: Iterable[str | PathLike[str]], *, device: str = "auto"
 ) -> list[Prediction]:
-    """What the network of a finished run reads in PNG and JPEG files of any size, in folders of them, and in what
-    patterns such as `digits/*.png` match; each file once.
+    """Reads digits with the network of a finished run: in PNG and JPEG files of any size, in folders of such files, and
+    in files that match patterns such as `digits/*.png`; each file once.
 
     Raises `ImageError` for the first file that cannot be used, `RunError` where the run is not finished or not for
     digits, `DataError` where it is damaged.
@@ -64,10 +65,11 @@ def predict(
 def predict_each(
     run: Run | str | PathLike[str], images: Iterable[str | PathLike[str]], *, device: str = "auto"
 ) -> list[Prediction | Unusable]:
-    """As `predict`; a file that cannot be used is in its place in the list. Raises `RunError` and `DataError`."""
+    """Reads digits as `predict` does, with an `Unusable` for each file that cannot be used. Raises `RunError` and
+    `DataError`."""
     if not isinstance(run, Run):
         run = load_run(run)
-    _refuse_what_reads_no_digits(run)
+    _refuse_other_networks(run)
     chosen_device = choose_device(device)
     model = run.load_model().to(chosen_device)
     prepared = [(file, _prepared(file)) for file in find_images(images)]
@@ -88,21 +90,24 @@ def _prepared(file: str) -> Picture | ImageError:
         return ImageError(f"{file}: {error}")
 
 
-@torch.inference_mode()
 def _probabilities(
     run: Run, model: torch.nn.Module, pictures: list[Picture], device: torch.device
 ) -> list[list[float]]:
-    """By picture, then by digit."""
-    rows: list[list[float]] = []
-    for first in range(0, len(pictures), BATCH_SIZE):
-        batch = torch.from_numpy(np.stack(pictures[first : first + BATCH_SIZE]))
-        outputs = model(normalized(batch, run.spec.train.normalize, device))
-        rows += outputs.cpu().double().softmax(1).tolist()  # of logits, or of a log_softmax, which it undoes
-    return rows
+    """One row per picture, one number per digit."""
+    if not pictures:
+        return []
+
+    def outputs(batch: Tensor) -> Tensor:
+        computed: Tensor = model(normalized(batch, run.spec.train.normalize, device))
+        return computed.cpu()
+
+    computed = torch.cat(in_batches(outputs, torch.from_numpy(np.stack(pictures))))
+    probabilities: list[list[float]] = computed.double().softmax(1).tolist()  # softmax undoes a log_softmax
+    return probabilities
 
 
-def _refuse_what_reads_no_digits(run: Run) -> None:
-    """Raises `RunError` for a network that does not take MNIST's pictures or does not tell digits."""
+def _refuse_other_networks(run: Run) -> None:
+    """Raises `RunError` for a network that does not take MNIST's pictures, or does not tell digits apart."""
     shape = run.spec.input
     if (shape.channels, shape.height, shape.width, run.spec.classes) != (1, SIDE, SIDE, CLASSES):
         raise RunError(

@@ -1,8 +1,8 @@
-"""A grey picture of a digit to the 28x28 pixels that MNIST would have made of it.
+"""Prepares a grey picture of a digit as MNIST's pictures were prepared: 28x28 pixels.
 
-As Y. LeCun, L. Bottou, Y. Bengio and P. Haffner say (Gradient-Based Learning Applied to Document Recognition, 1998,
-section III A, and http://yann.lecun.com/exdb/mnist/): the digit's bounding box is scaled to 20x20 pixels with its
-aspect kept, which makes grey levels by anti-aliasing, and its centre of mass comes to the centre of 28x28 pixels.
+The method is that of Y. LeCun, L. Bottou, Y. Bengio and P. Haffner (Gradient-Based Learning Applied to Document
+Recognition, 1998, section III A, and http://yann.lecun.com/exdb/mnist/): the digit's bounding box is scaled to fit into
+20x20 pixels, which makes grey levels by anti-aliasing, and its centre of mass is placed at the centre of 28x28 pixels.
 """
 
 import cv2
@@ -14,21 +14,20 @@ from tinymnist.prediction.ink import Ink, find_ink
 
 SIDE, BOX = 28, 20
 CENTRE = 14
-"""Row and column, from 0, of MNIST's centres of mass: in its training images they are from 13.5 to 14.5."""
+"""Row and column, from 0, of the centre of mass: from 13.5 to 14.5 in MNIST's training images."""
 
 Picture = NDArray[np.uint8]
-"""(28, 28), from 0, ground, to 255, ink: what a network sees."""
+"""(28, 28), from 0 (ground) to 255 (ink): the input of a network."""
 
 
 def prepare(grey: Grey) -> Picture:
-    """The digit of a picture of any size, dark on light or light on dark, as one of MNIST's. One of MNIST's own stays
-    as it is. Raises `ImageError` where there is no digit."""
+    """Makes an MNIST picture of a digit from a picture of any size, dark on light or light on dark. A picture of MNIST
+    stays as it is. Raises `ImageError` where there is no digit."""
     return _centred(_boxed(find_ink(grey)))
 
 
 def _boxed(ink: Ink) -> Ink:
-    """Scaled to 20 pixels on the longer side. The strongest pixel becomes full ink: MNIST's pens were never so thin
-    that anti-aliasing left none."""
+    """Scales the longer side to 20 pixels. The strongest pixel becomes full ink, as every digit in MNIST has some."""
     scale = BOX / max(ink.shape)
     if scale != 1:
         height, width = (max(1, round(size * scale)) for size in ink.shape)
@@ -39,7 +38,7 @@ def _boxed(ink: Ink) -> Ink:
 
 
 def _centred(ink: Ink) -> Picture:
-    """Shifted by whole pixels, so that nothing is blurred."""
+    """Shifts the digit to its place by whole pixels, so that nothing is blurred."""
     height, width = ink.shape
     total = ink.sum(dtype=np.float64)
     row = float(ink.sum(1, dtype=np.float64) @ np.arange(height) / total)

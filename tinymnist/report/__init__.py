@@ -1,4 +1,4 @@
-"""Runs, series and packaged networks as pictures, and on one page that holds all of it."""
+"""Reports: one HTML page about runs, series and packaged networks, and its pictures as files."""
 
 from tinymnist.report.api import Report, write_report
 from tinymnist.report.contents import Entry

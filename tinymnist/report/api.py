@@ -1,15 +1,16 @@
-"""Writing a report."""
+"""Writes a report."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
 from tinymnist.errors import UsageError
 from tinymnist.files import write_atomically
+from tinymnist.notices import Warn, warn_in_python
 from tinymnist.plotting import picture_settings
 from tinymnist.report.contents import Entry, gather
-from tinymnist.report.network import Options
+from tinymnist.report.inspection import Options
 from tinymnist.report.page import page
 from tinymnist.report.pictures import write_pictures
 
@@ -20,9 +21,9 @@ class Report:
 
     page: Path
     entries: tuple[Entry, ...]
-    """One for each run, series or network."""
+    """One per run, series or packaged network."""
     pictures: tuple[Path, ...]
-    """The files beside the page, which itself needs none."""
+    """Pictures written as files; the page does not need them."""
 
 
 def write_report(
@@ -33,18 +34,20 @@ def write_report(
     dataset: str | None = None,
     data_dir: Path | None = None,
     device: str = "auto",
-    warn: Callable[[str], None] | None = None,
+    warn: Warn = warn_in_python,
 ) -> Report:
-    """Writes a page about finished runs, series and packaged networks to `output`, whole or not at all; and their
-    pictures into the folder `pictures`, where that is given. `dataset`, `data_dir`, `device` and `warn` are as in
-    `evaluate`; a run that held images out is shown by those, and others by the test set.
+    """Writes a page about finished runs, series and packaged networks to `output`, whole or not at all, and their
+    pictures to the folder `pictures` if one is given.
 
-    Raises `UsageError` without matplotlib or where `output` is no name of a page, and else as `evaluate` does.
+    `dataset`, `data_dir`, `device` and `warn` are as in `evaluate`. A run that held out images is scored on those,
+    any other run on the test set.
+
+    Raises `UsageError` without matplotlib or if `output` does not end in `.html`, and otherwise as `evaluate` does.
     """
     target = Path(output)
     if target.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"{target}: expects a name that ends in .html")
-    with picture_settings():  # without matplotlib, nothing is begun
+    with picture_settings():  # without matplotlib, this fails before any work
         entries = gather(runs, Options(dataset, data_dir, device, warn))
     content = page(entries)
     files = [] if pictures is None else [path for entry in entries for path in write_pictures(entry, Path(pictures))]

@@ -1,23 +1,24 @@
-"""What is shown of a run, of a series or of a packaged network, as data."""
+"""What a report shows about a run, a series or a packaged network, as data."""
 
 import itertools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from os import PathLike
 from pathlib import Path
 
-from tinymnist.report.network import Network, Options, images_text, loader, look_at
+from tinymnist.report.inspection import Inspection, Options, look_at
 from tinymnist.spec import Spec
 from tinymnist.spec.packaged import packaged_networks
+from tinymnist.text import images_text
 from tinymnist.training import Run, Series, load_run, open_run
 from tinymnist.training.observer import EpochRow
 from tinymnist.training.packed import SUFFIX, PackedRun
 from tinymnist.training.records import Declaration, Environment, Result, SeriesResult
+from tinymnist.training.trained import open_trained
 
 Metrics = Sequence[Sequence[EpochRow]]
-"""Epochs by seed; of a run, one seed's."""
+"""The epochs of each seed; a run has one seed."""
 
 
 @dataclass(frozen=True)
@@ -25,16 +26,16 @@ class Entry:
     """One column of the report."""
 
     label: str
-    """A plain file name, unlike those of the other entries."""
+    """A plain file name, unique among the entries."""
     path: str
     spec: Spec
     result: Result | SeriesResult
     record: Environment | Declaration
-    """How it was made; of a series whose runs are not there, what was declared."""
+    """How it was made; for a series without its runs, what was declared."""
     metrics: Metrics
-    """Empty for a packaged network, which keeps none."""
-    network: Network | None
-    """None for a series whose runs are not there."""
+    """Empty for a packaged network, which keeps no metrics."""
+    network: Inspection | None
+    """None for a series without its runs."""
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -42,56 +43,63 @@ class Entry:
 
     @property
     def scored_on(self) -> str:
-        """What its result is of, in words."""
+        """The images that its result was scored on: `the 10,000 test images of mnist`."""
         result = self.result
         count = result.images if isinstance(result, SeriesResult) else result.n
         return images_text(count, result.scored_on, result.dataset)
 
     @property
     def shown_seed(self) -> int | None:
-        """Of a series, the seed whose network is shown."""
+        """The seed whose network is shown for a series; None for anything else."""
         return self.result.median_seed if isinstance(self.result, SeriesResult) else None
 
 
 def gather(paths: Sequence[str | PathLike[str]], options: Options) -> list[Entry]:
-    """An entry for each run directory, series, packed run or name of a packaged network.
+    """Makes one entry per path: a run directory, a series, a packed run or the name of a packaged network.
 
-    Raises `RunError` where one is not finished or not there, `UsageError` where its test images were among its training
-    images, `DataError` for data or damage.
+    Raises `RunError` if one is missing or not finished, `UsageError` if its test images were among its training images,
+    `DataError` if data or a run is damaged.
     """
     opened = [open_run(path) for path in paths]
-    network = partial(look_at, options=options, load=loader(options))
+    shown = [_median_run(each) if isinstance(each, Series) else each for each in opened]
+    trained = iter(
+        open_trained(
+            [run for run in shown if run is not None],
+            options.dataset,
+            options.data_dir,
+            options.device,
+            options.warn,
+            held_out=True,
+        )
+    )
+    networks = [None if run is None else look_at(next(trained)) for run in shown]
     labels = _labels([each.path for each in opened])
     return [
-        _of_series(each, label, network) if isinstance(each, Series) else _of_run(each, label, network)
-        for each, label in zip(opened, labels, strict=True)
+        _of_series(each, label, run, network) if isinstance(each, Series) else _of_run(each, label, network)
+        for each, label, run, network in zip(opened, labels, shown, networks, strict=True)
     ]
 
 
-def _of_run(run: Run, label: str, network: Callable[[Run], Network]) -> Entry:
+def _median_run(series: Series) -> Run | None:
+    """The run of the median seed, where the series holds its runs."""
+    path = series.seed_path(series.result.median_seed)
+    return load_run(path) if path.is_dir() else None
+
+
+def _of_run(run: Run, label: str, network: Inspection | None) -> Entry:
     metrics = [] if isinstance(run, PackedRun) else run.metrics_by_seed
     place = label if run.path in packaged_networks().values() else str(run.path)
-    return Entry(label, place, run.spec, run.result, run.environment, metrics, network(run))
+    return Entry(label, place, run.spec, run.result, run.environment, metrics, network)
 
 
-def _of_series(series: Series, label: str, network: Callable[[Run], Network]) -> Entry:
-    """With the network of the median seed, where the series holds its runs."""
-    result = series.result
-    path = series.seed_path(result.median_seed)
-    run = load_run(path) if path.is_dir() else None
-    return Entry(
-        label,
-        str(series.path),
-        series.spec,
-        result,
-        series.declaration if run is None else run.environment,
-        series.metrics_by_seed,
-        None if run is None else network(run),
-    )
+def _of_series(series: Series, label: str, run: Run | None, network: Inspection | None) -> Entry:
+    """Shows the network of the median seed if the series has its runs."""
+    record = series.declaration if run is None else run.environment
+    return Entry(label, str(series.path), series.spec, series.result, record, series.metrics_by_seed, network)
 
 
 def _labels(paths: Sequence[Path]) -> list[str]:
-    """Plain names, each once, from the last part of each path."""
+    """Unique plain names, made from the last part of each path."""
     labels: list[str] = []
     for path in paths:
         name = re.sub("[^A-Za-z0-9._-]+", "-", path.resolve().name.removesuffix(SUFFIX)).strip("-.") or "run"

@@ -1,4 +1,4 @@
-"""Loss, accuracy and learning rate by epoch, each a panel of its own."""
+"""Loss, accuracy and learning rate by epoch, one panel each."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,21 +14,21 @@ Panel = Literal["loss", "accuracy", "learning rate"]
 
 PANELS: tuple[Panel, ...] = ("loss", "accuracy", "learning rate")
 ACCURACIES = (0, 50, 80, 90, 95, 98, 99, 99.5, 99.8, 99.9, 99.95)
-"""Ticks, percent."""
+"""Ticks of the accuracy axis, percent."""
 LEAST_ERROR, LEAST_LOSS, MOST = 0.01, 1e-6, 1e6
-"""What stands for none at all on a log axis, and for what no axis has room for."""
+"""Limits of what a log axis shows: the smallest error in percent, the smallest loss, and the largest loss."""
 MOST_LINES = 40
-"""Seeds with a line of their own; the mean is of all."""
+"""Seeds that get their own line; the mean is over all seeds."""
 
 Curve = Callable[[EpochRow], float]
 
 
 def draw_panel(axes: "Axes", panel: Panel, metrics: Metrics, scored_on: str, beside: Sequence[Metrics]) -> None:
-    """Draws one panel of `metrics`, with axes that have room for those `beside` it too: on the same scale they can be
-    compared.
+    """Draws one panel of `metrics`. The axes also have room for the metrics `beside` it, so that panels share a scale
+    and can be compared.
 
-    With several seeds, a thin line each, and a thick one for their mean. Accuracies are drawn as errors on a log axis,
-    which shows 99.3 and 99.4 % apart.
+    Several seeds are drawn as thin lines, their mean as a thick one. Accuracies are drawn as errors on a log axis,
+    which keeps 99.3 and 99.4 % apart.
     """
     axes.set_title(_TITLES[panel], loc="left", fontsize=9)
     axes.set_xlabel("epoch")
@@ -67,7 +67,7 @@ def _error(accuracy: float) -> float:
 
 
 _TITLES: dict[Panel, str] = {
-    "loss": "Loss (nats an image)",
+    "loss": "Loss (nats per image)",
     "accuracy": "Accuracy, %",
     "learning rate": "Learning rate",
 }
@@ -97,7 +97,7 @@ def _scale(axes: "Axes", panel: Panel, low: float, high: float) -> None:
         ticks = [each for each in _one_two_five() if low / 1.3 <= each <= high * 1.3]
         labels = FuncFormatter(lambda value, _: f"{value:g}")
     else:
-        axes.set_ylim(min(110.0, high * 1.3), low / 1.3)  # upside down: the best on top
+        axes.set_ylim(min(110.0, high * 1.3), low / 1.3)  # upside down: the best is on top
         ticks = [100.0 - each for each in ACCURACIES if low / 1.3 <= 100.0 - each <= high * 1.3]
         labels = FuncFormatter(lambda value, _: f"{100 - value:g}" if value <= 100 else "")
     axes.yaxis.set_major_locator(FixedLocator(ticks) if len(ticks) > 2 else MaxNLocator(4))

@@ -1,4 +1,4 @@
-"""The filters of a network's convolutions, laid out as one picture a convolution. No matplotlib."""
+"""The filters of a network, laid out as one picture per convolution, without matplotlib."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,9 @@ from tinymnist.plotting import BLUE, VERMILION
 from tinymnist.text import shape_text
 
 MOST = 32
-"""Filters shown each way; what is beyond is cut off."""
+"""Most filters shown in each direction; the rest are cut off."""
 ROW = 16
-"""Filters side by side where each reads one channel alone."""
+"""Filters per row if each reads a single channel."""
 
 Weights = NDArray[np.float32]
 Picture = NDArray[np.uint8]
@@ -20,24 +20,24 @@ Picture = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Filters:
-    """Those of one convolution."""
+    """The filters of one convolution."""
 
     name: str
-    """Where it is in the network: `block1.conv1`."""
+    """Name of the convolution in the network: `block1.conv1`."""
     weights: Weights
-    """(out, in of a group, height, width)."""
+    """(output channels, input channels per group, height, width)."""
     groups: int
     first: bool
-    """Whether it reads the image itself."""
+    """Whether the convolution reads the image itself."""
 
     @property
     def alone(self) -> bool:
-        """Whether each filter reads one channel: of a grey image, or depthwise."""
+        """Whether each filter reads a single channel: a grey image's, or depthwise."""
         return bool(self.weights.shape[1] == 1)
 
     @property
     def size(self) -> str:
-        """In words: `6 to 8 channels, 3x3`."""
+        """`6 to 8 channels, 3x3`."""
         outputs, inputs, *kernel = self.weights.shape
         kind = f", {self.groups} groups" if self.groups > 1 and not self.alone else ", depthwise"
         kind = "" if self.groups == 1 else kind
@@ -45,7 +45,7 @@ class Filters:
 
     @property
     def cut(self) -> str:
-        """What is not shown, in words; empty where all is."""
+        """`the first 32 of 40 in`; empty if all filters are shown."""
         outputs, inputs = self.weights.shape[:2]
         limit = MOST * ROW if self.alone else MOST
         parts = [f"{MOST} of {inputs} in"] * (inputs > MOST) + [f"{limit} of {outputs} out"] * (outputs > limit)
@@ -53,22 +53,22 @@ class Filters:
 
     @property
     def scale(self) -> str:
-        """What the colours mean, in words."""
+        """What the strongest colours mean: `up to ±1.1`."""
         return f"white {self.largest:.2g}, black {-self.largest:.2g}" if self.first else f"up to ±{self.largest:.2g}"
 
     @property
     def words(self) -> list[str]:
-        """All that is written beside the picture, a line each, below the name."""
+        """The lines of text below the name, beside the picture."""
         return [self.size, self.scale, *([self.cut] if self.cut else [])]
 
     @property
     def largest(self) -> float:
-        """The largest weight's magnitude, which has the full colour."""
+        """The magnitude of the largest weight, which is drawn in full colour."""
         return float(np.abs(self.weights).max())
 
 
 def filters_of(model: nn.Module) -> tuple[Filters, ...]:
-    """Of every convolution of `model`, in its order; those that are shared, once."""
+    """The filters of every convolution of `model`, in order; shared ones once."""
     found = [(name, module) for name, module in model.named_modules() if isinstance(module, nn.Conv2d)]
     return tuple(
         Filters(name, module.weight.detach().cpu().numpy(), module.groups, index == 0)
@@ -77,10 +77,12 @@ def filters_of(model: nn.Module) -> tuple[Filters, ...]:
 
 
 def picture_of(filters: Filters) -> Picture:
-    """An RGBA picture (height, width, 4) with a pixel a weight. A row an output and a column an input; or, where each
-    filter reads one channel, `ROW` filters a row. A clear pixel between filters, but none between those of 1x1.
+    """An RGBA picture (height, width, 4) with one pixel per weight: one row of filters per output channel and one
+    column per input channel, or, if each filter reads a single channel, `ROW` filters per row. One transparent pixel
+    separates filters, except those of 1x1.
 
-    A first layer is in shades of grey: zero in the middle, white the largest. Else blue is above zero, vermilion below.
+    The first layer is grey: zero is middle grey, the largest weight white. In other layers blue is above zero,
+    vermilion below.
     """
     weights, (height, width) = filters.weights, filters.weights.shape[2:]
     if filters.alone:
@@ -97,7 +99,7 @@ def picture_of(filters: Filters) -> Picture:
 
 
 def _in_rows(weights: Weights) -> Weights:
-    """(n, height, width) as (rows, `ROW` or n, height, width), with NaN for what is missing in the last row."""
+    """(n, height, width) as (rows, `ROW` or n, height, width); the last row is filled up with NaN."""
     count, columns = len(weights), min(ROW, len(weights))
     rows = -(-count // columns)
     padded = np.full((rows * columns, *weights.shape[1:]), np.nan, np.float32)
@@ -106,13 +108,13 @@ def _in_rows(weights: Weights) -> Weights:
 
 
 def _grey(weights: Weights) -> Picture:
-    """Of weights from -1 to 1: (…, 3)."""
+    """Greys (…, 3) for weights (…) from -1 to 1."""
     shades = (np.nan_to_num(weights) + 1.0) * 127.5
     return np.repeat(shades.round().astype(np.uint8)[..., None], 3, axis=-1)
 
 
 def _diverging(weights: Weights) -> Picture:
-    """Of weights from -1 to 1: (…, 3)."""
+    """Colours (…, 3) for weights (…) from -1 to 1."""
     weights = np.nan_to_num(weights)[..., None]
     full = np.where(weights > 0, rgb(BLUE), rgb(VERMILION))
     colours: Picture = (255 + np.abs(weights) * (full - 255)).round().astype(np.uint8)
@@ -120,5 +122,5 @@ def _diverging(weights: Weights) -> Picture:
 
 
 def rgb(colour: str) -> NDArray[np.float32]:
-    """(3,) of `#0072B2`."""
+    """Red, green and blue (3,) of `#0072B2`."""
     return np.frombuffer(bytes.fromhex(colour[1:]), np.uint8).astype(np.float32)

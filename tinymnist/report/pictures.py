@@ -1,4 +1,4 @@
-"""The pictures of a run, drawn with matplotlib without a window. What a stranger wrote is in none of them."""
+"""The pictures of a run, drawn with matplotlib without a window. They contain no text from a run's files."""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -15,23 +15,23 @@ from tinymnist.plotting import VERMILION, picture_bytes, picture_settings
 from tinymnist.report.contents import Entry, Metrics
 from tinymnist.report.curves import PANELS, Panel, draw_panel
 from tinymnist.report.filters import Filters, picture_of, rgb
-from tinymnist.report.network import Mistake
+from tinymnist.report.inspection import Mistake
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 SMALL, WIDE = 3.4, 8.4
-"""Inches: a picture that a phone shows whole, and one as wide as a page."""
+"""Widths in inches: a picture that fits a phone, and one as wide as a page."""
 DIGITS = 10
-"""Side by side in the picture of mistakes."""
+"""Digits per row in the picture of mistakes."""
 DIAGONAL = "#D6E7F2"
 WEIGHT, LINE, ROOM = 0.045, 0.11, 1.5
-"""Inches: the side of a weight in the picture of filters, the height of a line above, and the least width of those."""
+"""Inches, in the picture of filters: the side of a weight, the height of a line of text, and its least width."""
 
 
 def curves_picture(entry: Entry, beside: Sequence[Metrics] = (), panels: Sequence[Panel] = PANELS) -> bytes:
-    """An SVG of some panels side by side; see `draw_panel`."""
+    """Draws panels side by side as an SVG; see `draw_panel`."""
     images = "test" if entry.result.scored_on == "test" else "held-out"
     with picture_settings():
         figure = _figure(SMALL if len(panels) == 1 else WIDE, 2.4)
@@ -41,7 +41,8 @@ def curves_picture(entry: Entry, beside: Sequence[Metrics] = (), panels: Sequenc
 
 
 def confusion_picture(evaluation: Evaluation) -> bytes:
-    """An SVG: counts, a row a true class, a column a predicted one; the more mistakes, the darker."""
+    """Draws the counts as an SVG, one row per true class and one column per predicted class; the more mistakes, the
+    darker."""
     with picture_settings():
         figure = _figure(SMALL, 3.2)
         _draw_confusion(figure.subplots(), np.array(evaluation.confusion), evaluation.accuracy_by_class)
@@ -72,7 +73,7 @@ def _draw_confusion(axes: "Axes", counts: NDArray[Any], accuracies: Sequence[flo
 
 
 def mistakes_picture(mistakes: Sequence[Mistake]) -> bytes:
-    """A PNG: each image, its class, and the two likeliest with their probabilities."""
+    """Draws each image as a PNG, with its class and the two likeliest classes with their probabilities."""
     rows, columns = -(-len(mistakes) // DIGITS), min(DIGITS, len(mistakes))
     width, height = WIDE / DIGITS, 1.25
     with picture_settings():
@@ -94,14 +95,14 @@ def mistakes_picture(mistakes: Sequence[Mistake]) -> bytes:
 
 
 def percent(probability: float) -> str:
-    """`62 %`; what is nearly none or all says so."""
+    """`62 %`; only 0 is shown as `0 %`, and only 1 as `100 %`."""
     if 0.995 <= probability < 1:
         return "> 99 %"
-    return "< 1 %" if 0 < probability < 0.005 else f"{100 * probability:.0f} %"
+    return "< 1 %" if 0 < probability <= 0.005 else f"{100 * probability:.0f} %"
 
 
 def _grey(picture: bytes) -> bytes:
-    """The PNG without its colours, where it has none: less than half as large."""
+    """The PNG in grey, which takes less than half the bytes of one in colour."""
     from PIL import Image
 
     with Image.open(io.BytesIO(picture)) as opened:
@@ -109,7 +110,7 @@ def _grey(picture: bytes) -> bytes:
 
 
 def filters_picture(filters: Sequence[Filters]) -> bytes:
-    """A PNG: the filters of each convolution, all weights of the same size; see `picture_of`."""
+    """Draws the filters of each convolution as a PNG, every weight the same size; see `picture_of`."""
     pictures = [picture_of(each) for each in filters]
     labels = ["\n".join([each.name, *each.words]) for each in filters]
     lines = [LINE * (1 + len(each.words)) + 0.08 for each in filters]
@@ -133,7 +134,8 @@ def filters_picture(filters: Sequence[Filters]) -> bytes:
 
 
 def _on_shelves(sizes: Sequence[tuple[float, float]]) -> tuple[list[tuple[float, float]], float]:
-    """Where boxes of these widths and heights go, from left to right and then down, and the height that takes."""
+    """Places boxes of these widths and heights from left to right and then down; gives their places and the total
+    height."""
     places, x, y, shelf = [], 0.1, 0.1, 0.0
     for width, height in sizes:
         if x > 0.1 and x + width > WIDE:
@@ -144,7 +146,7 @@ def _on_shelves(sizes: Sequence[tuple[float, float]]) -> tuple[list[tuple[float,
 
 
 def png(picture: NDArray[np.uint8]) -> bytes:
-    """The PNG of an RGBA picture (height, width, 4), or of a grey one (height, width)."""
+    """Encodes an RGBA picture (height, width, 4) or a grey one (height, width) as a PNG."""
     from PIL import Image  # comes with matplotlib
 
     content = io.BytesIO()
@@ -153,8 +155,8 @@ def png(picture: NDArray[np.uint8]) -> bytes:
 
 
 def write_pictures(entry: Entry, folder: Path) -> list[Path]:
-    """Writes what there is to draw of `entry` to `folder`, which is made where it is not there: `LABEL-curves.svg`,
-    `-confusion.svg`, `-mistakes.png` and `-filters.png`. Raises `DataError` where it cannot write."""
+    """Writes `LABEL-curves.svg`, `-confusion.svg`, `-mistakes.png` and `-filters.png` to `folder`, which is created if
+    it is missing, leaving out those with nothing to draw. Raises `DataError` if it cannot write."""
     written = []
     for name, content in _pictures(entry):
         path = folder / f"{entry.label}-{name}"

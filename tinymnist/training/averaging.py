@@ -1,4 +1,4 @@
-"""An exponential moving average of the weights, with batch norm measured anew for it."""
+"""An exponential moving average of the weights, and batch norm statistics that belong to it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +14,8 @@ from tinymnist.training.engine import Engine
 class Average:
     """The average of a model's weights over the steps of a training.
 
-    Early on, step t (from 0) keeps (1 + t) / (10 + t) where that is less than `decay`, so that the first weights are
-    soon forgotten.
+    Where (1 + t) / (10 + t) is less than `decay`, step t (from 0) keeps that share of the average, so that the first
+    weights are soon forgotten.
     """
 
     def __init__(self, model: nn.Module, recipe: Train, seen: Split) -> None:
@@ -29,18 +29,18 @@ class Average:
 
     @property
     def tensors(self) -> dict[str, Tensor]:
-        """The averages by the names of their parameters."""
+        """The averages, by the names of their parameters."""
         names = [name for name, _ in self._model.named_parameters()]
         return dict(zip(names, self._weights, strict=True))
 
     def follow(self, step: int) -> None:
-        """Takes in the weights after step `step`, counted from 0 over the whole training."""
+        """Takes the weights after step `step`, counted from 0 over the whole training, into the average."""
         decay = min(self._options.decay, (1 + step) / (10 + step))
         torch._foreach_lerp_(self._weights, self._parameters, 1 - decay)
 
     @contextmanager
     def in_place(self, engine: Engine) -> Iterator[None]:
-        """Makes the average the model's weights, measures the statistics of batch norm, and puts all back."""
+        """Puts the average into the model, with batch norm statistics measured for it, and restores all afterwards."""
         kept = [tensor.clone() for tensor in (*self._parameters, *self._model.buffers())]
         _copy(self._weights, self._parameters)
         measure_norms(self._model, engine, self._seen, self._batch_size)
@@ -51,8 +51,8 @@ class Average:
 
 
 def measure_norms(model: nn.Module, engine: Engine, split: Split, batch_size: int) -> None:
-    """Sets the running statistics of every batch norm to their means over the batches of `split`; what is left over
-    behind whole batches is not used."""
+    """Sets the running statistics of every batch norm to their means over the batches of `split`. An incomplete last
+    batch is left out."""
     norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
     sums: list[Tensor] = [torch.zeros_like(buffer) for norm in norms for buffer in _statistics(norm)]
     batches = list(zip(split.images.split(batch_size), split.labels.split(batch_size), strict=True))
@@ -61,7 +61,7 @@ def measure_norms(model: nn.Module, engine: Engine, split: Split, batch_size: in
         for norm in norms:
             for buffer in _statistics(norm):
                 buffer.zero_()
-        engine.pass_over(images, labels)  # leaves momentum times the batch's own statistics
+        engine.pass_over(images, labels)  # afterwards a buffer holds momentum times the batch's own statistics
         for total, (norm, index) in zip(sums, [(norm, index) for norm in norms for index in (0, 1)], strict=True):
             assert norm.momentum is not None
             total += _statistics(norm)[index] / (norm.momentum * len(batches))

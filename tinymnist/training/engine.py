@@ -1,7 +1,8 @@
-"""What computes a training: PyTorch, or C made for the network."""
+"""What computes a training: PyTorch, or C generated for the network."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Literal
 
 import torch
@@ -10,30 +11,32 @@ from torch.nn import functional
 
 from tinymnist.data import Split
 from tinymnist.data.warp import Warps, maps_of_all, resampled, warp
-from tinymnist.model.loss import lesson_loss, lesson_of
+from tinymnist.model.loss import objective_loss, objective_of
 from tinymnist.native import CompilerError, NativeNetwork, NotCoveredError
+from tinymnist.notices import CudaGraphUnavailable, NativeEngineUnavailable, Warn
 from tinymnist.spec import Spec
 from tinymnist.spec.recipe import Train
+from tinymnist.training.cuda_graphs import GraphedFunction
 from tinymnist.training.memory import enough_memory, refuse_too_large
 from tinymnist.training.optimizer import Optimizer
-from tinymnist.training.replay import Replay
+from tinymnist.training.precision import float32_convolutions
 from tinymnist.training.score import Score, normalized, score
 
 
 class Engine(ABC):
-    """Steps over batches of uint8 images (n, H, W) and labels (n,), and the sums over the images they saw.
+    """Takes steps over batches of uint8 images (n, H, W) and labels (n,), and sums the loss and the right answers.
 
-    Whatever a step teaches, the loss that is summed is the cross-entropy to the labels, so that recipes compare.
+    Whatever the objective, the loss that is summed is the cross-entropy to the labels, so that recipes can be compared.
     """
 
     name: Literal["torch", "native"]
     threads: int
-    """CPU threads it computes on."""
+    """The CPU threads that it computes on."""
 
     @abstractmethod
     def step(self, images: Tensor, labels: Tensor, seed: int, teacher: Tensor | None = None) -> None:
         """Forward and backward, then one step of the optimizer. `seed` decides the dropout; `teacher` (n, classes)
-        are a teacher's probabilities."""
+        holds a teacher's probabilities."""
 
     @abstractmethod
     def begin(self, loss_sum: float, correct: int) -> None:
@@ -41,31 +44,32 @@ class Engine(ABC):
 
     @abstractmethod
     def totals(self) -> tuple[float, int]:
-        """The loss and the right answers, summed over images since `begin`."""
+        """The loss and the right answers, summed over the images since `begin`."""
 
     @abstractmethod
     def score(self, split: Split) -> Score:
-        """Scores the model in evaluation mode; always on the same images."""
+        """Scores the model in evaluation mode; `split` must be the same in every call."""
 
     @abstractmethod
     def pass_over(self, images: Tensor, labels: Tensor) -> None:
-        """Lets a batch go through the model in training mode: only running statistics, and gradients that the next step
-        overwrites, are other than before."""
+        """Puts a batch through the model in training mode. This changes running statistics, and gradients, which the
+        next step overwrites."""
 
     @abstractmethod
     def warp(self, images: Tensor, warps: Warps) -> Tensor:
-        """Images (n, H, W) uint8, resampled under affine maps; every engine gives the same bits."""
+        """Resamples images (n, H, W) uint8 under affine maps; every engine gives the same bits."""
 
     @abstractmethod
     def close(self) -> None:
-        """Gives threads and memory back."""
+        """Gives threads and memory back, and undoes the settings that the engine has changed."""
 
 
 class TorchEngine(Engine):
     """PyTorch, on any device. Nothing is read from the device before `totals`.
 
-    On a GPU, what a step and what an augmentation do are CUDA graphs; the optimizer, whose learning rate and momentum
-    change with every step, is one fused operation beside them. `warn` is told where a graph cannot be had.
+    On a GPU, forward and backward are one CUDA graph, and an augmentation is another; the optimizer, whose learning
+    rate and momentum change with every step, is one fused operation beside them. `warn` is called where a graph cannot
+    be recorded. Until `close`, convolutions on a GPU are float32.
     """
 
     name = "torch"
@@ -76,11 +80,13 @@ class TorchEngine(Engine):
         model: nn.Module,
         optimizer: Optimizer,
         device: torch.device,
-        warn: Callable[[str], None],
+        warn: Warn,
     ) -> None:
+        self._settings = ExitStack()
+        self._settings.enter_context(float32_convolutions())
         self._model, self._optimizer, self._normalize, self._device = model, optimizer, recipe.normalize, device
         self._parameters = list(model.parameters())
-        self._lesson = lesson_of(recipe)
+        self._objective = objective_of(recipe)
         self._test_images: Tensor | None = None
         self.threads = torch.get_num_threads()
         real = torch.float32 if device.type == "mps" else torch.float64
@@ -89,8 +95,8 @@ class TorchEngine(Engine):
         self._warn = warn
         self._learn: Callable[..., list[Tensor | None]] = self._gradients
         if device.type == "cuda":
-            self._learn = Replay(self._gradients, self._no_graph)
-        self._resample: dict[object, Replay[Tensor]] = {}
+            self._learn = GraphedFunction(self._gradients, self._no_graph)
+        self._resample: dict[object, GraphedFunction[Tensor]] = {}
 
     def step(self, images: Tensor, labels: Tensor, seed: int, teacher: Tensor | None = None) -> None:
         torch.manual_seed(seed)
@@ -101,17 +107,17 @@ class TorchEngine(Engine):
         self._optimizer.step()
 
     def _gradients(self, images: Tensor, labels: Tensor, teacher: Tensor | None = None) -> list[Tensor | None]:
-        """Forward and backward; the gradient of each parameter."""
+        """Forward and backward; returns the gradient of each parameter."""
         for parameter in self._parameters:
             parameter.grad = None
         outputs = self._model(normalized(images, self._normalize, self._device))
-        lesson_loss(outputs, labels, teacher, self._lesson).backward()
+        objective_loss(outputs, labels, teacher, self._objective).backward()
         self._loss_sum += functional.cross_entropy(outputs.detach(), labels) * len(labels)
         self._correct += (outputs.detach().argmax(1) == labels).sum()
         return [parameter.grad for parameter in self._parameters]
 
-    def _no_graph(self, why: str) -> None:
-        self._warn(f"WARNING: no CUDA graph ({why}): going on without one.")
+    def _no_graph(self, problem: str) -> None:
+        self._warn(CudaGraphUnavailable(problem))
 
     def begin(self, loss_sum: float, correct: int) -> None:
         self._loss_sum.fill_(loss_sum)
@@ -136,19 +142,20 @@ class TorchEngine(Engine):
             return warp(images, warps)
         kind = (warps.interpolation, warps.border_mode, warps.fill)
         if kind not in self._resample:
-            self._resample[kind] = Replay(lambda images, maps: resampled(images, maps, warps), self._no_graph)
-        # From pageable memory, which the driver has read when the call returns; of small batches nobody waits for it.
+            self._resample[kind] = GraphedFunction(lambda images, maps: resampled(images, maps, warps), self._no_graph)
+        # The maps are in pageable memory, which the driver has read when `to` returns; for small ones it does not wait.
         return self._resample[kind](images, maps_of_all(warps).to(self._device, non_blocking=True))
 
     def close(self) -> None:
         self._test_images = None
-        # Graphs share a workspace with those that are recorded later, so they must not outlive their engine.
+        # Graphs share a workspace with graphs that are recorded later, so they must not outlive their engine.
         self._learn = self._gradients
         self._resample.clear()
+        self._settings.close()
 
 
 class NativeEngine(Engine):
-    """C compiled for the network, on the CPU; the optimizer is PyTorch's.
+    """C compiled for the network, on the CPU, with PyTorch's optimizer.
 
     Raises `NotCoveredError`, `CompilerError` and `MemoryError`.
     """
@@ -158,17 +165,17 @@ class NativeEngine(Engine):
     def __init__(self, spec: Spec, model: nn.Sequential, optimizer: Optimizer, threads: int) -> None:
         recipe = spec.train
         scale, shift = recipe.normalize.scale_and_shift
-        self._optimizer, self._lesson = optimizer, lesson_of(recipe)
+        self._optimizer, self._objective = optimizer, objective_of(recipe)
         self.threads = threads
         self._network = NativeNetwork(
             spec, model, scale=scale, shift=shift, batch_size=recipe.batch_size, threads=threads
         )
         self._torch_threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # torch's threads would go on spinning after each small operation, on our cores
+        torch.set_num_threads(1)  # torch's threads spin for a while after each small operation, on the same cores
         self.begin(0.0, 0)
 
     def step(self, images: Tensor, labels: Tensor, seed: int, teacher: Tensor | None = None) -> None:
-        totals = self._network.step(images, labels, seed, lesson=self._lesson, teacher=teacher)
+        totals = self._network.step(images, labels, seed, objective=self._objective, teacher=teacher)
         self._optimizer.step()
         self._loss_sum += totals.loss
         self._correct += totals.correct
@@ -200,17 +207,18 @@ def choose_engine(
     model: nn.Sequential,
     optimizer: Optimizer,
     device: torch.device,
-    warn: Callable[[str], None],
+    warn: Warn,
 ) -> Engine:
-    """The engine that `torch`, `native` or `auto` means here; `warn` is told why native cannot be had.
+    """The engine that `torch`, `native` or `auto` means here; `warn` is called where the native one is unavailable.
 
-    Raises `DataError` where the memory does not suffice."""
+    Raises `DataError` where there is not enough memory.
+    """
     if name != "torch" and device.type == "cpu":
         try:
             with enough_memory():
                 return NativeEngine(spec, model, optimizer, torch.get_num_threads())
         except (CompilerError, NotCoveredError) as problem:
-            warn(f"WARNING: no native engine ({problem}): going on with the torch engine, many times slower.")
+            warn(NativeEngineUnavailable(str(problem)))
     if device.type == "cpu":
         refuse_too_large(spec, spec.train.batch_size)
     return TorchEngine(spec.train, model, optimizer, device, warn)

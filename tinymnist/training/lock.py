@@ -1,4 +1,4 @@
-"""One training in a run directory at a time, and who it is."""
+"""A lock that lets one process at a time train in a directory."""
 
 import contextlib
 import os
@@ -15,17 +15,19 @@ from tinymnist.errors import DataError, RunError
 from tinymnist.files import read_bytes, sweep, write_atomically
 
 LOCK, HOLDER = ".lock", ".holder"
-"""The system's lock decides, and goes with its process, however that ends; the other file only says whose it is."""
+"""The first file carries the system's lock, which ends with its process, however that ends; the second only names the
+process that holds it."""
 
 NOTE_SECONDS, NOTE_TRIES = 0.5, 10
-"""How long and how often the note of a process that has just taken the lock is looked for."""
+"""How long and how often to look for the name of a process that has just taken the lock."""
 
 
 @contextmanager
 def locked(path: Path, patience_seconds: float = 0.0) -> Iterator[None]:
-    """Holds a run or series for this process, and clears away what killed ones were writing there.
+    """Locks the directory of a run or series, and removes temporary files that killed processes left there.
 
-    Raises `RunError` where another process has held it for so long, `DataError` where it cannot be written.
+    Raises `RunError` where another process still holds the lock after `patience_seconds`, `DataError` where the
+    directory cannot be written.
     """
     lock = FileLock(path / LOCK, timeout=patience_seconds)
     try:
@@ -45,7 +47,8 @@ def locked(path: Path, patience_seconds: float = 0.0) -> Iterator[None]:
 
 
 def _holder(path: Path) -> str:
-    """Which process has the lock. It may have yet to say so; a note that a killed one left names nobody."""
+    """Names the process that holds the lock. It may not have written its name yet; a name that a killed process left is
+    ignored."""
     for _ in range(NOTE_TRIES):
         if named := _named(path):
             return named
@@ -67,13 +70,13 @@ def _named(path: Path) -> str | None:
 
 
 def _has_open(process: str, lock: Path) -> bool:
-    """Whether a process has the lock's file open, as far as this system tells."""
+    """Whether a process has the lock file open, as far as this system can tell."""
     if not os.path.isdir("/proc/self/fd"):
         return True
     handles = Path("/proc") / process / "fd"
     try:
         return any(os.path.exists(handle) and os.path.samefile(handle, lock) for handle in handles.iterdir())
-    except PermissionError:  # another user's
+    except PermissionError:  # the process of another user
         return True
     except OSError:
         return False

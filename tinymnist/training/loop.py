@@ -19,11 +19,11 @@ from tinymnist.signals import StopRequest
 from tinymnist.spec import Spec
 from tinymnist.training.averaging import Average
 from tinymnist.training.checkpoint import Progress, State, load_checkpoint, save_checkpoint
+from tinymnist.training.directory import RunDirectory
 from tinymnist.training.engine import Engine
 from tinymnist.training.memory import enough_memory
 from tinymnist.training.observer import EpochRow, Observer, Step
 from tinymnist.training.optimizer import Optimizer, apply
-from tinymnist.training.run import Run
 from tinymnist.training.schedule import schedule
 from tinymnist.training.seeds import derived_seed
 from tinymnist.training.teacher import Teacher
@@ -31,9 +31,9 @@ from tinymnist.training.teacher import Teacher
 
 @dataclass
 class Trainer:
-    """One training of one model, from wherever it stands to its last epoch."""
+    """One training of one model, from its checkpoint or its beginning to its last epoch."""
 
-    run: Run
+    run: RunDirectory
     model: nn.Module
     optimizer: Optimizer
     engine: Engine
@@ -58,20 +58,20 @@ class Trainer:
         return self.run.spec
 
     def resume(self) -> None:
-        """Goes back to the run's checkpoint, if it has one."""
+        """Restores the run's checkpoint, if there is one."""
         sweep(self.run.checkpoint.parent)
         if os.path.isfile(self.run.checkpoint):
             self.progress = load_checkpoint(self.run.checkpoint, self.state)
             progress, recipe = self.progress, self.spec.train
             seen = min(progress.step * recipe.batch_size, len(self.dataset.train))
             if progress.epoch > recipe.epochs or progress.step > self.steps_per_epoch or progress.images != seen:
-                raise DataError(f"{self.run.checkpoint}: does not belong to this run: it stands at no step of it")
+                raise DataError(f"{self.run.checkpoint}: does not belong to this run: it is at no step of it")
 
     def train(self, stop: StopRequest) -> tuple[EpochRow, ...]:
-        """Trains to the last epoch and returns the row of each.
+        """Trains to the last epoch and returns one row per epoch.
 
         Raises `Interrupted` once `stop` is set, with a checkpoint written; `DivergedError` where the loss, a gradient
-        or anything that training changes is no longer finite, with the last good checkpoint left as it is.
+        or a tensor that training changes is no longer finite, with the last good checkpoint kept.
         """
         if self.teacher is not None:
             self.teacher.prepare(self.dataset.train)
@@ -122,7 +122,7 @@ class Trainer:
         return images, self.dataset.train.labels[chosen]
 
     def _take_totals(self, stop: StopRequest) -> Progress:
-        """The progress with what the engine summed up. Raises `DivergedError`."""
+        """Takes the engine's sums into the progress. Raises `DivergedError`."""
         loss_sum, correct = self.engine.totals()
         seconds = time.perf_counter() - self.began
         if broken := self._broken():
@@ -154,7 +154,7 @@ class Trainer:
         self.observer.epoch_ended(row)
 
     def result_in_place(self) -> AbstractContextManager[None]:
-        """Makes what the training gives the model's weights: the average, where the recipe has one."""
+        """Puts the weights that are the result into the model: the average, where the recipe has one."""
         return nullcontext() if self.average is None else self.average.in_place(self.engine)
 
     def _stop_if(self, stop: StopRequest) -> None:
@@ -166,7 +166,7 @@ class Trainer:
         progress = self.progress
         raise Interrupted(
             f"stopped in epoch {progress.epoch + 1} after step {progress.step} of {self.steps_per_epoch}: "
-            f"go on with `tinymnist train --resume {shlex.quote(str(self.run.path))}`",
+            f"resume it with `tinymnist train --resume {shlex.quote(str(self.run.path))}`",
             stop.signal_number,
         )
 
@@ -174,7 +174,7 @@ class Trainer:
         save_checkpoint(self.run.checkpoint, self.progress, self.state)
 
     def _broken(self) -> str | None:
-        """What is not finite after the steps so far."""
+        """Says what is not finite after the steps so far, if anything."""
         loss_sum, _ = self.engine.totals()
         if not math.isfinite(loss_sum):
             return f"the loss is {loss_sum}"
@@ -185,11 +185,11 @@ class Trainer:
         return None
 
     def _first_broken(self, broken: str, stop: StopRequest) -> tuple[str, str]:
-        """What broke first, and at which step. To look after every step would make all trainings slower, so the steps
-        since the epoch's beginning, where all was well, are taken once more; where they go another way (a GPU may), or
-        someone is waiting for the end, only the range of steps is known."""
+        """Says what broke first, and at which step. Looking after every step would slow down all trainings, so the
+        steps since the last good state are taken again. Where they then differ, as they may on a GPU, or a stop is
+        requested, only the range of steps is known."""
         origin, last = self.origin, self.progress.step
-        self.state.put_back(origin.tensors, str(self.run.path))
+        self.state.restore(origin.tensors, str(self.run.path))
         self.engine.begin(origin.progress.loss_sum, origin.progress.correct)
         self.progress, order = origin.progress, self._order()
         while self.progress.step < last and not stop:
@@ -209,7 +209,7 @@ class Trainer:
 
 @dataclass(frozen=True)
 class _Origin:
-    """Where the steps of this epoch began: a copy of all that they change."""
+    """The state in which the steps of this epoch began: a copy of all that they change."""
 
     progress: Progress
     tensors: dict[str, Tensor]

@@ -1,4 +1,4 @@
-"""Memory: kept from the system for the next step, and missed in one clear line."""
+"""Memory: kept for the next step, and checked before and while it is used."""
 
 import ctypes
 import sys
@@ -21,8 +21,8 @@ _ONE_GIB = 1 << 30
 def keep_memory() -> None:
     """Tells glibc to keep freed memory for the next use.
 
-    By default it maps every large tensor anew and unmaps it afterwards, so that each step pays thousands of page
-    faults. Does nothing where there is no glibc.
+    By default glibc maps and unmaps memory for every large tensor, which costs thousands of page faults per step. Does
+    nothing where there is no glibc.
     """
     if sys.platform != "linux":
         return
@@ -30,15 +30,16 @@ def keep_memory() -> None:
         libc = ctypes.CDLL("libc.so.6")
         libc.mallopt(_M_MMAP_THRESHOLD, _ONE_GIB)
         libc.mallopt(_M_TRIM_THRESHOLD, _ONE_GIB)
-    except (OSError, AttributeError):  # another libc: nothing to tell it
+    except (OSError, AttributeError):  # another libc
         return
 
 
 def refuse_too_large(spec: Spec, batch: int = 0) -> None:
-    """Raises `DataError` where PyTorch could not score on this machine, or train with batches of `batch` images, before
-    anything is allocated: Linux promises more memory than it has, and then ends the process.
+    """Raises `DataError` where this machine has not enough memory to score with PyTorch, or to train with batches of
+    `batch` images. It is raised before anything is allocated: Linux promises more memory than it has, and then ends the
+    process.
 
-    Counted is what is needed at least: the outputs of convolutions and linear layers, which the way back reads again,
+    The estimate is a lower bound: the outputs of convolutions and linear layers, which the backward pass reads again,
     or the largest layer when `BATCH_SIZE` images are scored.
     """
     plan = spec.plan
@@ -55,7 +56,7 @@ def refuse_too_large(spec: Spec, batch: int = 0) -> None:
 
 @contextmanager
 def enough_memory() -> Iterator[None]:
-    """Raises `DataError` where the memory does not suffice."""
+    """Turns a failed allocation into a `DataError`."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:

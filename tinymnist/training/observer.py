@@ -1,13 +1,13 @@
-"""What a training tells whoever watches it."""
+"""What a training tells those who watch it."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import ConfigDict
 
+from tinymnist.notices import Notice, warn_in_python
 from tinymnist.spec import Spec
 
 if TYPE_CHECKING:
@@ -15,9 +15,27 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """A training that begins or resumes."""
+
+    path: Path
+    spec: Spec
+    scored_on: Literal["test", "validation"]
+    """The images that are scored after every epoch."""
+    dataset: str
+    held_out: int
+    """Training images that are scored instead of the test set; 0: none."""
+    seed: int
+    device: str
+    threads: int
+    engine: str
+    augmentation: str
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
-    """Where an epoch stands after one step. Its loss is known at the end of the epoch: to ask before would make a GPU
-    wait."""
+    """The place in an epoch after one step. The loss is known only at the end of the epoch: reading it earlier would
+    make a GPU wait."""
 
     images: int
     lr: float
@@ -25,8 +43,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class EpochRow:
-    """One row of `metrics.csv`. Losses are means per image, accuracies percent; training figures are those of the
-    augmented images as they were trained on, and `eval_` those of the test images, or of `--validation`."""
+    """One row of `metrics.csv`. Losses are means per image, accuracies percent. The training figures are those of the
+    augmented images that were trained on; the `eval_` figures are those of the test set, or of the images held out."""
 
     __pydantic_config__ = ConfigDict(allow_inf_nan=False)
 
@@ -42,17 +60,17 @@ class EpochRow:
 
 
 class Observer:
-    """Told of each event; shows nothing but warnings. Derive from it to show progress."""
+    """Is told of each event of a training, and by default only passes notices on. Derive from it to show progress."""
 
-    def warned(self, text: str) -> None:
-        """Something the user should know, in one line. By default a Python warning."""
-        warnings.warn(text, stacklevel=2)
+    def warned(self, notice: Notice) -> None:
+        """There is something that the user should know. By default it becomes a Python warning."""
+        warn_in_python(notice)
 
-    def started(self, run: Path, scored_on: str, facts: str) -> None:
-        """A training begins, or goes on, and will score `test` or `validation` images after every epoch."""
+    def started(self, start: Start) -> None:
+        """The training begins or resumes."""
 
     def epoch_started(self, epoch: int, epochs: int, images: int) -> None:
-        """Epoch `epoch` of `epochs`, counted from 1, with so many images."""
+        """Epoch `epoch` of `epochs`, counted from 1, begins; it has `images` images."""
 
     def stepped(self, step: Step) -> None:
         """A step is done."""
@@ -62,23 +80,23 @@ class Observer:
 
 
 class SeriesObserver:
-    """Told of the events of a series; shows nothing but warnings, each once."""
+    """Is told of the events of a series, and by default only passes notices on, each once."""
 
     def __init__(self) -> None:
-        self._warned: set[str] = set()
+        self._noticed: set[Notice] = set()
 
-    def warned(self, text: str) -> None:
-        """Something the user should know, in one line; seeds often have the same to say."""
-        if text not in self._warned:
-            self._warned.add(text)
-            self.warned_first(text)
+    def warned(self, notice: Notice) -> None:
+        """There is something that the user should know; several seeds often give the same notice."""
+        if notice not in self._noticed:
+            self._noticed.add(notice)
+            self.warned_first(notice)
 
-    def warned_first(self, text: str) -> None:
-        """A warning that was not given before. By default a Python warning."""
-        warnings.warn(text, stacklevel=3)
+    def warned_first(self, notice: Notice) -> None:
+        """A notice is given for the first time. By default it becomes a Python warning."""
+        warn_in_python(notice)
 
     def started(self, path: Path, spec: Spec, seeds: Sequence[int], pending: int, jobs: int) -> None:
-        """A series begins, or goes on with `pending` of its seeds, `jobs` at a time."""
+        """The series begins or resumes, with `pending` of its seeds to train, `jobs` at a time."""
 
     def epoch_ended(self, seed: int, row: EpochRow) -> None:
         """An epoch of one seed is done and scored."""

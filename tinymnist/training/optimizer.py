@@ -1,4 +1,4 @@
-"""torch's optimizers, made from a recipe; their state as named tensors."""
+"""PyTorch's optimizers, made from a recipe, and their state as named tensors."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ from tinymnist.training.schedule import Hyper
 
 
 class MuonAndSgd:
-    """Muon for the weights of convolutions, SGD for everything else, with the face of one optimizer.
+    """Muon for the weights of convolutions and SGD for everything else, used like one optimizer.
 
-    Muon takes matrices: it is given views of the weights (outputs, inputs, height, width) as (outputs, all else).
+    Muon takes matrices, so it is given views of the weights (outputs, inputs, height, width) as (outputs, rest).
     """
 
     def __init__(self, options: Muon, model: nn.Module) -> None:
@@ -50,7 +50,7 @@ def make_optimizer(options: Sgd | Adam | Muon, model: nn.Module) -> Optimizer:
     if isinstance(options, Muon):
         return MuonAndSgd(options, model)
     parameters = list(model.parameters())
-    fused = all(parameter.device.type in ("cpu", "cuda") for parameter in parameters)  # a quarter of the time
+    fused = all(parameter.device.type in ("cpu", "cuda") for parameter in parameters)  # takes a quarter of the time
     groups = _groups(parameters, options.decay_norms_and_biases)
     if isinstance(options, Sgd):
         return torch.optim.SGD(
@@ -93,7 +93,7 @@ def apply(hyper: Hyper, optimizer: Optimizer) -> None:
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
-    """The optimizer's state as tensors: `0.momentum_buffer` is that of its first parameter."""
+    """The optimizer's state as tensors; `0.momentum_buffer` belongs to the first parameter."""
     return {
         f"{place}{index}.{key}": value
         for place, part in _parts(optimizer).items()
@@ -104,7 +104,7 @@ def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Puts back what `optimizer_tensors` gave. Raises `ValueError` for what does not fit, as torch trusts it."""
+    """Restores a state of `optimizer_tensors`. Raises `ValueError` where it does not fit, unlike PyTorch."""
     for place, part in _parts(optimizer).items():
         state: dict[int, dict[str, Any]] = {}
         for name, tensor in tensors.items():
@@ -127,5 +127,5 @@ def _refuse_unfit(part: torch.optim.Optimizer, state: dict[int, dict[str, Tensor
 
 
 def _parts(optimizer: Optimizer) -> dict[str, torch.optim.Optimizer]:
-    """The optimizers that there really are, by what their tensors' names begin with."""
+    """PyTorch's own optimizers, by the prefix of their tensors' names."""
     return optimizer.parts if isinstance(optimizer, MuonAndSgd) else {"": optimizer}

@@ -1,22 +1,18 @@
-"""Trained networks in one file each: weights, with what a run directory says beside them in the file's header.
+"""A packed run: a finished training in one file, its weights with what a run directory records in the file's header.
 
 `archs/NAME.safetensors` is the network that comes with tinymnist under the name NAME, trained with one seed.
 """
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from tinymnist.errors import DataError, RunError, SpecError
-from tinymnist.files import refuse_unreadable, write_atomically
 from tinymnist.model import build_model
-from tinymnist.model.weights import copy_tensors
+from tinymnist.model.tensors import DamagedError, OtherFormatError, copy_tensors, read_sealed, write_sealed
 from tinymnist.spec.dump import dump_spec
 from tinymnist.spec.load import document_from_text
 from tinymnist.text import shown
@@ -29,7 +25,7 @@ FORMAT, SUFFIX = "tinymnist-network-1", ".safetensors"
 
 @dataclass(frozen=True)
 class PackedRun(Run):
-    """A finished run in one file; `path` is that file's."""
+    """A finished run in one file, which is `path`."""
 
     packed_result: Result
 
@@ -41,33 +37,31 @@ class PackedRun(Run):
     def result(self) -> Result:
         return self.packed_result
 
-    def read_metrics(self) -> list[EpochRow]:
-        raise RunError(f"{self.path}: is a packed network, which keeps no metrics: name a run directory")
-
     def load_model(self) -> nn.Sequential:
         _, tensors = _read(self.path)
         model = build_model(self.spec)
         copy_tensors(model.state_dict(), tensors, str(self.path))
         return model.eval()
 
+    def read_metrics(self) -> list[EpochRow]:
+        raise RunError(f"{self.path}: is a packed network, which keeps no metrics: name a run directory")
+
 
 def pack_run(run: Run, path: Path) -> None:
     """Writes a finished run to one file. Raises `RunError` where it is not finished, `DataError` for files."""
-    tensors = {name: tensor.contiguous() for name, tensor in run.load_model().state_dict().items()}
     header = {
-        "format": FORMAT,
         "spec": dump_spec(run.spec),
         "environment": run.environment.model_dump_json(exclude={"command"}),
         "result": run.result.model_dump_json(exclude={"run"}),
     }
-    write_atomically(path, save(tensors, {**header, "digest": _digest(header, tensors)}))
+    write_sealed(path, FORMAT, header, run.load_model().state_dict())
 
 
 def open_packed(path: Path) -> PackedRun:
-    """The run in a file that `pack_run` wrote. Raises `RunError` for another kind of file, `DataError` for damage."""
+    """Opens a file that `pack_run` wrote. Raises `RunError` for another kind of file, `DataError` for damage."""
     if path.suffix != SUFFIX:
         raise RunError(
-            f"{shown(str(path))[1:-1]}: is no run: expects a run directory, or a {SUFFIX} file of tinymnist's"
+            f"{shown(str(path))[1:-1]}: is not a run: expects a run directory, or a {SUFFIX} file made by tinymnist"
         )
     header, _ = _read(path)
     try:
@@ -80,18 +74,12 @@ def open_packed(path: Path) -> PackedRun:
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
-    refuse_unreadable(path)
     try:
-        with safe_open(path, framework="pt") as stream:
-            header = dict(stream.metadata() or {})
-            if header.get("format") != FORMAT:
-                raise RunError(f"{shown(str(path))[1:-1]}: is no packed network: name the directory of a run")
-            tensors = {name: stream.get_tensor(name) for name in stream.offset_keys()}
-        if header.pop("digest", "") != _digest(header, tensors):
-            raise ValueError("its SHA-256 is not the recorded one")
-    except (OSError, SafetensorError, ValueError, TypeError) as error:
+        return read_sealed(path, FORMAT)
+    except OtherFormatError:
+        raise RunError(f"{shown(str(path))[1:-1]}: is not a packed network: name the directory of a run") from None
+    except DamagedError as error:
         raise _damaged(path, error) from None
-    return header, tensors
 
 
 def _with(text: str, key: str, value: object) -> str:
@@ -101,12 +89,3 @@ def _with(text: str, key: str, value: object) -> str:
 def _damaged(path: Path, error: Exception) -> DataError:
     gist = " ".join(str(error).split())[:120]
     return DataError(f"{path}: damaged network ({gist}): install tinymnist again, or copy the file again")
-
-
-def _digest(header: dict[str, str], tensors: dict[str, Tensor]) -> str:
-    """SHA-256 over everything in the file."""
-    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
-    for name in sorted(tensors):
-        digest.update(name.encode())
-        digest.update(tensors[name].numpy().tobytes())
-    return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""What the JSON files of a run hold, typed, so that a damaged one is found when it is opened."""
+"""The JSON files of runs and series as types, so that a damaged file is found when it is opened."""
 
 import json
 from pathlib import Path
@@ -17,11 +17,11 @@ ENVIRONMENT, RESULT, SERIES = "environment.json", "result.json", "series.json"
 
 
 MAX_BYTES = 16 << 20
-"""Of a record: several times that of a series of as many seeds as there may be."""
+"""The largest record that is read: several times one of a series with `MAX_SEEDS` seeds."""
 
 
 class Record(BaseModel):
-    """Base of the records: frozen, without coercion or infinities; keys of later versions are let through."""
+    """Base of the records: frozen, without coercion or infinities. Keys of later versions are kept."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="allow", allow_inf_nan=False)
 
@@ -29,7 +29,7 @@ class Record(BaseModel):
 
     @model_validator(mode="after")
     def _can_be_written_again(self) -> "Record":
-        json.dumps(self.model_extra, allow_nan=False)  # a later version's keys hold anything, but no NaN
+        json.dumps(self.model_extra, allow_nan=False)  # keys of later versions may hold anything but NaN
         return self
 
 
@@ -40,7 +40,7 @@ DatasetName = Annotated[str, Field(pattern=f"^({'|'.join(DATASETS)})$")]
 
 
 class Environment(Record):
-    """How and with what a run was made: `environment.json`."""
+    """`environment.json`: how and with what a run was made."""
 
     created: str
     command: list[str]
@@ -48,9 +48,9 @@ class Environment(Record):
     dataset: DatasetName
     checksums: dict[str, str]
     validation: Number = 0
-    """Images held out of the training images, and scored instead of the test set."""
+    """Training images that are held out and scored instead of the test set."""
     teachers: dict[str, str] = {}
-    """SHA-256 of the weights of each teacher, by run."""
+    """SHA-256 of each teacher's weights, by the teacher's path."""
     device: str
     device_name: str
     engine: str
@@ -63,11 +63,11 @@ class Environment(Record):
 
 Name = Annotated[str, Field(pattern=NAME)]
 Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$")]
-"""Text that stays on one line."""
+"""Text without line breaks or control characters."""
 
 
 class Result(Record):
-    """What came of a run: `result.json`, and what `train --json` prints. Accuracies are percent."""
+    """`result.json` of a run, which `train --json` prints. Accuracies are percent."""
 
     run: str
     name: Name
@@ -77,7 +77,7 @@ class Result(Record):
     epochs: Number
     scored_on: Literal["test", "validation"] = "test"
     chosen_on: Line = ""
-    """Which data the recipe was chosen on, as it says itself."""
+    """The data that the recipe was chosen on, according to the recipe."""
     accuracy: Percent
     """After the last epoch."""
     n: Number
@@ -91,23 +91,22 @@ class Result(Record):
 
 
 class Declaration(Record):
-    """What a series is: `series.json`. Each seed is trained with the spec beside it, and with this data and these
-    settings."""
+    """`series.json`: the seeds of a series, and the data and settings that each of them is trained with."""
 
     seeds: Annotated[list[Annotated[int, Field(ge=0, le=LARGEST_SEED)]], Field(min_length=1, max_length=MAX_SEEDS)]
     dataset: DatasetName
     checksums: dict[str, str]
     validation: Number
     teachers: dict[str, str]
-    """As in `Environment`."""
+    """SHA-256 of each teacher's weights, by the teacher's path."""
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda|mps)$")]
     threads: Annotated[int, Field(ge=1, le=256)] | None
-    """Of each training; None: torch's choice."""
+    """CPU threads of each training; None: PyTorch's choice."""
 
     @model_validator(mode="after")
     def _seeds_are_different(self) -> "Declaration":
         if len(set(self.seeds)) < len(self.seeds):
-            raise ValueError("a seed is there twice")
+            raise ValueError("a seed is listed twice")
         return self
 
 
@@ -123,9 +122,9 @@ class Interval(BaseModel):
 
 
 class SeriesResult(Record):
-    """What came of one spec trained with many seeds: `result.json` of a series.
+    """`result.json` of a series: one spec trained with many seeds.
 
-    Accuracies are percent, those of the last epoch; `std`, with n - 1, and `interval` are None where n is 1.
+    Accuracies are percent, after the last epoch; `std`, with n - 1, and `interval` are None where n is 1.
     """
 
     run: str
@@ -135,11 +134,11 @@ class SeriesResult(Record):
     scored_on: Literal["test", "validation"]
     chosen_on: Line
     images: Annotated[int, Field(ge=1, le=10**12)]
-    """Images that each seed was scored on."""
+    """The number of images that each seed was scored on."""
     epochs: Number
     seeds: list[Annotated[int, Field(ge=0, le=LARGEST_SEED)]]
     accuracies: list[float]
-    """By seed, as `losses`."""
+    """One per seed, in the order of `seeds`; so are the losses."""
     losses: list[float]
     mean: float
     std: float | None
@@ -149,18 +148,18 @@ class SeriesResult(Record):
     minimum: float
     maximum: float
     seconds: float
-    """Summed over the seeds."""
+    """The sum over all seeds."""
 
     @property
     def median_seed(self) -> int:
-        """The seed whose network stands for all: that of the median accuracy, the lower of two."""
+        """The seed with the median accuracy, the lower of two; its network is shown for the series."""
         by_accuracy = sorted(zip(self.accuracies, self.losses, self.seeds, strict=True))
         return by_accuracy[(self.n - 1) // 2][2]
 
     @model_validator(mode="after")
     def _figures_fit_each_other(self) -> "SeriesResult":
         if not len(self.accuracies) == len(self.losses) == len(self.seeds) == self.n >= 1:
-            raise ValueError("seeds, accuracies, losses and n are not alike")
+            raise ValueError("seeds, accuracies, losses and n do not fit")
         if not all(0 <= accuracy <= 100 for accuracy in self.accuracies):
             raise ValueError("an accuracy is not between 0 and 100")
         if (self.std is None) != (self.n == 1) or (self.interval is None) != (self.n == 1):
@@ -172,7 +171,7 @@ R = TypeVar("R", bound=Record)
 
 
 def read_record(kind: type[R], path: Path) -> R:
-    """Raises `DataError` where the file is damaged."""
+    """Reads a record. Raises `DataError` where the file is damaged."""
     try:
         return kind.model_validate_json(read_bytes(path, MAX_BYTES))
     except ValidationError as error:
@@ -183,9 +182,10 @@ def read_record(kind: type[R], path: Path) -> R:
 
 
 def write_record(record: Record, path: Path) -> None:
+    """Writes a record, whole or not at all. Raises `DataError`."""
     write_atomically(path, record_text(record))
 
 
 def record_text(record: Record) -> str:
-    """A record as its file holds it."""
+    """The content of a record's file."""
     return record.model_dump_json(indent=2) + "\n"

@@ -9,7 +9,7 @@ from tinymnist.spec.recipe import Adam, Falling, OneCycle, Train
 
 @dataclass(frozen=True, slots=True)
 class Hyper:
-    """What the schedule decides for one step."""
+    """Learning rate and momentum of one step."""
 
     lr: float
     momentum: float

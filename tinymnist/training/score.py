@@ -1,14 +1,19 @@
-"""Scoring a network on labelled images."""
+"""Putting images through a network in batches, and scoring it on labelled ones."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from tinymnist.spec.recipe import Normalize
+from tinymnist.training.precision import float32_convolutions
 
 BATCH_SIZE = 1000
+
+Output = TypeVar("Output")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +21,7 @@ class Score:
     """Predictions for n images, and their mean loss."""
 
     loss: float
-    """Mean cross-entropy an image, in nats."""
+    """Mean cross-entropy per image, in nats."""
     predictions: Tensor
     """(n,) int64, on the CPU."""
     correct: int
@@ -28,9 +33,16 @@ class Score:
 
 
 def normalized(images: Tensor, normalize: Normalize, device: torch.device) -> Tensor:
-    """uint8 images (N, H, W) as the network takes them: float32 (N, 1, H, W), (pixel / 255 - mean) / std."""
+    """The input of a network for uint8 images (N, H, W): float32 (N, 1, H, W), (pixel / 255 - mean) / std."""
     scale, shift = normalize.scale_and_shift
     return images.to(device).unsqueeze(1).float().mul_(scale).add_(shift)
+
+
+@torch.no_grad()
+def in_batches(compute: Callable[[Tensor], Output], images: Tensor) -> list[Output]:
+    """Calls `compute` for images (N, ...), at most `BATCH_SIZE` at a time, without gradients. Returns all outputs."""
+    with float32_convolutions():
+        return [compute(batch) for batch in images.split(BATCH_SIZE)]
 
 
 @torch.inference_mode()
@@ -39,11 +51,9 @@ def score(model: nn.Module, images: Tensor, labels: Tensor) -> Score:
     was_training = model.training
     model.eval()
     loss = torch.zeros((), dtype=torch.float64 if images.device.type != "mps" else torch.float32, device=images.device)
-    predictions = []
-    for batch, expected in zip(images.split(BATCH_SIZE), labels.split(BATCH_SIZE), strict=True):
-        outputs = model(batch)
-        loss += functional.cross_entropy(outputs, expected, reduction="sum")
-        predictions.append(outputs.argmax(1))
+    outputs = in_batches(model, images)
     model.train(was_training)
-    predicted = torch.cat(predictions)
+    for batch, expected in zip(outputs, labels.split(BATCH_SIZE), strict=True):
+        loss += functional.cross_entropy(batch, expected, reduction="sum")
+    predicted = torch.cat([batch.argmax(1) for batch in outputs])
     return Score(float(loss) / len(labels), predicted.cpu(), int((predicted == labels).sum()))

@@ -1,7 +1,7 @@
 """Seeds for every purpose, derived from the run's one seed.
 
-Nothing random has a state that would have to be saved: what an epoch or a step draws depends only on the run's seed
-and its number. So a resumed training goes on bit by bit as if it had never stopped.
+Nothing random has a state that would have to be saved: the draws of an epoch or a step depend only on the run's seed
+and the number of the epoch or step. So a resumed training ends with the same bits as one that never stopped.
 """
 
 import hashlib
@@ -13,16 +13,17 @@ from tinymnist.text import shown
 
 LARGEST_SEED = 2**31 - 1
 MAX_SEEDS = 10_000
-"""Of a series."""
+"""The most seeds that a series can have."""
 
 
 def draw_seed() -> int:
-    """A seed for a run that was given none."""
+    """Draws a seed for a run that was given none."""
     return secrets.randbelow(LARGEST_SEED + 1)
 
 
 def parse_seeds(given: str) -> tuple[int, ...]:
-    """`5` means 0 to 4, `0-7` means 0 to 7, `3,5,9` those three; parts may be mixed, as in `0-3,9`.
+    """The seeds that `--seeds` names: `5` means 0 to 4, `0-7` means 0 to 7, `3,5,9` means these three; `0-3,9` mixes
+    both.
 
     Raises `UsageError`.
     """
@@ -45,6 +46,6 @@ def parse_seeds(given: str) -> tuple[int, ...]:
 
 
 def derived_seed(seed: int, purpose: str, *numbers: int) -> int:
-    """A seed from 0 to 2**31 - 1 for one purpose (`"order"`) at one place (epoch, step)."""
+    """A seed from 0 to 2**31 - 1 for one purpose, such as `"order"`, at one place, such as an epoch and a step."""
     text = ":".join([purpose, *map(str, (seed, *numbers))])
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "big") & LARGEST_SEED

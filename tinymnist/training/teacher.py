@@ -1,4 +1,4 @@
-"""Teachers: finished runs whose probabilities a network learns."""
+"""Teachers: finished runs whose probabilities a network learns to give."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,21 +9,22 @@ from torch import Tensor
 from tinymnist.data import Split
 from tinymnist.errors import DataError, RunError, UsageError
 from tinymnist.native import CompilerError, NativeNetwork, NotCoveredError
+from tinymnist.notices import NativeTeacherUnavailable, Warn
 from tinymnist.spec import Spec
 from tinymnist.spec.recipe import Distill
 from tinymnist.text import shape_text
 from tinymnist.training.engine import Engine
-from tinymnist.training.opening import load_runs
+from tinymnist.training.load import load_runs
 from tinymnist.training.records import Environment
 from tinymnist.training.run import Run
-from tinymnist.training.score import BATCH_SIZE, normalized
+from tinymnist.training.score import in_batches, normalized
 
 Logits = Callable[[Tensor], Tensor]
 """From uint8 images (n, H, W) to logits (n, classes)."""
 
 
 class Teacher:
-    """The mean of the probabilities, at one temperature, that several networks give."""
+    """One or more networks, whose probabilities at one temperature are averaged."""
 
     def __init__(self, networks: Sequence[Logits], options: Distill) -> None:
         self._networks = networks
@@ -32,13 +33,14 @@ class Teacher:
         self._clean: Tensor | None = None
 
     def prepare(self, train: Split) -> None:
-        """Asks about all training images at once, where the teacher is to see them as they are."""
+        """Computes the probabilities of all training images at once, where the teacher sees them without
+        augmentation."""
         if self._views == "clean":
-            parts = train.images.split(BATCH_SIZE)
-            self._clean = torch.cat([self._probabilities(part.contiguous()) for part in parts])
+            self._clean = torch.cat(in_batches(self._probabilities, train.images.contiguous()))
 
     def probabilities(self, chosen: Tensor, images: Tensor) -> Tensor:
-        """(n, classes) float32 for the training images numbered `chosen`, which the network sees as `images`."""
+        """Probabilities (n, classes) float32 for the training images with indices `chosen`; `images` (n, H, W) are the
+        same, as the network sees them."""
         return self._probabilities(images) if self._clean is None else self._clean[chosen]
 
     def _probabilities(self, images: Tensor) -> Tensor:
@@ -47,7 +49,7 @@ class Teacher:
 
 
 def teacher_runs(distill: Distill | None) -> list[Run]:
-    """The runs that a recipe names; a series stands for those of all its seeds. Each is finished and whole.
+    """The runs that a recipe names, of a series those of all its seeds, checked to be finished and whole.
 
     Raises `RunError` and `DataError`.
     """
@@ -69,7 +71,7 @@ def teacher_digests(runs: Sequence[Run]) -> dict[str, str]:
 
 
 def refuse_unfit_teachers(runs: Sequence[Run], spec: Spec, dataset: str, validation: int) -> None:
-    """Raises `UsageError` for a teacher of other images or classes, or that has seen what is to be scored."""
+    """Raises `UsageError` for a teacher of other images or classes, or that was trained on images to be scored."""
     for run in runs:
         theirs = run.spec.input
         if (theirs, run.spec.classes) != (spec.input, spec.classes):
@@ -77,10 +79,10 @@ def refuse_unfit_teachers(runs: Sequence[Run], spec: Spec, dataset: str, validat
             raise UsageError(
                 f"{run.path}: cannot teach {spec.name}: it takes {shape} images of {run.spec.classes} classes"
             )
-        of = run.environment
-        if of.dataset != dataset or (validation and of.validation != validation):
+        made = run.environment
+        if made.dataset != dataset or (validation and made.validation != validation):
             raise UsageError(
-                f"{run.path}: cannot teach {spec.name}: it was trained on {_trained_on(of)}, so it may know images "
+                f"{run.path}: cannot teach {spec.name}: it was trained on {_trained_on(made)}, so it may know images "
                 f"that are scored here: train it on the same data with the same --validation"
             )
 
@@ -92,9 +94,9 @@ def _trained_on(environment: Environment) -> str:
 
 @contextmanager
 def teaching(
-    runs: Sequence[Run], spec: Spec, engine: Engine, device: torch.device, warn: Callable[[str], None]
+    runs: Sequence[Run], spec: Spec, engine: Engine, device: torch.device, warn: Warn
 ) -> Iterator[Teacher | None]:
-    """The teacher that `runs` make, computed as `engine` computes; None where there are none."""
+    """The teacher that consists of `runs`, computed by the kind of engine that trains; None where there are no runs."""
     if spec.train.distill is None:
         yield None
         return
@@ -105,7 +107,7 @@ def teaching(
             try:
                 network = _native(run, engine.threads)
             except (CompilerError, NotCoveredError) as problem:
-                warn(f"WARNING: no native engine for the teacher {run.path} ({problem}): it answers through PyTorch.")
+                warn(NativeTeacherUnavailable(run.path, str(problem)))
             else:
                 opened.append(network)
                 networks.append(_native_logits(network, spec.classes))
@@ -120,7 +122,7 @@ def teaching(
 
 def _native(run: Run, threads: int) -> NativeNetwork:
     scale, shift = run.spec.train.normalize.scale_and_shift
-    try:  # a batch of one, since only steps need room for theirs
+    try:  # only steps need memory for their batch
         return NativeNetwork(run.spec, run.load_model(), scale=scale, shift=shift, batch_size=1, threads=threads)
     except MemoryError:
         raise DataError(f"{run.path}: not enough memory for this teacher: choose a smaller one") from None

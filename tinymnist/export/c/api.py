@@ -1,7 +1,5 @@
 """Exports a run as C, verified on all test images, and measures its size."""
 
-from tinymnist.data import Dataset
-from tinymnist.evaluation import refuse_training_images
 from tinymnist.export.artifact import Artifact
 from tinymnist.export.c.calibration import calibration_images, find_ranges
 from tinymnist.export.c.compiling import c_compiler, cores, measure
@@ -10,19 +8,18 @@ from tinymnist.export.c.int8 import int8_program
 from tinymnist.export.c.quantization import quantize
 from tinymnist.export.c.verification import verify
 from tinymnist.export.folding import fold
-from tinymnist.training import Run
+from tinymnist.training.trained import TrainedNetwork
 
 
-def export_c(run: Run, data: Dataset, dtype: str) -> Artifact:
-    """NAME.h and NAME.c of a trained network. `dtype` is float32 or int8; int8 is calibrated on training images of
-    `data`.
+def export_c(trained: TrainedNetwork, dtype: str) -> Artifact:
+    """NAME.h and NAME.c of a trained network. `dtype` is float32 or int8; int8 is calibrated on training images of its
+    data.
 
     Where there is a C compiler (`CC`, or `cc`), the program is compiled and run on all test images. Raises
     `CheckFailed` where it then does not compute what PyTorch does, `UsageError` for what int8 cannot express and for
     test images that the network was trained on.
     """
-    refuse_training_images(run, data)
-    model = run.load_model()
+    run, model, data = trained.run, trained.model, trained.data
     network = fold(run.spec, model)
     if dtype == "int8":
         ranges = find_ranges(network, calibration_images(data.train))
@@ -47,7 +44,7 @@ def export_c(run: Run, data: Dataset, dtype: str) -> Artifact:
         facts["verified"] = False
         lines.append("not verified: no C compiler here (CC, or cc)")
     else:
-        found = verify(program, run, model, data, compiler)
+        found = verify(program, trained, compiler)
         facts |= {"verified": True, **found.facts}
         lines.append(found.line)
     for core, flags in cores().items():

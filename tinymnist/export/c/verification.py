@@ -5,12 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from tinymnist.data import Dataset
 from tinymnist.errors import CheckFailed
 from tinymnist.export.c.compiling import compute_logits
 from tinymnist.export.c.program import Program
-from tinymnist.training import Run
-from tinymnist.training.score import BATCH_SIZE, normalized
+from tinymnist.training.score import in_batches, normalized
+from tinymnist.training.trained import TrainedNetwork
 
 LARGEST_DIFFERENCE = 1e-3
 """Between log-probabilities, of float32 and PyTorch; sums in another order make about 1e-5."""
@@ -50,18 +49,15 @@ class Verification:
         )
 
 
-def verify(
-    program: Program, run: Run, model: torch.nn.Module, data: Dataset, compiler: tuple[str, ...]
-) -> Verification:
+def verify(program: Program, trained: TrainedNetwork, compiler: tuple[str, ...]) -> Verification:
     """Compiles the program, runs it on all test images, and compares it with the model. Raises `CheckFailed`."""
-    images, labels = data.test.images, data.test.labels
-    with torch.inference_mode():
-        batches = normalized(images, run.spec.train.normalize, torch.device("cpu")).split(BATCH_SIZE)
-        expected = torch.cat([model(batch) for batch in batches]).double().log_softmax(1)
+    images, labels = trained.data.test.images, trained.data.test.labels
+    inputs = normalized(images, trained.run.spec.train.normalize, trained.device)
+    expected = torch.cat(in_batches(trained.model, inputs)).double().log_softmax(1)
     logits = compute_logits(program, images, compiler).astype(np.float64) * program.logit_scale
     found = torch.from_numpy(logits).log_softmax(1)
     verification = Verification(
-        dataset=data.name,
+        dataset=trained.data.name,
         n=len(images),
         accuracy=100 * int((found.argmax(1) == labels).sum()) / len(images),
         pytorch_accuracy=100 * int((expected.argmax(1) == labels).sum()) / len(images),

@@ -1,9 +1,9 @@
-"""A trained network as one web page that needs no server and no network: draw, and see it compute.
+"""A trained network as one web page that needs no server and no internet: draw a digit and see the network compute.
 
-`network.js` computes the steps, `drawing.js` makes a picture of strokes, `page.js` shows; `page.html` and `page.css`
-are how it looks. They go into the page as they are.
+`network.js` computes the steps, `drawing.js` turns strokes into a picture, `page.js` shows both. `page.html` is a
+template; the scripts and `page.css` go into the page unchanged.
 """
 
-from tinymnist.export.page.door import export_page
+from tinymnist.export.page.api import export_page
 
 __all__ = ["export_page"]

@@ -1,6 +1,6 @@
-// Behind network.js, in node: the logits of many images, float32, one image after another.
+// Appended to network.js and run in node: writes the logits of many images as float32, one image after another.
 //
-// node THIS NETWORK.json IMAGES LOGITS; the images are bytes.
+// Usage: node THIS NETWORK.json IMAGES LOGITS. One byte per pixel.
 const fs = require("node:fs");
 
 const [networkFile, imagesFile, logitsFile] = process.argv.slice(2);

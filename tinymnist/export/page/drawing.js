@@ -1,19 +1,19 @@
-// From strokes to the picture that the network sees, prepared as the digits of MNIST were.
+// Turns strokes into the picture that the network sees, prepared as the digits of MNIST were.
 //
 // LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition" (1998): a digit is scaled
 // to fit a box of 20x20 pixels, which makes its edges grey, and its centre of mass is moved to the centre of 28x28. Here
-// strokes are lines, so they are drawn in their final size at once: nothing is read back from a canvas, which some browsers
-// blur on purpose.
+// strokes are lines, so they are drawn at their final size at once. Nothing is read back from a canvas, because some
+// browsers blur that on purpose.
 "use strict";
 
 const BOX = 20 / 28;
-/** Thickness of a stroke in a picture 28 pixels wide; in MNIST's ones, half lie between 2.3 and 3.3. */
+/** Thickness of a stroke as a share of the picture; half of MNIST's strokes are 2.3 to 3.3 of 28 pixels thick. */
 const THINNEST = 2.3 / 28;
 const THICKEST = 3.3 / 28;
 
 /**
- * Grey levels 0 to 255, row by row, of `strokes`: lists of points [x, y] in any unit, drawn with a round pen that is
- * `pen` wide in that unit.
+ * Draws `strokes`, lists of points [x, y] in any unit, with a round pen that is `pen` wide in that unit. Gives grey
+ * levels 0 to 255, row by row.
  */
 function prepare(strokes, pen, height, width) {
   const points = strokes.flat();
@@ -42,7 +42,7 @@ function extent(numbers) {
   return [numbers.reduce((a, b) => Math.min(a, b)), numbers.reduce((a, b) => Math.max(a, b))];
 }
 
-/** A pixel is as dark as it is deep in the line: black from half a pixel within, white from half a pixel outside. */
+/** Draws lines. A pixel is black from half a pixel inside the line's edge, white from half a pixel outside. */
 function paint(picture, strokes, radius, height, width) {
   const margin = radius + 0.5;
   for (const stroke of strokes) {
@@ -62,13 +62,13 @@ function paint(picture, strokes, radius, height, width) {
   }
 }
 
-/** The pixels (first, end) that a line between `a` and `b` can reach on an axis. */
+/** The range [first, end) of pixels that a line between `a` and `b` can reach on an axis. */
 function pixels(a, b, margin, length) {
   const first = Math.max(0, Math.floor(Math.min(a, b) - margin));
   return [first, Math.min(length, Math.ceil(Math.max(a, b) + margin) + 1)];
 }
 
-/** From a point to the line between two others. */
+/** Distance from a point to the line between two others. */
 function distance([x, y], [fromX, fromY], [toX, toY]) {
   const [alongX, alongY] = [toX - fromX, toY - fromY];
   const squared = alongX * alongX + alongY * alongY;
@@ -77,7 +77,7 @@ function distance([x, y], [fromX, fromY], [toX, toY]) {
   return Math.hypot(x - fromX - nearest * alongX, y - fromY - nearest * alongY);
 }
 
-/** In pixels, of which the first is number 0: MNIST's pictures have theirs at 14, 14. */
+/** Centre of mass in pixels, counted from 0; MNIST's pictures have it at 14, 14. */
 function centreOfMass(picture, width) {
   let [sum, x, y] = [0, 0, 0];
   picture.forEach((level, place) => {

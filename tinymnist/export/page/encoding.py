@@ -10,8 +10,8 @@ from tinymnist.export.folded import Convolution, GroupNorm, Network, Numbers, Po
 
 
 def network_json(network: Network) -> str:
-    """Steps as they are in `network.py`; where one has numbers of its own, their range in `weights`, which are all the
-    numbers one after another, float32, little endian, in base64. Numbers that steps share are there once."""
+    """The steps as `fold` gives them. `weights` holds the numbers of all steps one after another, as little-endian
+    float32 in base64, and a step names the ranges of its own; numbers that steps share are stored once."""
     store = _Store()
     steps = [_step(step, store) for step in network.steps]
     content = {
@@ -29,7 +29,7 @@ class _Store:
         self._ranges: dict[int, tuple[int, int]] = {}
 
     def range(self, numbers: Numbers) -> tuple[int, int]:
-        """First and end, in numbers."""
+        """Index of the first number, and of the one after the last."""
         if id(numbers) not in self._ranges:
             first = len(self.content) // 4
             self.content += np.ascontiguousarray(numbers, "<f4").tobytes()

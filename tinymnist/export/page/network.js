@@ -1,10 +1,10 @@
-// The network: four kinds of step over arrays of numbers, computed one after another.
+// Computes the network: steps of four kinds over arrays of numbers, one after another.
 //
-// A value is all numbers of one image at one place in the network, channel by channel, row by row. Value 0 is the
-// image; step i gives value i + 1; the last value is the logits. Sums are made in 64 bits, values are kept in 32.
+// A value holds all numbers at one place in the network, channel by channel and row by row. Value 0 is the image, step i
+// computes value i + 1, and the last value is the logits. Sums are in 64 bits, values in 32.
 "use strict";
 
-/** The network in `text` (JSON, made by tinymnist), its weights as one Float32Array. */
+/** Reads the JSON that tinymnist writes; the weights become one Float32Array. */
 function readNetwork(text) {
   const network = JSON.parse(text);
   const bytes = readBytes(network.weights);
@@ -41,7 +41,7 @@ function shapeOf(network, value) {
 
 const STEPS = { convolution, pooling, group_norm: groupNorm, addition };
 
-/** activation(scale * (weight over source) + bias); the padding is zeros. Each weight is laid over the whole image. */
+/** activation(scale * convolution + bias), padded with zeros. Each weight is applied to the whole image in turn. */
 function convolution(network, step, values) {
   const source = values[step.source];
   const [channels, height, width] = shapeOf(network, step.source);
@@ -91,7 +91,7 @@ function inside(offset, stride, windows, length) {
   return [first, end];
 }
 
-/** Maximum or average over windows; the padding never is the maximum, and counts as zeros in an average. */
+/** Maximum or average over windows. Padding is never the maximum, and counts as zeros in an average. */
 function pooling(network, step, values) {
   const source = values[step.source];
   const [, height, width] = shapeOf(network, step.source);
@@ -119,14 +119,14 @@ function pooling(network, step, values) {
   return result;
 }
 
-/** Where a window begins and ends on an axis; its `size` counts the padding, but not what lies beyond it. */
+/** Where a window begins and ends on an axis; `size` counts the padding, but nothing beyond it. */
 function reach(index, axis, step, length) {
   const begin = index * step.stride[axis] - step.padding[axis];
   const end = Math.min(begin + step.kernel[axis], length + step.padding[axis]);
   return { first: Math.max(begin, 0), end: Math.min(end, length), size: end - begin };
 }
 
-/** Each group of channels to mean 0 and variance 1, then weight and bias by channel. */
+/** Normalises each group of channels to mean 0 and variance 1, then applies weight and bias per channel. */
 function groupNorm(network, step, values) {
   const source = values[step.source];
   const channels = step.shape[0];

@@ -1,4 +1,4 @@
-// The page: what is drawn, what the network sees, what it computes, what it reads.
+// The page: drawing, what the network sees, what it computes, and what it reads.
 "use strict";
 
 const PEN = 0.075;
@@ -14,7 +14,7 @@ const EXAMPLES = JSON.parse(element("examples").textContent).map((example) => ({
   picture: readBytes(example.pixels),
 }));
 
-/** What is on the pad: strokes of points, in widths of the pad, or a picture of the test set. */
+/** What is on the pad: strokes, lists of points in widths of the pad, or a picture from the test set. */
 let strokes = [];
 let example = null;
 /** The pen that the arrow keys move. */
@@ -158,7 +158,7 @@ element("digit").classList.toggle("words", CLASSES.some((name) => name.length > 
 
 let waiting = false;
 
-/** Computes and shows everything anew, once before the next picture on the screen. */
+/** Computes and shows everything once before the next frame. */
 function changed() {
   if (waiting) return;
   waiting = true;
@@ -224,7 +224,7 @@ function showReading(probabilities) {
 
 let announcement = 0;
 
-/** Says `text` to screen readers, when the drawing rests. */
+/** Announces `text` to screen readers once the drawing has paused. */
 function announce(text) {
   clearTimeout(announcement);
   announcement = setTimeout(() => (element("announcement").textContent = text), ANNOUNCE_AFTER_MS);
@@ -234,7 +234,7 @@ function showGrey(canvas, picture) {
   fill(canvas, (index) => mix(colours.paper, colours.ink, picture[index] / 255));
 }
 
-/** Numbers above zero in one colour, below in another; the largest of the block, up or down, in full. */
+/** Shows numbers above zero in one colour, below in another; the block's largest magnitude has the full colour. */
 function showMaps(canvases, value) {
   const largest = value ? value.reduce((most, number) => Math.max(most, Math.abs(number)), 1e-9) : 1;
   canvases.forEach((canvas, channel) => {
@@ -265,7 +265,7 @@ function css(colour) {
 
 // ---- look ---------------------------------------------------------------------------------------------------------
 
-/** The style sheet's colours, as red, green and blue from 0 to 255. */
+/** Reads the style sheet's colours as red, green and blue from 0 to 255. */
 function readColours() {
   const style = getComputedStyle(document.documentElement);
   for (const name of ["paper", "ink", "more", "less"]) {

@@ -1,4 +1,5 @@
-"""Whether the page computes what the run's network does: its own program, run by node where there is one."""
+"""Checks that the page computes what the run's network does, by running the page's own program in node if there is
+one."""
 
 import shutil
 import subprocess
@@ -10,31 +11,30 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tinymnist.data import Dataset
 from tinymnist.errors import CheckFailed
 from tinymnist.evaluation import score_on_test
 from tinymnist.export.folded import Network
 from tinymnist.export.interpreter import values
 from tinymnist.export.page.html import source
 from tinymnist.text import shown
-from tinymnist.training import Run
-from tinymnist.training.score import BATCH_SIZE, normalized
+from tinymnist.training.score import in_batches, normalized
+from tinymnist.training.trained import TrainedNetwork
 
 TOLERANCE = 1e-4
-"""Largest difference of an output from PyTorch's; of one above 1, as a share of it."""
+"""Largest allowed difference of an output from PyTorch's, relative to it where it is above 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What was compared with the run's network in PyTorch."""
+    """What was compared with the run's network in PyTorch, and how close it came."""
 
     program: str
-    """`node v20.20.2`, or `pytorch` where there is no node, and only the folded network was computed."""
+    """`node v20.20.2`, or `pytorch` if there is no node and only the folded network was computed."""
     n: int
     """Images."""
     correct: int
     largest_difference: float
-    """Of one output for one image."""
+    """The largest difference of any output for any image."""
 
     @property
     def accuracy(self) -> float:
@@ -44,24 +44,24 @@ class Verification:
     @property
     def what(self) -> str:
         if self.program == "pytorch":
-            return "the folded network (the page's own program was not run: there is no node here)"
+            return "the folded network (the page's own program was not run: node is not installed)"
         return f"the page's own program, run by {self.program}"
 
 
-def verify(run: Run, model: nn.Sequential, data: Dataset, network: Network, text: str) -> Verification:
-    """Compares all outputs for the test images of `data`; `text` is the network in JSON.
+def verify(trained: TrainedNetwork, network: Network, text: str) -> Verification:
+    """Compares all outputs for the test images; `text` is the network in JSON.
 
-    Raises `UsageError` where the test images were among the run's training images, `CheckFailed` for a difference.
+    Raises `CheckFailed` if an output differs, `DataError` for a network whose loss is not finite.
     """
-    score_on_test(run, model, data, torch.device("cpu"))  # refuses images that it was trained on
+    run, model, data = trained.run, trained.model, trained.data
+    score_on_test(trained)
     images = normalized(data.test.images, network.normalize, torch.device("cpu"))
-    with torch.inference_mode():
-        expected = torch.cat([model(batch) for batch in images.split(BATCH_SIZE)])
+    expected = torch.cat(in_batches(model, images))
     if node := shutil.which("node"):
         program, logits = f"node {_version(node)}", node_logits(node, text, data.test.images)
     else:
         program = "pytorch"
-        logits = torch.cat([values(network, batch)[-1].flatten(1) for batch in images.split(BATCH_SIZE)])
+        logits = torch.cat(in_batches(lambda batch: values(network, batch)[-1].flatten(1), images))
     outputs = logits.log_softmax(1) if isinstance(list(model.modules())[-1], nn.LogSoftmax) else logits
     differences = (outputs - expected).abs()
     if not bool((differences <= TOLERANCE * expected.abs().clamp(min=1)).all()):
@@ -74,9 +74,9 @@ def verify(run: Run, model: nn.Sequential, data: Dataset, network: Network, text
 
 
 def node_logits(node: str, text: str, images: Tensor) -> Tensor:
-    """Logits (N, classes) that the page's own program gives for uint8 images (N, …), by `node`, the path of one.
+    """Logits (N, classes) that the page's own program computes in `node` (a path) for uint8 images (N, …).
 
-    Raises `CheckFailed` where it does not run to its end.
+    Raises `CheckFailed` if the program fails.
     """
     with tempfile.TemporaryDirectory(prefix="tinymnist-") as folder:
         script, network, bytes_of_images, logits = (

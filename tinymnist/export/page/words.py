@@ -1,11 +1,11 @@
-"""What the steps of a network are called on the page."""
+"""The steps of a network as the page names them."""
 
 from tinymnist.export.folded import Convolution, GroupNorm, Network, Pooling, Step
 from tinymnist.spec.plan import Pair
 
 
 def block_words(network: Network, block: str) -> str:
-    """The steps of a block, in the order they run."""
+    """The steps of a block in the order in which they run: `conv 3×3, relu → max 2×2`."""
     return " → ".join(_words(network, step) for step in network.steps if step.name.partition(".")[0] == block)
 
 

@@ -121,7 +121,7 @@ static void take_totals(const struct network *net, double *loss, int64_t *correc
     }
 }
 
-/* Forward and backward of one batch of images (n, CHANNELS, HEIGHT, WIDTH): writes the gradients of the lesson's mean
+/* Forward and backward of one batch of images (n, CHANNELS, HEIGHT, WIDTH): writes the gradients of the objective's mean
    and the running statistics, adds to `loss` the cross-entropy summed over the images and to `correct` the right
    answers. */
 EXPORT void tm_step(struct network *net, const uint8_t *images, const int64_t *labels, int64_t n, float scale,
@@ -129,7 +129,7 @@ EXPORT void tm_step(struct network *net, const uint8_t *images, const int64_t *l
                     float *logits, double *loss, int64_t *correct) {
     give(net, images, labels, n, scale, shift);
     net->seed = seed;
-    net->lesson = (struct lesson){smoothing, weight, temperature, teacher};
+    net->objective = (struct objective){smoothing, weight, temperature, teacher};
     net->predictions = NULL;
     net->logits = logits;
     run(net, train);

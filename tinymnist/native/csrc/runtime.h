@@ -14,8 +14,8 @@ struct worker {
     pthread_t thread;
 };
 
-/* What a network is taught besides its labels: see `Lesson` in model/loss.py. */
-struct lesson {
+/* What a network is taught besides its labels: see `Objective` in model/loss.py. */
+struct objective {
     float smoothing, weight, temperature;
     const float *teacher; /* (n, CLASSES): probabilities at the temperature; NULL where `weight` is 0 */
 };
@@ -29,7 +29,7 @@ struct network {
     int64_t n, blocks;
     float scale, shift;
     uint32_t seed;
-    struct lesson lesson;
+    struct objective objective;
     /* What comes of it: the loss of each block and its right answers; predictions and logits where asked for. */
     double *losses;
     int64_t *corrects, *predictions;
@@ -145,24 +145,24 @@ INLINE vf softmax_parts(const vf *logits, vf *parts, const vf top, const float t
     return sum;
 }
 
-/* Cross-entropy of the block's logits (CLASSES) and the labels. `gradient`: that of the lesson's mean over all n images. */
+/* Cross-entropy of the block's logits (CLASSES) and the labels. `gradient`: that of the objective's mean over all n images. */
 INLINE void cross_entropy(struct network *net, int64_t block, const vf *logits, vf *gradient) {
-    const struct lesson lesson = net->lesson;
+    const struct objective objective = net->objective;
     const vi mask = images_in(net, block);
     vf top = logits[0], parts[CLASSES], soft[CLASSES];
     for (int k = 1; k < CLASSES; k++) top = maximum(top, logits[k]);
     const vf sum = softmax_parts(logits, parts, top, 1.0f);
-    const float share = 1.0f / (float)net->n, own = share * (1 - lesson.weight);
+    const float share = 1.0f / (float)net->n, own = share * (1 - objective.weight);
     if (gradient) {
-        const float even = own * lesson.smoothing / CLASSES;
+        const float even = own * objective.smoothing / CLASSES;
         for (int k = 0; k < CLASSES; k++) gradient[k] = keep_where(mask, own * parts[k] / sum - even);
-        if (lesson.teacher) { /* d/dz of T^2 KL(teacher || softmax(z / T)) is T (softmax(z / T) - teacher) */
-            const float pull = share * lesson.weight * lesson.temperature;
-            const vf soft_sum = softmax_parts(logits, soft, top, lesson.temperature);
+        if (objective.teacher) { /* d/dz of T^2 KL(teacher || softmax(z / T)) is T (softmax(z / T) - teacher) */
+            const float pull = share * objective.weight * objective.temperature;
+            const vf soft_sum = softmax_parts(logits, soft, top, objective.temperature);
             for (int k = 0; k < CLASSES; k++) gradient[k] += keep_where(mask, pull * soft[k] / soft_sum);
             for (int l = 0; l < LANES && block * LANES + l < net->n; l++)
                 for (int k = 0; k < CLASSES; k++)
-                    gradient[k][l] -= pull * lesson.teacher[(block * LANES + l) * CLASSES + k];
+                    gradient[k][l] -= pull * objective.teacher[(block * LANES + l) * CLASSES + k];
         }
     }
     double loss = 0;
@@ -173,7 +173,7 @@ INLINE void cross_entropy(struct network *net, int64_t block, const vf *logits, 
         for (int k = 1; k < CLASSES; k++) best = logits[k][l] > logits[best][l] ? k : best;
         loss += (double)(top[l] - logits[label][l]) + log((double)sum[l]);
         correct += best == label;
-        if (gradient) gradient[label][l] -= own * (1 - lesson.smoothing);
+        if (gradient) gradient[label][l] -= own * (1 - objective.smoothing);
         if (net->predictions) net->predictions[image] = best;
         if (net->logits)
             for (int k = 0; k < CLASSES; k++) net->logits[image * CLASSES + k] = logits[k][l];

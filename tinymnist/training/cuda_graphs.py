@@ -1,5 +1,5 @@
-"""CUDA graphs: a tiny network's step is some hundred operations that take less time than it takes to launch them, so
-they are recorded once and launched as one."""
+"""CUDA graphs: a step of a tiny network is some hundred operations, each shorter than its launch, so that they are
+recorded once and launched together."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from torch import Tensor
 Result = TypeVar("Result")
 
 
-class Replay(Generic[Result]):
-    """A function of tensors on a GPU that is recorded, and from then on replayed, for each set of shapes.
+class GraphedFunction(Generic[Result]):
+    """A function of tensors on a GPU that is recorded as a CUDA graph for each set of shapes, and then replayed.
 
-    The function must do the same operations whatever the tensors hold, read none of them on the CPU, and change other
-    tensors in place only. What it gives is overwritten by the next call with the same shapes. Random numbers are those
-    of torch's generator at the time of a call. Where recording fails, `failed` is told why, and the function is called
-    as it is, now and later (PyTorch before 2.14 may not recover far enough for that where there is dropout).
+    The function must do the same operations whatever the tensors hold, must not read them on the CPU, and may change
+    other tensors only in place. The next call with the same shapes overwrites its result. Random numbers are those of
+    torch's generator at the time of a call. Where recording fails, `failed` is called with the reason, and the function
+    is called without a graph from then on (PyTorch before 2.14 may not recover far enough where there is dropout).
 
-    How: NVIDIA, "CUDA Graphs", and PyTorch's notes on CUDA semantics, "Whole-network capture".
+    The method: NVIDIA, "CUDA Graphs", and PyTorch's notes on CUDA semantics, "Whole-network capture".
     """
 
     def __init__(self, function: Callable[..., Result], failed: Callable[[str], None]) -> None:
@@ -33,7 +33,7 @@ class Replay(Generic[Result]):
         if key in self._seen and key not in self._recordings and not self._broken:
             self._try_to_record(key, inputs)
         if key not in self._recordings:
-            self._seen.add(key)  # the first call lets libraries choose and load their kernels
+            self._seen.add(key)  # in the first call, libraries choose and load their kernels
             return self._function(*inputs)
         recording = self._recordings[key]
         for place, tensor in zip(recording.inputs, inputs, strict=True):
@@ -51,10 +51,10 @@ class Replay(Generic[Result]):
             self._failed(" ".join(str(error).split())[:120])
 
     def _record(self, inputs: tuple[Tensor, ...]) -> "_Recording[Result]":
-        """Records the function's operations, which are not done now."""
+        """Records the function's operations without executing them."""
         places = tuple(tensor.clone() for tensor in inputs)
         graph = torch.cuda.CUDAGraph()
-        # The outer context goes back to this stream where recording fails, which the inner one does not.
+        # The outer context restores this stream where recording fails; the inner one does not.
         with torch.cuda.stream(torch.cuda.current_stream()), torch.cuda.graph(graph):
             result = self._function(*places)
         return _Recording(graph, places, result)
@@ -66,4 +66,4 @@ class _Recording(Generic[Result]):
     inputs: tuple[Tensor, ...]
     """Where the graph reads its inputs."""
     result: Result
-    """Where it writes what it gives."""
+    """Where it writes its result."""

@@ -1,4 +1,4 @@
-"""How the picture looks, and what several parts of it need to know. Brings in no matplotlib."""
+"""Where the marks of the picture are, and its size, colours and shapes. Does not import matplotlib."""
 
 from tinymnist.front.points import Front, Point
 from tinymnist.front.published import Kind
@@ -6,9 +6,9 @@ from tinymnist.plotting import BLUE, VERMILION
 from tinymnist.statistics import Interval
 
 WIDTH, HEIGHT = 8.4, 5.9
-"""Inches: at 800 pixels the text is nearly as large as that of a page around it."""
+"""Inches. At 800 pixels wide, the text is nearly as large as that of a page around it."""
 OURS, THEIRS = BLUE, VERMILION
-"""Marks differ in shape too."""
+"""Colours; marks differ in shape too."""
 MARKERS: dict[Kind, str] = {"mean": "s", "one run": "D", "chosen": "^"}
 
 Mark = tuple[float, float]
@@ -16,7 +16,7 @@ Mark = tuple[float, float]
 
 
 def lowest(front: Front) -> float:
-    """Half an image, percent: what stands for no error at all on a log axis."""
+    """Half an image in percent, which stands for no error on a log axis."""
     return 50.0 / front.images
 
 
@@ -25,21 +25,21 @@ def mark(point: Point, front: Front) -> Mark:
 
 
 def marks(front: Front) -> list[Mark]:
-    """Every mark: those of the points, then the published."""
+    """Every mark: those of the points, then those of the published figures."""
     return [mark(point, front) for point in front.points] + [
         (float(each.parameters), each.error) for each in front.published
     ]
 
 
 def bars(point: Point, front: Front) -> tuple[Interval, Interval]:
-    """The ends of a point's two bars, percent: its best and worst seed, and the 95 % interval of its mean."""
+    """The ends of a point's two bars, in percent: its best and worst seed, and the 95 % interval of its mean."""
     floor = lowest(front)
     (best, worst), (low, high) = point.error_range, point.error_interval or point.error_range
     return (max(best, floor), max(worst, floor)), (max(low, floor), max(high, floor))
 
 
 def stairs(front: Front, edge: float) -> list[Mark]:
-    """The corners of the front: the best mean error for at most so many parameters, up to `edge` parameters."""
+    """The corners of the staircase: the best mean error for at most so many parameters, up to `edge` parameters."""
     best = [mark(point, front) for point in front.best]
     corners = [best[0]]
     for count, error in best[1:]:

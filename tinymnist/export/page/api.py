@@ -1,6 +1,5 @@
-"""From a run to a verified page."""
+"""A run exported as a page, verified on all test images."""
 
-from tinymnist.data import Dataset
 from tinymnist.errors import UsageError
 from tinymnist.export.artifact import Artifact
 from tinymnist.export.folding import fold
@@ -8,25 +7,25 @@ from tinymnist.export.page.encoding import network_json
 from tinymnist.export.page.html import page
 from tinymnist.export.page.verification import verify
 from tinymnist.text import shape_text
-from tinymnist.training import Run
+from tinymnist.training.trained import TrainedNetwork
 
 
-def export_page(run: Run, data: Dataset) -> Artifact:
-    """The page of a finished run, verified on the test images of `data`.
+def export_page(trained: TrainedNetwork) -> Artifact:
+    """Makes the page of a trained network and verifies it on its test images.
 
-    Raises `UsageError` for a network of other images, and where the test images were among its training images;
-    `CheckFailed` where the page does not compute what the run's network does.
+    Raises `UsageError` if the network takes other images, `CheckFailed` if the page does not compute what the network
+    does.
     """
-    model = run.load_model()
+    run, model, data = trained.run, trained.model, trained.data
     network = fold(run.spec, model)
     images = (1, *data.test.images.shape[1:])
     if network.input != images:
         raise UsageError(
             f"{run.path}: takes {shape_text(network.input)} images, those of {data.name} are {shape_text(images)}: "
-            "a page is for networks of one channel, and verified on images of their size"
+            "a page needs a network of one channel, and test images of its size"
         )
     text = network_json(network)
-    verified = verify(run, model, data, network, text)
+    verified = verify(trained, network, text)
     content = page(run, network, text, data).encode()
     result = run.result
     return Artifact(

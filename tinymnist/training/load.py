@@ -1,4 +1,4 @@
-"""What a RUN argument means: a run directory, a packed run, or a trained network that comes with tinymnist."""
+"""Opens what a RUN argument names: a run directory, a series, a packed run, or a network that comes with tinymnist."""
 
 import os
 import re
@@ -8,14 +8,16 @@ from pathlib import Path
 from tinymnist.errors import RunError
 from tinymnist.spec.packaged import packaged_files, packaged_networks
 from tinymnist.text import did_you_mean
+from tinymnist.training.directory import open_folder
 from tinymnist.training.packed import open_packed
-from tinymnist.training.records import SERIES, Declaration, read_record
-from tinymnist.training.run import Run, open_folder, seed_name
+from tinymnist.training.records import SERIES
+from tinymnist.training.run import Run
+from tinymnist.training.series import Series, open_series
 
 
 def load_run(path: str | PathLike[str]) -> Run:
-    """Opens a run directory, also one copied from another machine; a packed run, which is a file; or, by its name, a
-    trained network that comes with tinymnist.
+    """Opens a run directory, also one copied from another machine; a packed run, which is a file; or a trained network
+    that comes with tinymnist, by its name.
 
     Raises `RunError` where there is none, `DataError` where it is damaged.
     """
@@ -33,9 +35,13 @@ def load_run(path: str | PathLike[str]) -> Run:
     return open_folder(folder)
 
 
-def load_runs(path: str | PathLike[str]) -> list[Run]:
-    """As `load_run`; of a series, the runs of all seeds."""
+def open_run(path: str | PathLike[str]) -> Run | Series:
+    """Opens a run, as `load_run` does, or the directory of a series. Raises as `load_run` does."""
     folder = Path(path)
-    if not os.path.lexists(folder / SERIES):
-        return [load_run(path)]
-    return [open_folder(folder / seed_name(seed)) for seed in read_record(Declaration, folder / SERIES).seeds]
+    return open_series(folder) if os.path.lexists(folder / SERIES) else load_run(path)
+
+
+def load_runs(path: str | PathLike[str]) -> list[Run]:
+    """Opens a run, or the runs of all seeds of a series. Raises as `load_run` does."""
+    found = open_run(path)
+    return [*found.runs] if isinstance(found, Series) else [found]

@@ -1,0 +1,57 @@
+"""The words of notices."""
+
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from tinymnist.cli.notices import notice_text, say_notice
+from tinymnist.notices import (
+    CudaGraphUnavailable,
+    MnistUnavailable,
+    NativeEngineUnavailable,
+    NativeTeacherUnavailable,
+    Notice,
+    ResultsLeftOut,
+)
+
+WORDS: list[tuple[Notice, str]] = [
+    (
+        MnistUnavailable("no internet"),
+        "WARNING: full MNIST is not to be had (no internet). Going on with mnist-5k, 4,000 training and 1,000 test "
+        "images: accuracies are lower and say less.",
+    ),
+    (
+        NativeEngineUnavailable("no C compiler"),
+        "WARNING: no native engine (no C compiler): going on with the torch engine, many times slower.",
+    ),
+    (
+        NativeTeacherUnavailable(Path("runs/big"), "no C compiler"),
+        "WARNING: no native engine for the teacher runs/big (no C compiler): it answers through PyTorch.",
+    ),
+    (CudaGraphUnavailable("busy"), "WARNING: no CUDA graph (busy): going on without one."),
+    (
+        ResultsLeftOut(Path("runs"), 1, "held-out series", Path("runs/a")),
+        "runs: left out 1 series scored on held-out images, such as runs/a",
+    ),
+    (
+        ResultsLeftOut(Path("runs"), 2, "single run", Path("runs/a")),
+        "runs: left out 2 single runs, such as runs/a",
+    ),
+]
+
+
+@pytest.mark.parametrize(("notice", "text"), WORDS, ids=lambda given: type(given).__name__)
+def test_a_notice_is_one_line_on_stderr(notice: Notice, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    say_notice(notice)
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", f"{text}\n")
+
+
+def test_every_kind_of_notice_has_words() -> None:
+    assert {type(notice) for notice, _ in WORDS} == set(get_args(Notice))
+
+
+def test_what_is_no_notice_has_none() -> None:
+    with pytest.raises(AssertionError, match="Expected code to be unreachable"):
+        notice_text("text")  # type: ignore[arg-type]

@@ -1,0 +1,113 @@
+"""Teachers: a network comes to agree with them, and none has seen the images that are scored."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn import functional
+
+from tests.support.command_line import Cli
+from tests.support.trainings import StopAfter
+from tinymnist import Spec, load_spec, train
+from tinymnist.data import load_dataset
+from tinymnist.errors import DataError, Interrupted, UsageError
+from tinymnist.training import Run, resume, train_series
+from tinymnist.training.teacher import refuse_unfit_teachers
+
+
+@pytest.fixture(scope="module")
+def teacher(quick: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return train(load_spec(quick), seed=5, dataset="mnist-5k", output=tmp_path_factory.mktemp("runs"), name="teacher")
+
+
+def taught(quick: Path, teacher: Path, *overrides: str) -> Spec:
+    return load_spec(quick, [f"train.distill={{teacher: ['{teacher}'], weight: 1.0}}", *overrides])
+
+
+@pytest.mark.parametrize("views", ["clean", "same"])
+def test_a_taught_network_comes_to_agree_with_its_teacher(
+    views: str, quick: Path, teacher: Run, tmp_path: Path
+) -> None:
+    spec = taught(quick, teacher.path, f"train.distill.views={views}", "train.epochs=8")
+    student = train(spec, seed=1, dataset="mnist-5k", output=tmp_path, name="student")
+    alone = train(load_spec(quick, ["train.epochs=8"]), seed=1, dataset="mnist-5k", output=tmp_path, name="alone")
+    images = load_dataset("mnist-5k").test.images.unsqueeze(1).float() / 255
+
+    @torch.no_grad()
+    def distance(run: Run) -> float:
+        ours, theirs = (each.load_model()(images).log_softmax(1) for each in (run, teacher))
+        return functional.kl_div(ours, theirs, reduction="batchmean", log_target=True).item()
+
+    assert distance(student) < 0.5 * distance(alone)
+
+
+@pytest.mark.parametrize("engine", ["native", "torch"])
+def test_a_taught_training_resumes_to_the_same_bits(engine: str, quick: Path, teacher: Run, tmp_path: Path) -> None:
+    spec = taught(quick, teacher.path, f"train.engine={engine}", "train.ema=0.9")
+    uncut = train(spec, seed=1, dataset="mnist-5k", output=tmp_path, name="uncut")
+    with pytest.raises(Interrupted):
+        train(spec, seed=1, dataset="mnist-5k", output=tmp_path, name="cut", observer=StopAfter(13))
+    assert _weights(resume(tmp_path / "cut")) == _weights(uncut)
+    assert uncut.environment.teachers == {str(teacher.path): teacher.result.weights_sha256}
+
+
+def test_a_series_teaches_as_an_ensemble_of_its_seeds(quick: Path, tmp_path: Path) -> None:
+    series = train_series(
+        load_spec(quick, ["train.epochs=1"]), [1, 2], jobs=1, dataset="mnist-5k", output=tmp_path, name="two"
+    )
+    by_series = train(taught(quick, series.path), seed=3, dataset="mnist-5k", output=tmp_path, name="a")
+    by_runs = load_spec(
+        quick, [f"train.distill={{teacher: ['{series.path}/seed-1', '{series.path}/seed-2'], weight: 1.0}}"]
+    )
+    assert _weights(by_series) == _weights(train(by_runs, seed=3, dataset="mnist-5k", output=tmp_path, name="b"))
+
+
+def test_a_changed_teacher_is_noticed_when_a_run_is_resumed(quick: Path, tmp_path: Path) -> None:
+    train(load_spec(quick, ["train.epochs=1"]), seed=5, name="teacher", dataset="mnist-5k", output=tmp_path)
+    with pytest.raises(Interrupted):
+        train(
+            taught(quick, tmp_path / "teacher"),
+            seed=1,
+            name="cut",
+            observer=StopAfter(3),
+            dataset="mnist-5k",
+            output=tmp_path,
+        )
+    shutil.rmtree(tmp_path / "teacher")
+    train(load_spec(quick, ["train.epochs=1"]), seed=6, name="teacher", dataset="mnist-5k", output=tmp_path)
+    with pytest.raises(DataError, match="its teachers are not those it was begun with"):
+        resume(tmp_path / "cut")
+
+
+def test_a_teacher_that_has_seen_what_is_held_out_is_refused(quick: Path, teacher: Run, tmp_path: Path) -> None:
+    with pytest.raises(
+        UsageError, match="it was trained on mnist-5k, all of it, so it may know images that are scored"
+    ):
+        train(taught(quick, teacher.path), seed=1, dataset="mnist-5k", validation=500, output=tmp_path)
+
+
+def test_a_teacher_of_other_images_is_refused(quick: Path, teacher: Run) -> None:
+    other = load_spec(quick, ["input.height=32"])
+    with pytest.raises(UsageError, match="cannot teach quick: it takes 1x28x28 images of 10 classes"):
+        refuse_unfit_teachers([teacher], other, "mnist-5k", 0)
+
+
+def test_a_missing_teacher_is_one_line(quick: Path, cli: Cli, tmp_path: Path) -> None:
+    option = "train.distill={teacher: nowhere}"
+    outcome = cli("train", "--arch", quick, "--set", option, "--dataset", "mnist-5k", "--output", tmp_path)
+    assert outcome.code == 2
+    assert outcome.err.startswith(
+        "tinymnist: train.distill.teacher, looked for from the current folder: nowhere: no such run directory"
+    )
+
+
+def test_a_teacher_must_have_held_out_the_very_images(quick: Path, tmp_path: Path) -> None:
+    spec = load_spec(quick, ["train.epochs=1"])
+    more = train(spec, seed=5, dataset="mnist-5k", validation=600, output=tmp_path, name="more")
+    with pytest.raises(UsageError, match="of which 600 images were held out"):
+        train(taught(quick, more.path), seed=1, dataset="mnist-5k", validation=500, output=tmp_path)
+
+
+def _weights(run: Run) -> bytes:
+    return (run.path / "weights.safetensors").read_bytes()

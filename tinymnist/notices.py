@@ -1,0 +1,57 @@
+"""What a user should know although nothing failed: facts, which `cli.notices` puts into words."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class MnistUnavailable:
+    """MNIST is neither here nor can it be downloaded; the 5,000 images of mnist-5k are used instead."""
+
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class NativeEngineUnavailable:
+    """The native engine cannot train this network here; PyTorch trains it."""
+
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class NativeTeacherUnavailable:
+    """The native engine cannot compute this teacher here; PyTorch computes it."""
+
+    teacher: Path
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class CudaGraphUnavailable:
+    """PyTorch cannot record a CUDA graph here; operations are launched one by one."""
+
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsLeftOut:
+    """Results in a folder that a Pareto front cannot use."""
+
+    folder: Path
+    count: int
+    kind: Literal["held-out series", "single run"]
+    """Series scored on held-out images, or runs that belong to no series."""
+    example: Path
+
+
+Notice = MnistUnavailable | NativeEngineUnavailable | NativeTeacherUnavailable | CudaGraphUnavailable | ResultsLeftOut
+
+Warn = Callable[[Notice], None]
+
+
+def warn_in_python(notice: Notice) -> None:
+    """Gives a notice to Python's `warnings`: the default for callers without a command line."""
+    warnings.warn(str(notice), stacklevel=3)

@@ -1,0 +1,93 @@
+"""What a report shows about one trained network: its scores, its mistakes and its filters."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tinymnist.data import Split
+from tinymnist.evaluation import Evaluation, evaluation_of, score_on_test, shifted_probabilities
+from tinymnist.notices import Warn, warn_in_python
+from tinymnist.report.filters import Filters, filters_of
+from tinymnist.text import images_text
+from tinymnist.training.trained import TrainedNetwork
+
+MOST_MISTAKES = 60
+"""Most wrongly classified images that are shown, highest loss first."""
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A wrongly classified image."""
+
+    image: NDArray[np.uint8]
+    """(height, width); 0 is the background."""
+    index: int
+    """Its place among the scored images, from 0."""
+    label: int
+    likeliest: tuple[tuple[int, float], tuple[int, float]]
+    """The two likeliest classes, each with its probability."""
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What was found out about a trained network."""
+
+    evaluation: Evaluation
+    scored_on: Literal["test", "validation"]
+    mistakes: tuple[Mistake, ...]
+    """At most `MOST_MISTAKES`."""
+    filters: tuple[Filters, ...]
+
+    @property
+    def images(self) -> str:
+        """`the 10,000 test images of mnist`."""
+        return images_text(self.evaluation.n, self.scored_on, self.evaluation.dataset)
+
+    @property
+    def wrong(self) -> int:
+        return self.evaluation.n - self.evaluation.correct
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of `evaluate`."""
+
+    dataset: str | None = None
+    data_dir: Path | None = None
+    device: str = "auto"
+    warn: Warn = warn_in_python
+
+
+def look_at(trained: TrainedNetwork) -> Inspection:
+    """Scores a network on its test images. Raises as `evaluate` does."""
+    run, model, test = trained.run, trained.model, trained.data.test
+    scored = score_on_test(trained)
+    wrong = torch.nonzero(scored.predictions != test.labels).flatten()
+    mistakes: tuple[Mistake, ...] = ()
+    if len(wrong):
+        images = test.images[wrong].to(trained.device)
+        mistakes = _mistakes(test, wrong, shifted_probabilities(model, images, run.spec.train.normalize, 0).cpu())
+    return Inspection(evaluation_of(trained, scored), trained.scored_on, mistakes, filters_of(model))
+
+
+def _mistakes(images: Split, wrong: Tensor, probabilities: Tensor) -> tuple[Mistake, ...]:
+    """The mistakes among `images` at the places `wrong` (m,), where the network gives `probabilities` (m, classes)."""
+    given = probabilities.gather(1, images.labels[wrong].unsqueeze(1)).squeeze(1)
+    order = given.argsort(stable=True)[:MOST_MISTAKES]  # the loss is -log of this
+    best, classes = probabilities[order].topk(2)
+    return tuple(
+        Mistake(
+            images.images[place].numpy(),
+            place,
+            int(images.labels[place]),
+            ((first, first_probability), (second, second_probability)),
+        )
+        for place, (first, second), (first_probability, second_probability) in zip(
+            wrong[order].tolist(), classes.tolist(), best.tolist(), strict=True
+        )
+    )

@@ -1,0 +1,56 @@
+"""`metrics.csv`: one row per epoch; that of a series has the seed in front."""
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import astuple, fields
+from pathlib import Path
+
+from tinymnist.errors import DataError
+from tinymnist.files import read_bytes, write_atomically
+from tinymnist.training.observer import EpochRow
+
+METRICS = "metrics.csv"
+
+MAX_BYTES = 256 << 20
+"""The largest file that is read: at a hundred bytes per row, several times the epochs of any series."""
+
+_COLUMNS = [field.name for field in fields(EpochRow)]
+
+
+def write_metrics(rows: Sequence[EpochRow], path: Path) -> None:
+    """Writes the metrics of a run, whole or not at all. Raises `DataError`."""
+    _write(_COLUMNS, [astuple(row) for row in rows], path)
+
+
+def write_series_metrics(seeds: Sequence[int], rows_by_seed: Sequence[Sequence[EpochRow]], path: Path) -> None:
+    """Writes the metrics of a series, whole or not at all. Raises `DataError`."""
+    rows = [(seed, *astuple(row)) for seed, rows in zip(seeds, rows_by_seed, strict=True) for row in rows]
+    _write(["seed", *_COLUMNS], rows, path)
+
+
+def _write(columns: Sequence[str], rows: Sequence[tuple[object, ...]], path: Path) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    write_atomically(path, text.getvalue())
+
+
+def read_metrics(path: Path, seeds: int = 1) -> list[list[EpochRow]]:
+    """The rows of each seed; a run has one. Raises `DataError` where the file is missing or damaged."""
+    try:
+        rows = list(csv.DictReader(read_bytes(path, MAX_BYTES).decode().splitlines()))
+        read = []
+        for row in rows:
+            row.pop("seed", None)
+            read.append(EpochRow(epoch=int(row.pop("epoch")), **{key: float(row[key]) for key in row}))
+        epochs = len(read) // seeds
+        if not read or [row.epoch for row in read] != seeds * list(range(1, epochs + 1)):
+            raise ValueError("its epochs are not 1, 2, 3 and so on")
+        if not all(math.isfinite(value) for row in read for value in astuple(row)):
+            raise ValueError("a figure is not finite")
+    except (ValueError, TypeError, KeyError, csv.Error) as error:
+        raise DataError(f"{path}: damaged ({error}): copy the run again") from None
+    return [read[first : first + epochs] for first in range(0, len(read), epochs)]

@@ -1,0 +1,120 @@
+"""The training of one seed of a series, and the worker process that it may run in."""
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from dataclasses import dataclass
+from multiprocessing.connection import wait as wait_for
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Event
+from pathlib import Path
+
+from tinymnist.notices import Notice
+from tinymnist.spec import Spec
+from tinymnist.training.api import resume, train
+from tinymnist.training.directory import seed_name
+from tinymnist.training.observer import EpochRow, Observer, Step
+from tinymnist.training.records import Declaration, Result
+
+LAST_SECONDS = 10.0
+"""The time that a training has for its checkpoint after its parent has died."""
+
+Message = tuple[int, EpochRow | Notice]
+"""A report of a worker about one seed."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """The training of one seed of a series."""
+
+    series: Path
+    spec: Spec
+    declaration: Declaration
+    seed: int
+    data_dir: Path | None
+
+    @property
+    def path(self) -> Path:
+        return self.series / seed_name(self.seed)
+
+
+def train_seed(task: Task, observer: Observer) -> Result:
+    """Trains a seed, or resumes it. Raises as `train` does."""
+    declared = task.declaration
+    if os.path.lexists(task.path):
+        run = resume(task.path, data_dir=task.data_dir, threads=declared.threads, observer=observer)
+    else:
+        run = train(
+            task.spec,
+            seed=task.seed,
+            dataset=declared.dataset,
+            data_dir=task.data_dir,
+            validation=declared.validation,
+            output=task.series,
+            name=task.path.name,
+            device=declared.device,
+            threads=declared.threads,
+            observer=observer,
+        )
+    return run.result
+
+
+@dataclass(frozen=True)
+class _Worker:
+    messages: "Queue[Message]"
+    end: Event
+
+
+_worker: list[_Worker] = []
+_orphaned = threading.Event()
+"""The parent has died."""
+
+
+def begin_worker(messages: "Queue[Message]", end: Event) -> None:
+    """Prepares a worker process, which reports to `messages` and stops its training once `end` is set."""
+    if os.name == "posix":
+        os.setpgid(0, 0)  # a Ctrl-C in the terminal reaches the parent alone, which then sets `end`
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    _worker.append(_Worker(messages, end))
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Ends this process after its parent has died; a training writes its checkpoint first."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait_for([parent.sentinel])
+    _orphaned.set()
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(LAST_SECONDS)
+    os._exit(128 + signal.SIGTERM)
+
+
+def train_in_worker(task: Task) -> Result:
+    """Trains a seed in a worker process."""
+    try:
+        return train_seed(task, _Reporter(task.seed, _worker[0]))
+    finally:
+        if _orphaned.is_set():  # else it would begin the next task
+            os._exit(128 + signal.SIGTERM)
+
+
+class _Reporter(Observer):
+    """Reports to the parent, and stops the training, as SIGTERM does, once the parent asks for it."""
+
+    def __init__(self, seed: int, worker: _Worker) -> None:
+        self._seed, self._worker = seed, worker
+        self._told = False
+
+    def warned(self, notice: Notice) -> None:
+        self._worker.messages.put((self._seed, notice))
+
+    def stepped(self, step: Step) -> None:
+        if not self._told and self._worker.end.is_set():
+            self._told = True
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def epoch_ended(self, row: EpochRow) -> None:
+        self._worker.messages.put((self._seed, row))
