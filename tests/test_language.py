@@ -29,6 +29,7 @@ from tinymnist.spec.layers import (
     GlobalPoolHead,
     Head,
     Norm,
+    Order,
     OutputActivation,
     Pool,
     Residual,
@@ -63,6 +64,7 @@ NORM_KEYS: dict[str, dict[str, Any]] = {"group": {"groups": 2}}
 
 LANGUAGE: dict[str, Spec] = {
     **{f"activation {name}": with_conv(activation=name) for name in get_args(Activation)},
+    **{f"order {order}": with_conv(order=order, activation="silu", dropout=0.3) for order in get_args(Order)},
     **{f"conv {kind}": with_conv(kind=kind) for kind in options(Conv)},
     **{f"norm {kind}": with_conv(norm={"kind": kind, **NORM_KEYS.get(kind, {})}) for kind in kinds(Norm)},
     **{f"pool {kind}": network(blocks=[{"convs": [4], "pool": {"kind": kind}}]) for kind in kinds(Pool)},
@@ -91,8 +93,8 @@ def test_the_language_has_what_its_types_name() -> None:
     for part in LANGUAGE:
         counts[part.rpartition(" ")[0]] = counts.get(part.rpartition(" ")[0], 0) + 1
     assert counts == {
-        "activation": 12, "conv": 3, "norm": 3, "pool": 5, "dropout": 2, "residual": 3, "head": 2, "head pool": 2,
-        "head activation": 2,
+        "activation": 12, "order": 2, "conv": 3, "norm": 3, "pool": 5, "dropout": 2, "residual": 3, "head": 2,
+        "head pool": 2, "head activation": 2,
     }  # fmt: skip
 
 

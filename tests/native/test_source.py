@@ -73,6 +73,12 @@ def test_extreme_values_are_c_that_compiles(values: dict[str, float], tmp_path: 
     load_library(c_source(graph_of(spec.plan, build_model(spec)), 16), find_compiler(), tmp_path / "cache" / "native")
 
 
+def test_a_dilated_convolution_is_left_to_torch() -> None:
+    spec = Spec.model_validate({"name": "made", "blocks": [{"convs": [{"out_channels": 4, "dilation": 2}]}]})
+    with pytest.raises(NotCoveredError, match="a dilated convolution is not covered"):
+        graph_of(spec.plan, build_model(spec))
+
+
 def test_a_convolution_far_beyond_the_image_is_left_to_torch() -> None:
     conv = {"out_channels": 4, "kernel_size": 1, "padding": 1000, "stride": 1000}
     spec = Spec.model_validate({"name": "made", "blocks": [{"convs": [conv]}]})

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tinymnist import Spec
-from tinymnist.spec.layers import Activation, GlobalPoolHead, OutputActivation
+from tinymnist.spec.layers import Activation, GlobalPoolHead, Order, OutputActivation
 
 ACTIVATIONS: list[str] = list(get_args(Activation))
 CONVS = ["conv", "conv", "separable", "depthwise"]
@@ -42,8 +42,11 @@ def convs(draw: st.DrawFn, channels: int) -> tuple[dict[str, Any], int]:
         "bias": draw(st.booleans()),
         "norm": draw(st.sampled_from(NORMS)),
         "activation": draw(st.sampled_from(ACTIVATIONS)),
+        "order": draw(st.sampled_from(get_args(Order))),
         "dropout": draw(st.sampled_from([0, 0, 0.1])),
     }
+    if not draw(st.integers(0, 4)):
+        conv["dilation"] = draw(st.sampled_from([2, [1, 3]]))
     if draw(st.booleans()):
         conv["padding"] = draw(st.sampled_from(PADDINGS))
     if kind == "conv":

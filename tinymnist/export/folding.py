@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from tinymnist.export.folded import Activation, Addition, Convolution, GroupNorm, Network, Numbers, Pooling, Shape, Step
 from tinymnist.model.layers import SharedConv2d
 from tinymnist.spec import Layer, Plan, Spec
+from tinymnist.spec.plan import Pair
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -37,11 +38,11 @@ class _Folder:
 
     def add(self, layer: Layer) -> None:
         value = self.values[layer.sources[0]]
-        if layer.kind in ("conv", "linear", "pool", "add") or layer.label == "group_norm":
+        if layer.label == "batch_norm" and self._follows_convolution(value):
+            self._fold_batch_norm(value - 1, self._module(layer, nn.BatchNorm2d))
+        elif layer.kind in ("conv", "linear", "pool", "add", "norm"):
             self.steps.append(self._step(layer, value))
             value = len(self.steps)
-        elif layer.kind == "norm":
-            self._fold_batch_norm(value - 1, self._module(layer, nn.BatchNorm2d))
         elif layer.kind == "activation" and layer.label != "log_softmax":
             self._activate(value - 1, layer)
         else:  # nothing to compute: memory is flat, dropout is for training, and the result is logits
@@ -60,7 +61,9 @@ class _Folder:
             return self._convolution(layer, value, self._module(layer, nn.Conv2d))
         if layer.kind == "linear":
             return self._linear(layer, value, self._module(layer, nn.Linear))
-        if layer.kind == "norm":
+        if layer.label == "batch_norm":
+            return self._batch_norm(layer, value, self._module(layer, nn.BatchNorm2d))
+        if layer.label == "group_norm":
             return self._group_norm(layer, value, self._module(layer, nn.GroupNorm))
         if layer.kind == "pool":
             return self._pooling(layer, value)
@@ -70,7 +73,7 @@ class _Folder:
     def _convolution(self, layer: Layer, value: int, conv: nn.Conv2d) -> Convolution:
         assert layer.window is not None
         if conv not in self._weights:
-            self._weights[conv] = _numbers(conv.weight)
+            self._weights[conv] = _numbers(_spread(conv.weight, layer.window.dilation))
         return Convolution(
             name=layer.name,
             source=value,
@@ -98,6 +101,25 @@ class _Folder:
             groups=1,
         )
 
+    def _batch_norm(self, layer: Layer, value: int, norm: nn.BatchNorm2d) -> Convolution:
+        """As a convolution of each channel by itself."""
+        weight, bias = _scale_and_shift(norm)
+        return Convolution(
+            name=layer.name,
+            source=value,
+            shape=_shape(layer.output),
+            weight=_single(weight[:, None, None, None]),
+            scale=None,
+            bias=_single(bias),
+            stride=(1, 1),
+            padding=(0, 0),
+            groups=norm.num_features,
+        )
+
+    def _follows_convolution(self, value: int) -> bool:
+        step = self.steps[value - 1] if value else None
+        return isinstance(step, Convolution) and step.activation is None
+
     def _group_norm(self, layer: Layer, value: int, norm: nn.GroupNorm) -> GroupNorm:
         return GroupNorm(
             name=layer.name,
@@ -124,13 +146,9 @@ class _Folder:
         )
 
     def _fold_batch_norm(self, index: int, norm: nn.BatchNorm2d) -> None:
-        assert norm.running_mean is not None
-        assert norm.running_var is not None
-        deviation = np.sqrt(norm.running_var.double().numpy() + norm.eps)
-        weight = _affine(norm.weight, 1.0, norm.num_features) / deviation
-        bias = _affine(norm.bias, 0.0, norm.num_features) - weight * norm.running_mean.double().numpy()
+        weight, bias = _scale_and_shift(norm)
         conv = self.steps[index]
-        assert isinstance(conv, Convolution)  # in the language, a norm follows a convolution
+        assert isinstance(conv, Convolution)
         bias += weight * conv.bias
         if conv.scale is None:
             folded = _single(conv.weight * weight[:, None, None, None])
@@ -152,6 +170,25 @@ def _shape(shape: tuple[int, ...]) -> Shape:
     """(channels, height, width), also for the vectors of the head."""
     channels, height, width = (*shape, 1, 1)[:3]
     return channels, height, width
+
+
+def _spread(weight: Tensor, dilation: Pair) -> Tensor:
+    """A dilated convolution's weight as one without dilation has it: zeros between."""
+    if dilation == (1, 1):
+        return weight
+    (high, wide), (down, across) = weight.shape[2:], dilation
+    spread = weight.new_zeros((*weight.shape[:2], (high - 1) * down + 1, (wide - 1) * across + 1))
+    spread[:, :, ::down, ::across] = weight
+    return spread
+
+
+def _scale_and_shift(norm: nn.BatchNorm2d) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What batch norm multiplies each channel by, and then adds."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    deviation = np.sqrt(norm.running_var.double().numpy() + norm.eps)
+    weight = _affine(norm.weight, 1.0, norm.num_features) / deviation
+    return weight, _affine(norm.bias, 0.0, norm.num_features) - weight * norm.running_mean.double().numpy()
 
 
 def _affine(parameter: Tensor | None, default: float, channels: int) -> NDArray[np.float64]:

@@ -108,7 +108,7 @@ class _BlockBuilder:
     def _conv(self, conv: Conv, number: str) -> list[Named]:
         inputs = self.channels
         outputs = inputs if conv.out_channels is None else conv.out_channels
-        window = (conv.kernel_size, conv.stride, conv.padding)
+        window = (conv.kernel_size, conv.stride, conv.padding, conv.dilation)
         convolutions: list[Named]
         if conv.kind == "separable":
             convolutions = [
@@ -121,12 +121,12 @@ class _BlockBuilder:
                 (f"conv{number}", self._convolution(inputs, outputs, *window, groups=groups, bias=conv.bias))
             ]
         self.channels = outputs
-        return [
-            *convolutions,
-            *_norm(f"norm{number}", conv.norm, outputs),
-            *_activation(f"activation{number}", conv.activation),
-            *_dropout(f"dropout{number}", conv.dropout),
-        ]
+        norm, activation = (
+            _norm(f"norm{number}", conv.norm, outputs),
+            _activation(f"activation{number}", conv.activation),
+        )
+        following = [*norm, *activation] if conv.order == "conv-norm-activation" else [*activation, *norm]
+        return [*convolutions, *following, *_dropout(f"dropout{number}", conv.dropout)]
 
     def _convolution(
         self,
@@ -135,14 +135,15 @@ class _BlockBuilder:
         kernel: tuple[int, int],
         stride: tuple[int, int] = (1, 1),
         padding: tuple[int, int] = (0, 0),
+        dilation: tuple[int, int] = (1, 1),
         *,
         groups: int = 1,
         bias: bool,
     ) -> nn.Module:
         """A new convolution, or one with the weights of the next convolution to reuse."""
         if self._to_reuse is not None:
-            return SharedConv2d(next(self._to_reuse), stride, padding)
-        made = nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=bias)
+            return SharedConv2d(next(self._to_reuse), stride, padding, dilation)
+        made = nn.Conv2d(inputs, outputs, kernel, stride, padding, dilation, groups, bias)
         self.convolutions.append(made)
         return made
 

@@ -21,16 +21,20 @@ class Residual(nn.Module):
 
 
 class SharedConv2d(nn.Module):
-    """A convolution with the weights of `source`, another convolution of the model, and its own stride and padding.
+    """A convolution with the weights of `source`, another convolution of the model. Stride, padding and dilation are
+    its own.
 
     Takes and gives (N, C, H, W), as `source` does. The weights belong to `source`: they are counted and saved there.
     """
 
-    def __init__(self, source: nn.Conv2d, stride: tuple[int, int], padding: tuple[int, int]) -> None:
+    def __init__(
+        self, source: nn.Conv2d, stride: tuple[int, int], padding: tuple[int, int], dilation: tuple[int, int]
+    ) -> None:
         super().__init__()
         self._source = (source,)  # in a tuple, so that torch does not register it twice
         self.stride = stride
         self.padding = padding
+        self.dilation = dilation
 
     @property
     def source(self) -> nn.Conv2d:
@@ -38,7 +42,8 @@ class SharedConv2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         source = self.source
-        return functional.conv2d(x, source.weight, source.bias, self.stride, self.padding, 1, source.groups)
+        return functional.conv2d(x, source.weight, source.bias, self.stride, self.padding, self.dilation, source.groups)
 
     def extra_repr(self) -> str:
-        return f"{self.source.in_channels}, {self.source.out_channels}, stride={self.stride}, padding={self.padding}"
+        channels = f"{self.source.in_channels}, {self.source.out_channels}"
+        return f"{channels}, stride={self.stride}, padding={self.padding}, dilation={self.dilation}"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from math import prod
 
+import torch
 from torch import Tensor, nn
 
 from tinymnist.model.layers import SharedConv2d
@@ -101,7 +102,8 @@ class _Tracer:
         if layer.kind == "pool":
             return self._pool(layer)
         if layer.kind == "norm":
-            assert chain == _Chain(chain.root, chain.shape)  # in the language, a norm follows a convolution
+            if chain != _Chain(chain.root, chain.shape):
+                chain = self._copied(value)
             chain.root.norm = self._norm(module)
             return chain
         if layer.kind == "dropout":
@@ -132,6 +134,8 @@ class _Tracer:
         conv = module.source if isinstance(module, SharedConv2d) else module
         assert isinstance(conv, nn.Conv2d)
         assert layer.window is not None
+        if layer.window.dilation != (1, 1):
+            raise NotCoveredError("a dilated convolution is not covered")
         source = Convolution(
             self.node(layer.sources[0]),
             self.indices[id(conv.weight)],
@@ -150,6 +154,14 @@ class _Tracer:
         node, weight, bias = self.node(layer.sources[0]), self.indices[id(module.weight)], self._parameter(module.bias)
         sizes = (1, module.in_features, module.out_features, (1, 1), (1, 1), (0, 0))
         return self._root(Convolution(node, weight, bias, *sizes, linear=True), _shape(layer.output))
+
+    def _copied(self, value: int) -> _Chain:
+        """A root with the values of a chain, for a norm that does not follow a convolution: they are convolved with
+        ones, which are a constant among the parameters."""
+        node, (channels, _, _) = self.node(value), self.chains[value].shape
+        self.graph.parameters.append(torch.ones(channels, 1, 1, 1))
+        sizes = (channels, 1, 1, (1, 1), (1, 1), (0, 0))
+        return self._root(Convolution(node, len(self.graph.parameters) - 1, None, *sizes, linear=False), node.shape)
 
     def _norm(self, module: nn.Module) -> Norm:
         weight, bias = (self._parameter(getattr(module, name)) for name in ("weight", "bias"))

@@ -1,8 +1,8 @@
 """What all models of the spec language share: strictness, number types, and shorthand."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, Strict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, Strict, ValidationInfo
 
 from tinymnist.text import shown
 
@@ -19,6 +19,7 @@ MAX_ENTRIES = 100
 SHORTHANDS = {
     "convs": "out_channels",
     "hidden": "out_features",
+    "head": "kind",
     "pool": "kind",
     "norm": "kind",
     "residual": "kind",
@@ -66,6 +67,18 @@ def _shortest(pair: tuple[int, int]) -> int | list[int]:
     return pair[0] if pair[0] == pair[1] else list(pair)
 
 
+def _padding(value: Any, info: ValidationInfo) -> Any:
+    """A border, or a word for one: `valid` is none, and `same` keeps the size where the stride is 1."""
+    if value == "valid":
+        return (0, 0)
+    if value != "same":
+        return _pair(value)
+    kernel, dilation = info.data.get("kernel_size") or (1, 1), info.data.get("dilation") or (1, 1)
+    if any(size % 2 == 0 for size in kernel):
+        raise ValueError("same needs an odd kernel_size: an even one has no middle; give the padding as a number")
+    return tuple(size // 2 * step for size, step in zip(kernel, dilation, strict=True))
+
+
 CountPair = Annotated[
     tuple[_Side, _Side],
     Strict(False),
@@ -81,3 +94,11 @@ SizePair = Annotated[
     PlainSerializer(_shortest),
 ]
 """Height and width of a border, each at least 0; one number stands for both."""
+
+Padding = Annotated[
+    tuple[_Border, _Border],
+    Strict(False),
+    BeforeValidator(_padding, json_schema_input_type=_Border | tuple[_Border, _Border] | Literal["same", "valid"]),
+    PlainSerializer(_shortest),
+]
+"""Like `SizePair`, or `same` or `valid`; the model needs a `kernel_size` before it."""

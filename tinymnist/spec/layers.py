@@ -4,11 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import FailFast, Field, Strict, model_validator
 
-from tinymnist.spec.base import Count, CountPair, Model, Probability, SizePair, expanding
+from tinymnist.spec.base import Count, CountPair, Model, Padding, Probability, SizePair, expanding
 
 Activation = Literal[
     "none", "relu", "relu6", "leaky_relu", "prelu", "elu", "gelu", "silu", "mish", "hardswish", "tanh", "sigmoid"
 ]
+
+Order = Literal["conv-norm-activation", "conv-activation-norm"]
 
 
 class BatchNorm(Model):
@@ -97,15 +99,21 @@ class Conv(Model):
     )
     kernel_size: CountPair = Field((3, 3), description="Height and width of the filter.")
     stride: CountPair = Field((1, 1), description="Step of the filter.")
-    padding: SizePair = Field(
-        default_factory=lambda given: (given["kernel_size"][0] // 2, given["kernel_size"][1] // 2),
-        description="Zero rows and columns added on each side; default: kernel_size // 2.",
+    dilation: CountPair = Field((1, 1), description="Distance between neighbouring pixels that the filter sees.")
+    padding: Padding = Field(
+        default_factory=lambda given: (
+            given["kernel_size"][0] // 2 * given["dilation"][0],
+            given["kernel_size"][1] // 2 * given["dilation"][1],
+        ),
+        description="Zero rows and columns added on each side, or `same` or `valid`; default: kernel_size // 2, times "
+        "the dilation.",
     )
     groups: Count = Field(1, description="Groups of channels that are convolved separately (kind `conv` only).")
     bias: bool = Field(True, description="Whether a learned constant is added to each output channel.")
     norm: Norm = Field(BatchNorm(kind="batch"), description="Normalisation after the convolution.")
     activation: Activation = Field("relu", description="Activation after the norm.")
-    dropout: DropoutField = Field(NO_DROPOUT, description="Dropout after the activation.")
+    order: Order = Field("conv-norm-activation", description="The order in which these follow one another.")
+    dropout: DropoutField = Field(NO_DROPOUT, description="Dropout after norm and activation.")
 
     @model_validator(mode="after")
     def _kinds_fit(self) -> "Conv":
@@ -201,4 +209,7 @@ class GlobalPoolHead(Model):
     activation: OutputActivation = Field("log_softmax", description="`none` gives logits.")
 
 
-Head = Annotated[LinearHead | GlobalPoolHead, Field(discriminator="kind")]
+Head = Annotated[
+    Annotated[LinearHead | GlobalPoolHead, Field(discriminator="kind")],
+    expanding("head", LinearHead | GlobalPoolHead | Literal["linear", "global_pool"]),
+]

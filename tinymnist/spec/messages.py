@@ -7,6 +7,7 @@ from pydantic_core import ErrorDetails
 
 from tinymnist.spec.path import Path
 from tinymnist.spec.plan import PlanProblem
+from tinymnist.spec.vocabulary import key_here, word_here
 from tinymnist.text import did_you_mean, shown
 
 _TAGGED = {"pool", "norm", "head", "optimizer", "schedule"}
@@ -41,7 +42,8 @@ def explain(problem: ErrorDetails, root: type[BaseModel]) -> tuple[Path, str]:
             return cause.path, cause.message
         return path, f"{cause}"
     if kind == "extra_forbidden":
-        return path, f"unknown key: {did_you_mean(str(path[-1]), _known_keys(problem['loc'], root))}"
+        known = _known_keys(problem["loc"], root)
+        return path, f"unknown key: {_hint(str(path[-1]), known, key_here(str(path[-1])))}"
     if kind == "missing":
         return path, "is missing: every spec needs it" if len(path) == 1 else "is missing: give it a value"
     if kind in _EXPECTED:
@@ -87,8 +89,16 @@ def _file_path(location: tuple[int | str, ...]) -> Path:
 def _choices(value: Any, expected: str) -> str:
     """Pydantic's `'a', 'b' or 'c'` as a list, with a suggestion where one is close."""
     words = [word.strip(" '") for word in expected.replace(" or ", ",").split(",")]
+    if isinstance(value, str) and (meant := word_here(value, words)):
+        return f"{', '.join(words)}: here it is {meant}"
     near = did_you_mean(str(value), words)
     return ", ".join(words) + (f": {near}" if near.startswith("did") else "")
+
+
+def _hint(word: str, known: list[str], elsewhere: str | None) -> str:
+    """What a word for a key may have meant: a slip of the pen first, then another tool's word for it."""
+    near = did_you_mean(word, known)
+    return near if near.startswith("did") or elsewhere is None else elsewhere
 
 
 def _known_keys(location: tuple[int | str, ...], root: type[BaseModel]) -> list[str]:

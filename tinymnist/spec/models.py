@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, FailFast, Field, Strict, field_validator, model_validator
 
-from tinymnist.spec.base import MAX_ENTRIES, Count, CountPair, Model, SizePair, expand
-from tinymnist.spec.layers import Activation, Block, DropoutField, Head, LinearHead, Norm, Pool
+from tinymnist.spec.base import MAX_ENTRIES, Count, CountPair, Model, Padding, expand
+from tinymnist.spec.layers import Activation, Block, DropoutField, Head, LinearHead, Norm, Order, Pool
 from tinymnist.spec.plan import Plan, PlanProblem
 from tinymnist.spec.recipe import Train
 from tinymnist.spec.walk import MAX_LAYERS, plan
@@ -43,9 +43,10 @@ class Defaults(Model):
     """Values for every block, convolution and hidden layer that does not set its own."""
 
     kernel_size: CountPair | None = Field(None, description="For every convolution.")
-    padding: SizePair | None = Field(None, description="For every convolution.")
+    padding: Padding | None = Field(None, description="For every convolution.")
     bias: bool | None = Field(None, description="For every convolution.")
     norm: Norm | None = Field(None, description="For every convolution.")
+    order: Order | None = Field(None, description="For every convolution.")
     activation: Activation | None = Field(None, description="For every convolution and hidden layer.")
     pool: Pool | None = Field(None, description="For every block.")
     dropout: DropoutField | None = Field(None, description="For every block, after its pooling.")

@@ -32,8 +32,15 @@ class Window:
     kernel: Pair
     stride: Pair
     padding: Pair
+    dilation: Pair = (1, 1)
     ceil: bool = False
     """Whether an incomplete last window counts."""
+
+    @property
+    def reach(self) -> Pair:
+        """Rows and columns from the first pixel it sees to the last."""
+        (high, wide), (down, across) = self.kernel, self.dilation
+        return (high - 1) * down + 1, (wide - 1) * across + 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, FailFast, Field, Strict, field_validator, model_validator
 
 from tinymnist.choices import Engine
-from tinymnist.spec.base import MAX_ENTRIES, Model, Probability, expanding
+from tinymnist.spec.base import MAX_ENTRIES, Model, Probability, expand, expanding
 from tinymnist.text import printable, shown
 
 
@@ -77,7 +77,12 @@ class OneCycle(Model):
     """One cycle of learning rate and momentum (Smith 2018), as torch's `OneCycleLR`, one step per batch."""
 
     name: Literal["one_cycle"] = Field(description="One cycle.")
-    max_lr: float = Field(0.4, gt=0, le=MAX_RATE, description="Highest learning rate.")
+    max_lr: float = Field(
+        0.4,
+        gt=0,
+        le=MAX_RATE,
+        description="Highest learning rate; default: 0.4 with sgd, 0.01 with adam and adamw, 0.05 with muon.",
+    )
     div_factor: float = Field(25.0, ge=1, le=1e12, description="First learning rate = max_lr / div_factor.")
     final_div_factor: float = Field(175.0, ge=1, le=1e12, description="Last learning rate = first / final_div_factor.")
     pct_start: float = Field(0.5, gt=0, lt=1, description="Share of the steps in which the learning rate rises.")
@@ -228,6 +233,10 @@ class AugmentStep(Model):
         return options
 
 
+MAX_RATES = {"adam": 0.01, "adamw": 0.01, "muon": 0.05}
+"""The default of `one_cycle.max_lr` for optimizers other than SGD, whose steps do not shrink with the gradient."""
+
+
 def _bare_name(value: Any) -> Any:
     return {value: {}} if isinstance(value, str) else value
 
@@ -272,6 +281,18 @@ class Train(Model):
     chosen_on: str = Field(
         "", max_length=200, description="Which data this recipe was chosen on, for people to read; results repeat it."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rate_fits_the_optimizer(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        optimizer = expand("optimizer", data.get("optimizer", "sgd"))
+        schedule = expand("schedule", data.get("schedule", "one_cycle"))
+        rate = MAX_RATES.get(str(optimizer.get("name"))) if isinstance(optimizer, dict) else None
+        if rate is None or not isinstance(schedule, dict) or schedule.get("name") != "one_cycle":
+            return data
+        return {**data, "schedule": {"max_lr": rate, **schedule}}
 
     @field_validator("chosen_on")
     @classmethod

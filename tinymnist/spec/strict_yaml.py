@@ -91,7 +91,7 @@ def parse(text: str) -> Tree:
         line = mark.line + 1 if mark else 1
         if "nesting depth" in (error.problem or ""):  # from 6.0.4, PyYAML itself stops at 1,000 levels
             raise YamlProblem(TOO_DEEP, line) from None
-        raise YamlProblem(f"not valid YAML: {error.problem or error.context}", line) from None
+        raise YamlProblem(_syntax(error.problem or error.context or "", text.splitlines(), line), line) from None
     except yaml.reader.ReaderError as error:
         read = text.encode("utf-8", "surrogatepass")[: error.position] if isinstance(error.position, int) else b""
         advice = "save the file as UTF-8" if "\0" in text else "only printable text is allowed"
@@ -99,6 +99,26 @@ def parse(text: str) -> Tree:
     except UnicodeEncodeError:
         raise YamlProblem("not valid text: save or type it as UTF-8", 1) from None
     return Tree(data, lines)
+
+
+def _syntax(problem: str, lines: list[str], line: int) -> str:
+    """What is wrong with the syntax, and what to do, for people who do not know the parser's words."""
+    here = lines[line - 1] if line <= len(lines) else ""
+    before = next((each.strip() for each in reversed(lines[: line - 1]) if each.strip()), "")
+    if "\t" in here[: len(here) - len(here.lstrip())] or "\\t" in problem:
+        return "not valid YAML: a tab: indent with spaces"
+    if "mapping values" in problem and re.search(r"\S:\s.*\S:\s", here):
+        return "not valid YAML: a second colon on this line: quote the text that holds it"
+    if "'-' indicator" in problem or "expected key" in problem or "mapping values" in problem:
+        remedy = "give entries of one list or mapping the same indentation, and each `key:` a space behind it"
+        return f"not valid YAML: this line does not fit the one before, {shown(before)}: {remedy}"
+    if "end of stream" in problem:
+        return "not valid YAML: a quotation mark is not closed: close it"
+    if line > len(lines) or "',' or" in problem:
+        return "not valid YAML: a bracket that is not closed, or a comma too few"
+    if "start any token" in problem:
+        return f"not valid YAML: no value begins with {shown(here.split()[-1][:1])}: quote it if it is text"
+    return f"not valid YAML: {problem}"
 
 
 def read_file(file: str) -> str:
@@ -185,7 +205,10 @@ def _mapping(events: Iterator[yaml.Event], path: Path, lines: dict[Path, int]) -
             raise YamlProblem(f"the key appears twice, first on line {lines[here]}: keep one", line, here)
         if len(entries) == MAX_KEYS:
             raise YamlProblem(f"more than {MAX_KEYS:,} keys: nothing here has that many", line, path)
-        entries[key] = _value(next(events), events, here, lines)
+        value = next(events)
+        if entries and re.fullmatch("[0-9]{3}", key) and isinstance(value, yaml.ScalarEvent) and not value.value:
+            raise YamlProblem(f"a comma ends an entry: write large numbers without, as in 8{key}", line, path)
+        entries[key] = _value(value, events, here, lines)
         lines[here] = line
     return entries
 
@@ -193,6 +216,9 @@ def _mapping(events: Iterator[yaml.Event], path: Path, lines: dict[Path, int]) -
 def scalar(text: str, line: int, path: Path) -> str | int | float | bool:
     """The value of a plain (unquoted) scalar. Raises `YamlProblem` if it is empty or ambiguous."""
     if text in ("", "~", "null", "Null", "NULL"):
+        key = path[-1] if path else ""
+        if isinstance(key, str) and re.fullmatch(r"\w+:\S+", key):
+            raise YamlProblem("has no value: put a space behind the colon", line, path)
         raise YamlProblem("has no value: give it one, or leave the key out", line, path)
     if text in ("true", "True", "TRUE"):
         return True

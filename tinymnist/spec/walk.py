@@ -207,7 +207,7 @@ class _Walk:
             if not depthwise:
                 must = f"do not divide into {groups} groups: {_divisors(out_channels)}"
             raise PlanProblem((*path, "out_channels"), f"{out_channels} output channels {must}")
-        window = Window(conv.kernel_size, conv.stride, conv.padding)
+        window = Window(conv.kernel_size, conv.stride, conv.padding, conv.dilation)
         size = self._slide(window, path)
         number = index + 1
         if conv.kind == "separable":
@@ -286,23 +286,27 @@ class _Walk:
 
     def _after_conv(self, conv: Conv, prefix: str, index: int, path: Path) -> None:
         number = index + 1
+        if conv.order == "conv-activation-norm":
+            self._activation(conv.activation, f"{prefix}.activation{number}")
         self._norm(conv.norm, f"{prefix}.norm{number}", (*path, "norm"))
-        self._activation(conv.activation, f"{prefix}.activation{number}")
+        if conv.order == "conv-norm-activation":
+            self._activation(conv.activation, f"{prefix}.activation{number}")
         self._dropout(conv.dropout.p, f"{prefix}.dropout{number}")
 
     # Layers
 
     def _slide(self, window: Window, path: Path) -> Pair:
         """Height and width after a sliding window; also updates the receptive field. Raises `PlanProblem`."""
-        kernel, stride, ceil = window.kernel, window.stride, window.ceil
+        kernel, stride, ceil = window.reach, window.stride, window.ceil
         sizes = []
         for size, k, s, p in zip(self.shape[1:], kernel, stride, window.padding, strict=True):
             room = size + 2 * p - k
             if room < 0:
                 padded = f" (padded by {p})" if p else ""
+                apart = f" with dilation {_pair_text(window.dilation)}" if window.dilation != (1, 1) else ""
                 raise PlanProblem(
                     (*path, "kernel_size"),
-                    f"{_pair_text(kernel)} does not fit a {shape_text(self.shape[1:])} input{padded}: "
+                    f"{_pair_text(window.kernel)}{apart} does not fit a {shape_text(self.shape[1:])} input{padded}: "
                     "make it smaller, or pool less before",
                 )
             steps = -(-room // s) if ceil else room // s
@@ -358,7 +362,7 @@ class _Walk:
                         (*path, "padding"),
                         f"{p} is more than half the window ({k}): at most {k // 2}",
                     )
-            window = Window(pool.kernel_size, pool.stride, pool.padding, pool.ceil_mode)
+            window = Window(pool.kernel_size, pool.stride, pool.padding, ceil=pool.ceil_mode)
             size = self._slide(window, path)
             self.features[f"{pool.kind}_pool"] += 1
             self.add(name, "pool", f"{pool.kind}_pool", (self.shape[0], *size), window=window)

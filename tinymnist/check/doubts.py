@@ -1,0 +1,96 @@
+"""What is valid and almost surely a mistake: doubts about a spec, as data."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tinymnist.spec import Plan, Spec
+from tinymnist.spec.path import Path
+from tinymnist.spec.recipe import OneCycle, Train
+
+USUAL_RATES = {"sgd": (1e-4, 3.0), "adam": (1e-5, 0.1), "adamw": (1e-5, 0.1), "muon": (1e-4, 0.5)}
+"""Highest learning rates that are in use, by optimizer; the recipes of tinymnist have 0.05 to 0.4 with sgd."""
+DIGIT = 20 / 28
+"""Part of the image's side that MNIST's digits fill."""
+LEAST_DROPOUT = 0.005
+LOOSEST_BUDGET = 10
+"""Times what a network has: a budget above that holds back nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Something that is allowed and looks wrong."""
+
+    path: Path
+    """Where in the spec."""
+    message: str
+
+
+def doubts(spec: Spec) -> tuple[Doubt, ...]:
+    """All doubts about a spec, in the order of its sections."""
+    plan = spec.plan
+    return (
+        *_about_sizes(plan),
+        *_about_widths(plan),
+        *_about_dropout(spec),
+        *_about_budgets(spec),
+        *_about_rate(spec.train),
+    )
+
+
+def _about_sizes(plan: Plan) -> Iterator[Doubt]:
+    windows = [layer for layer in plan.layers if layer.window is not None]
+    image = plan.layers[0].input[1:]
+    if max(image) > 8 and all(layer.window.stride == (1, 1) for layer in windows if layer.window is not None):
+        pooled_at_the_end = any(layer.label.startswith("global_") for layer in windows)
+        what = "before the global pooling " if pooled_at_the_end else ""
+        yield Doubt(
+            ("blocks",),
+            f"nothing makes the image smaller {what}(no pool, no stride): each convolution sees little of it and costs "
+            "much; give some blocks `pool: max`",
+        )
+    for layer in windows:
+        if layer.label.startswith("global_"):
+            before = plan.layers[layer.sources[0] - 1].receptive_field if layer.sources[0] else (1, 1)
+            if any(reach < DIGIT * size for reach, size in zip(before, image, strict=True)):
+                seen = f"{before[0]}x{before[1]}"
+                yield Doubt(
+                    ("blocks",),
+                    f"what {layer.name} averages has seen {seen} pixels of {image[0]}x{image[1]} each: less than a "
+                    "digit; pool earlier, or add convolutions",
+                )
+
+
+def _about_widths(plan: Plan) -> Iterator[Doubt]:
+    widths = {layer.name: layer.output[0] for layer in plan.layers if layer.kind in ("conv", "linear")}
+    widths.popitem()  # the classes
+    total = sum(widths.values())
+    for name, width in widths.items():
+        if len(widths) > 2 and width > total - width:
+            yield Doubt(("blocks",), f"{name} has {width:,} outputs, more than all other layers together")
+
+
+def _about_dropout(spec: Spec) -> Iterator[Doubt]:
+    for index, block in enumerate(spec.blocks):
+        probabilities = {("blocks", index, "dropout"): block.dropout.p} | {
+            ("blocks", index, "convs", number, "dropout"): conv.dropout.p for number, conv in enumerate(block.convs)
+        }
+        for path, p in probabilities.items():
+            if 0 < p < LEAST_DROPOUT:
+                yield Doubt(path, f"{p:g} drops next to nothing: leave it out, or give at least {LEAST_DROPOUT}")
+
+
+def _about_budgets(spec: Spec) -> Iterator[Doubt]:
+    for rule, found in (("max_params", spec.plan.parameters), ("max_macs", spec.plan.macs)):
+        limit = getattr(spec.checks, rule)
+        if limit is not None and limit > LOOSEST_BUDGET * found:
+            yield Doubt(("checks", rule), f"{limit:,} holds back nothing: the network has {found:,}")
+
+
+def _about_rate(recipe: Train) -> Iterator[Doubt]:
+    key = "max_lr" if isinstance(recipe.schedule, OneCycle) else "lr"
+    rate, optimizer = getattr(recipe.schedule, key), recipe.optimizer.name
+    low, high = USUAL_RATES[optimizer]
+    if not low <= rate <= high:
+        yield Doubt(
+            ("train", "schedule", key), f"{rate:g} is far from what is usual with {optimizer}: {low:g} to {high:g}"
+        )
