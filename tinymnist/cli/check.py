@@ -62,8 +62,8 @@ def command(
         require=_features("--require", require),
         forbid=_features("--forbid", forbid),
     )
-    files, note = find_spec_files(archs or [])
-    if note is not None:
+    files, notes = find_spec_files(archs or [])
+    for note in notes:
         say(note)
     reports = [_report(file, rules, strict) for file in files]
     for report in reports:

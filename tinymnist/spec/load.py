@@ -246,12 +246,14 @@ def _problems(
     error: ValidationError, places: dict[Path, Place], root: type[BaseModel] = Spec, within: Path = ()
 ) -> SpecError:
     """The mistakes in a `root` at the path `within`, in the order of their lines."""
-    found: dict[str, SpecError] = {}
     problems = [problem for problem in error.errors() if problem["type"] != "default_factory_not_called"]
-    for problem in problems:
-        # A list whose entries are wrong counts as too short as well.
-        if problem["type"] != "too_short" or len(problems) == 1:
-            path, message = explain(problem, root)
+    if len(problems) > 1:  # a list whose entries are wrong counts as too short as well
+        problems = [problem for problem in problems if problem["type"] != "too_short"]
+    explained = [explain(problem, root) for problem in problems]
+    in_defaults = {message for path, message in explained if path[:1] == ("defaults",)}
+    found: dict[str, SpecError] = {}
+    for path, message in explained:
+        if path[:1] == ("defaults",) or message not in in_defaults:  # the blocks repeat what their defaults have wrong
             path = (*within, *path)
             each = _error(_nearest(places, path), path, message)
             found.setdefault(str(each), each)
