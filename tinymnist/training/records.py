@@ -160,7 +160,7 @@ class SeriesResult(Record):
     @model_validator(mode="after")
     def _figures_fit_each_other(self) -> "SeriesResult":
         if not len(self.accuracies) == len(self.losses) == len(self.seeds) == self.n >= 1:
-            raise ValueError("seeds, accuracies, losses and n do not fit")
+            raise ValueError("seeds, accuracies, losses and n are not alike")
         if not all(0 <= accuracy <= 100 for accuracy in self.accuracies):
             raise ValueError("an accuracy is not between 0 and 100")
         if (self.std is None) != (self.n == 1) or (self.interval is None) != (self.n == 1):
