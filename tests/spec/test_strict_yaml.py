@@ -314,7 +314,7 @@ SYNTAX = {
     "indentation": (
         "name: net\nblocks:\n  - convs: [4]\n   pool: max\n",
         4,
-        "not valid YAML: this line does not fit the one before, '- convs: [4]': give entries of one list or mapping the",
+        "not valid YAML: this line does not fit the one before, '- convs: [4]': give entries of one list or",
     ),
     "thousands": (
         "checks: {max_params: 8,000}\n",

@@ -73,12 +73,16 @@ def _is_passed_over(path: Path, folder: Path) -> bool:
 
 
 def find_spec_file(arch: str) -> str:
-    """The file that ARCH means: a path, or the name of a packaged architecture. Raises `SpecError`."""
+    """The file that ARCH means: a path, the name of a packaged architecture, or a path without `.yaml`. Raises
+    `SpecError`."""
     if os.path.exists(arch):
         return arch
     packaged = packaged_files()
     if arch in packaged:
         return _short(packaged[arch])
+    for suffix in SUFFIXES:
+        if os.path.isfile(f"{arch}{suffix}"):
+            return f"{arch}{suffix}"
     name, stem = shown(arch)[1:-1], Path(arch).stem
     if stem in packaged:
         raise SpecError(f"{name}: no such file; `{stem}` comes with tinymnist: give that name alone")
