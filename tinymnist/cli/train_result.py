@@ -7,7 +7,7 @@ from tinymnist.cli.outputs.train import VerdictOutput
 from tinymnist.cli.train_resume import further_seeds
 from tinymnist.cli.verdict import verdict_text
 from tinymnist.console import show, show_json
-from tinymnist.errors import CheckFailed
+from tinymnist.errors import CheckFailed, DataError
 from tinymnist.statistics import LastEpochsVerdict, Verdict, judge, judge_last_epochs
 from tinymnist.text import counted, images_text, interval_text, table
 from tinymnist.training import Run, Series
@@ -29,7 +29,11 @@ def show_result(run: Run | Series, target: float | None, last_epochs: int | None
 
 
 def _diagnosis(run: Run | Series) -> list[str]:
-    return diagnose(run.metrics_by_seed, run.spec.classes)
+    """Sentences about what went wrong; none where the metrics have been lost since."""
+    try:
+        return diagnose(run.metrics_by_seed, run.spec.classes)
+    except DataError:
+        return []
 
 
 def _verdict(run: Run | Series, target: float, last_epochs: int | None) -> Verdict | LastEpochsVerdict:
