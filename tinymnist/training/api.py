@@ -17,6 +17,7 @@ from tinymnist.data.affine import AffineAugmenter
 from tinymnist.errors import DataError, UsageError
 from tinymnist.files import read_bytes
 from tinymnist.model import build_model, save_weights
+from tinymnist.model.generator import drawing
 from tinymnist.signals import stop_on_signals
 from tinymnist.spec import Spec
 from tinymnist.text import printable
@@ -34,6 +35,7 @@ from tinymnist.training.records import RESULT, Result, write_record
 from tinymnist.training.run import Run
 from tinymnist.training.seeds import LARGEST_SEED, derived_seed, draw_seed
 from tinymnist.training.teacher import teacher_digests, teaching
+from tinymnist.training.threads import torch_threads
 
 
 def train(
@@ -69,7 +71,7 @@ def train(
     refuse_name(Path(output), name)
     chosen_device = prepare_device(device, spec.train.engine, threads)
     material = gather(spec, dataset, data_dir, validation, observer.warned)
-    with _parts(spec, seed, spec.train.engine, chosen_device, observer) as parts:
+    with torch_threads(threads), _parts(spec, seed, spec.train.engine, chosen_device, observer) as parts:
         augmentation = "none" if material.augmenter is None else material.augmenter.name
         digests = teacher_digests(material.teachers)
         environment = describe_environment(
@@ -98,13 +100,14 @@ def resume(
         return run
     before = run.environment
     engine = before.engine if device in (None, "auto", "cpu") else "torch"
-    chosen_device = prepare_device(device or before.device, engine, threads or before.threads)
+    threads = before.threads if threads is None else threads
+    chosen_device = prepare_device(device or before.device, engine, threads)
     material = gather(run.spec, before.dataset, data_dir, before.validation, observer.warned)
     if material.data.checksums != before.checksums:
         raise DataError(f"{run.path}: was begun on other {before.dataset} files than those here: start a new run")
     if teacher_digests(material.teachers) != before.teachers:
         raise DataError(f"{run.path}: its teachers are not those it was begun with: start a new run")
-    with _parts(run.spec, before.seed, engine, chosen_device, observer) as parts:
+    with torch_threads(threads), _parts(run.spec, before.seed, engine, chosen_device, observer) as parts:
         return _train_to_end(run, material, parts, observer)
 
 
@@ -120,8 +123,7 @@ class _Parts:
 
 @contextmanager
 def _parts(spec: Spec, seed: int, engine: str, device: torch.device, observer: Observer) -> Iterator[_Parts]:
-    with torch.random.fork_rng([]):
-        torch.manual_seed(derived_seed(seed, "weights"))
+    with drawing(derived_seed(seed, "weights")):
         model = build_model(spec).to(device)
     optimizer = make_optimizer(spec.train.optimizer, model)
     with closing(choose_engine(engine, spec, model, optimizer, device, observer.warned)) as chosen:
@@ -134,10 +136,8 @@ def _train_to_end(run: RunDirectory, material: Material, parts: _Parts, observer
     data, augmenter = material.data, material.augmenter
     if isinstance(augmenter, AffineAugmenter):
         augmenter.warp = parts.engine.warp
-    devices = [device] if device.type == "cuda" else []
     with (
         locked(run.path),
-        torch.random.fork_rng(devices),
         teaching(material.teachers, spec, parts.engine, device, observer.warned) as teacher,
         stop_on_signals() as stop,
     ):

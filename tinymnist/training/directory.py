@@ -13,6 +13,7 @@ from torch import nn
 from tinymnist.errors import DataError, RunError, SpecError, UsageError
 from tinymnist.files import read_bytes, write_folder
 from tinymnist.model import build_model, load_weights
+from tinymnist.model.generator import drawing
 from tinymnist.spec import Spec, load_spec
 from tinymnist.spec.dump import dump_spec
 from tinymnist.text import shown
@@ -56,7 +57,8 @@ class RunDirectory(Run):
         path, expected = self.path / WEIGHTS, self.result.weights_sha256
         if hashlib.sha256(read_bytes(path)).hexdigest() != expected:
             raise DataError(f"{path}: damaged (its SHA-256 is not the one in {RESULT}): copy the run again")
-        model = build_model(self.spec)
+        with drawing(0):  # what torch draws is overwritten
+            model = build_model(self.spec)
         load_weights(model, path)
         return model.eval()
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from tinymnist.errors import DataError, RunError, SpecError
 from tinymnist.model import build_model
+from tinymnist.model.generator import drawing
 from tinymnist.model.tensors import DamagedError, OtherFormatError, copy_tensors, read_sealed, write_sealed
 from tinymnist.spec.dump import dump_spec
 from tinymnist.spec.load import document_from_text
@@ -39,7 +40,8 @@ class PackedRun(Run):
 
     def load_model(self) -> nn.Sequential:
         _, tensors = _read(self.path)
-        model = build_model(self.spec)
+        with drawing(0):  # what torch draws is overwritten
+            model = build_model(self.spec)
         copy_tensors(model.state_dict(), tensors, str(self.path))
         return model.eval()
 
