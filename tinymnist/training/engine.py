@@ -178,9 +178,8 @@ class NativeEngine(Engine):
             spec, model, scale=scale, shift=shift, batch_size=recipe.batch_size, threads=threads
         )
         self._settings = ExitStack()
-        self._settings.enter_context(
-            torch_threads(1)
-        )  # torch's threads spin for a while after each small operation, on the same cores
+        # torch's threads spin for a while after each small operation, on the same cores
+        self._settings.enter_context(torch_threads(1))
         self.begin(0.0, 0)
 
     def step(self, images: Tensor, labels: Tensor, seed: int, teacher: Tensor | None = None) -> None:
