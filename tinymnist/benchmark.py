@@ -19,6 +19,7 @@ from tinymnist.export.c import export_c
 from tinymnist.export.c.compiling import c_compiler, shared_library
 from tinymnist.export.onnx import INPUT, export_onnx, session
 from tinymnist.training.score import normalized
+from tinymnist.training.threads import torch_threads
 from tinymnist.training.trained import TrainedNetwork
 
 BATCH = 1000
@@ -44,9 +45,7 @@ class Row:
 
 def benchmark(trained: TrainedNetwork) -> list[Row]:
     """Exports a network in every format, each verified as `export` does, and times it on the test images."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with torch_threads(1):
         return [
             _pytorch(trained),
             _measured("onnx", lambda: _onnx(trained, folded=False)),
@@ -54,8 +53,6 @@ def benchmark(trained: TrainedNetwork) -> list[Row]:
             _measured("c, float32", lambda: _c(trained, "float32")),
             _measured("c, int8", lambda: _c(trained, "int8")),
         ]
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _measured(name: str, measure: Callable[[], Row]) -> Row:

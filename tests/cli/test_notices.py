@@ -8,11 +8,13 @@ import pytest
 from tinymnist.cli.notices import notice_text, say_notice
 from tinymnist.notices import (
     CudaGraphUnavailable,
+    Difference,
     MnistUnavailable,
     NativeEngineUnavailable,
     NativeTeacherUnavailable,
     Notice,
     ResultsLeftOut,
+    ResumedElsewhere,
 )
 
 WORDS: list[tuple[Notice, str]] = [
@@ -30,6 +32,13 @@ WORDS: list[tuple[Notice, str]] = [
         "WARNING: no native engine for the teacher runs/big (no C compiler): it answers through PyTorch.",
     ),
     (CudaGraphUnavailable("busy"), "WARNING: no CUDA graph (busy): going on without one."),
+    (
+        ResumedElsewhere(
+            Path("runs/a"), (Difference("engine", "native", "torch"), Difference("torch", "2.12.0", "2.13.0"))
+        ),
+        "WARNING: runs/a: resumed with engine torch (was native), torch 2.13.0 (was 2.12.0): the bits of its "
+        "result will be others.",
+    ),
     (
         ResultsLeftOut(Path("runs"), 1, "held-out series", Path("runs/a")),
         "runs: left out 1 series scored on held-out images, such as runs/a",

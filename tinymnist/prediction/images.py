@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tinymnist.errors import ImageError
+from tinymnist.quiet import own_warning_filters
 
 FORMATS = ("PNG", "JPEG")
 MAX_PIXELS = 4_000_000
@@ -31,7 +32,7 @@ def read_grey(path: str | os.PathLike[str]) -> Grey:
     Raises `ImageError` for anything else; its message does not name the path.
     """
     content = _read(Path(path))
-    with warnings.catch_warnings():
+    with own_warning_filters():
         warnings.simplefilter("ignore")  # Pillow's warnings about large or odd files, which are handled below
         try:
             with Image.open(BytesIO(content), formats=FORMATS) as image:
