@@ -17,7 +17,7 @@ from tinymnist.evaluation import score_on_test
 from tinymnist.export.artifact import Artifact
 from tinymnist.export.c import export_c
 from tinymnist.export.c.compiling import c_compiler, shared_library
-from tinymnist.export.onnx import INPUT, export_onnx, session
+from tinymnist.export.onnx import INPUT, export_onnx
 from tinymnist.training.score import normalized
 from tinymnist.training.threads import torch_threads
 from tinymnist.training.trained import TrainedNetwork
@@ -85,6 +85,8 @@ def _images(trained: TrainedNetwork) -> torch.Tensor:
 
 def _onnx(trained: TrainedNetwork, *, folded: bool) -> Row:
     artifact = export_onnx(trained, folded=folded, preprocessing=False)
+    from tinymnist.export.onnxruntime import session  # it is there: the export was verified with it
+
     (content,) = artifact.files.values()
     opened = session(content, threads=1)
     images = _images(trained).numpy()
