@@ -87,10 +87,10 @@ CHOICE, HELP = "tinymnist: Invalid value for", "(see tinymnist export --help)\n"
         (["--format", "c", "--dtype", "int4"], f"{CHOICE} '--dtype': 'int4' is not one of 'float32', 'int8'. {HELP}"),
         (["--format", "c", "--opset", "13"], "tinymnist: --opset 13: is for --format onnx\n"),
         (["--format", "onnx", "--opset", "9"], "tinymnist: --opset 9: expects 11 to 20\n"),
-        (["--format", "html", "--name", "mine"], "tinymnist: --name mine: is for --format onnx and c\n"),
+        (["--format", "html", "--name", "mine"], "tinymnist: --name 'mine': is for --format onnx and c\n"),
         (
             ["--format", "c", "--name", "../mine"],
-            "tinymnist: --name ../mine: not a plain name: letters, digits, `.`, `_` and `-`\n",
+            "tinymnist: --name '../mine': not a plain name: letters, digits, `.`, `_` and `-`\n",
         ),
         (["--format", "c", "--folded"], "tinymnist: --folded: is for --format onnx\n"),
         (["--format", "html", "--with-preprocessing"], "tinymnist: --with-preprocessing: is for --format onnx\n"),

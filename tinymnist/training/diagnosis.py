@@ -16,8 +16,9 @@ FALL = 3.0
 recipe it falls by 0.7 at most."""
 LEARNED = 1.5
 """Times the accuracy of guessing: below that, nothing was learned."""
-GAP = 1.0
-"""Points by which the training accuracy exceeds the other one, where the network has learned its images by heart."""
+GAP, KNOWN = 1.5, 90.0
+"""Points by which the training accuracy exceeds the other one, where the network has learned its images by heart; and the
+training accuracy below which it cannot have."""
 RISE = 0.15
 """Points that the accuracy gains in each of the last two epochs, where the end came too soon."""
 SCATTER = 0.3
@@ -70,7 +71,7 @@ def _fell(epochs_by_seed: Sequence[Epochs]) -> str:
 def _by_heart(epochs_by_seed: Sequence[Epochs]) -> str:
     last = [epochs[-1] for epochs in epochs_by_seed]
     worst = max(last, key=lambda row: row.train_accuracy - row.eval_accuracy)
-    if worst.train_accuracy - worst.eval_accuracy < GAP:
+    if worst.train_accuracy < KNOWN or worst.train_accuracy - worst.eval_accuracy < GAP:
         return ""
     return (
         f"the training images are known better than others: {worst.train_accuracy:.2f} against "
