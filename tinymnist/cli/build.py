@@ -34,12 +34,11 @@ def command(
 
     spec = load(arch, overrides)
 
-    import torch
-
     from tinymnist.model import build_model, save_weights
+    from tinymnist.model.generator import drawing
 
-    torch.manual_seed(seed)
-    model = build_model(spec)
+    with drawing(seed):
+        model = build_model(spec)
     found = doubts(spec)
     for doubt in found:
         say(f"warning: {spec.name}: {doubt.text}")

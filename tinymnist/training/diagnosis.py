@@ -17,8 +17,8 @@ recipe it falls by 0.7 at most."""
 LEARNED = 1.5
 """Times the accuracy of guessing: below that, nothing was learned."""
 GAP, KNOWN = 1.5, 90.0
-"""Points by which the training accuracy exceeds the other one, where the network has learned its images by heart; and the
-training accuracy below which it cannot have."""
+"""Points by which the training accuracy exceeds the other one, where the network has learned its images by heart; and
+the training accuracy below which it cannot have."""
 RISE = 0.15
 """Points that the accuracy gains in each of the last two epochs, where the end came too soon."""
 SCATTER = 0.3
