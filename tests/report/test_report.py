@@ -55,7 +55,7 @@ def nasty_run(small_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     described = re.sub("description: .*", lambda _: f"description: {json.dumps(NASTY)}", spec)
     (path / "spec.yaml").write_text(described, encoding="utf-8")
     record = json.loads((path / "environment.json").read_text(encoding="utf-8"))
-    record |= {"command": [NASTY], "versions": {NASTY: NASTY}, "system": NASTY, NASTY: NASTY}
+    record |= {"command": [NASTY], "versions": {NASTY: NASTY}, "system": NASTY, NASTY: NASTY, "spec_sha256": None}
     (path / "environment.json").write_text(json.dumps(record), encoding="utf-8")
     return path
 
