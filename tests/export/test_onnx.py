@@ -84,10 +84,10 @@ def test_a_file_that_computes_something_else_is_never_written(
         (["--format", "c", "--dtype", "int4"], "tinymnist: --dtype int4: expects float32 or int8\n"),
         (["--format", "c", "--opset", "13"], "tinymnist: --opset 13: is for --format onnx\n"),
         (["--format", "onnx", "--opset", "9"], "tinymnist: --opset 9: expects 11 to 20\n"),
-        (["--format", "html", "--name", "mine"], "tinymnist: --name mine: is for --format onnx and c\n"),
+        (["--format", "html", "--name", "mine"], "tinymnist: --name 'mine': is for --format onnx and c\n"),
         (
             ["--format", "c", "--name", "../mine"],
-            "tinymnist: --name ../mine: not a plain name: letters, digits, `.`, `_` and `-`\n",
+            "tinymnist: --name '../mine': not a plain name: letters, digits, `.`, `_` and `-`\n",
         ),
         (["--format", "c", "--folded"], "tinymnist: --folded: is for --format onnx\n"),
         (["--format", "html", "--with-preprocessing"], "tinymnist: --with-preprocessing: is for --format onnx\n"),
