@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from tinymnist.errors import ImageError
 from tinymnist.prediction.images import Grey
+from tinymnist.prediction.rulings import without_rulings
 
 Ink = NDArray[np.float32]
 """(H, W), from 0 (bare ground) to 1 (full ink)."""
@@ -36,7 +37,8 @@ def find_ink(grey: Grey) -> Ink:
     """
     height, width = grey.shape
     small = _shrunk(grey)
-    ink, noise = _digit_alone(*_above_ground(small))
+    levels, even = _above_ground(small)
+    ink, noise = _digit_alone(without_rulings(levels, _noise(levels)), even)
     rows, columns = _extent(ink > (EDGE if noise or max(height, width) > UNTOUCHED else 0))
     side = max(rows.stop - rows.start, columns.stop - columns.start)
     if small is grey or side > WORKING_SIDE / 3:
