@@ -30,8 +30,8 @@ def without_rulings(levels: Grey, noise: float) -> Grey:
     """`levels` (H, W; positive for ink) with the thin straight lines that run from side to side, and a frame around
     everything else, at the level of the ground. Where a stroke crosses a line, it stays whole.
 
-    Nothing is removed where no piece clear of all sides would be left: lines may then be strokes of a digit that was cut
-    out tightly.
+    No line is removed where no piece clear of all sides would be left: it may be a stroke of a digit that was cut out
+    tightly.
     """
     ground = np.float32(np.median(levels))
     seen = levels > ground + max(VISIBLE * float(levels.max() - ground), 4 * noise)
@@ -61,7 +61,7 @@ def _without_lines(seen: Mask) -> Mask:
     rows, columns = _places(found[:, 0].astype(np.float64), seen)
     lines[rows, columns] = 1
     near = cv2.dilate(lines, np.ones((2 * thick - 1, 1), np.uint8)).astype(bool)
-    return seen & ~(thin & near)
+    return np.asarray(seen & ~(thin & near))
 
 
 def _places(lines: Lines, seen: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
