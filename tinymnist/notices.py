@@ -47,7 +47,25 @@ class ResultsLeftOut:
     example: Path
 
 
-Notice = MnistUnavailable | NativeEngineUnavailable | NativeTeacherUnavailable | CudaGraphUnavailable | ResultsLeftOut
+@dataclass(frozen=True, slots=True)
+class FilesPassedOver:
+    """Files in a folder that are not of the expected kind, and were not looked at."""
+
+    folder: str
+    count: int
+    expected: str
+    """Such as `PNG or JPEG`."""
+    example: str
+
+
+Notice = (
+    MnistUnavailable
+    | NativeEngineUnavailable
+    | NativeTeacherUnavailable
+    | CudaGraphUnavailable
+    | ResultsLeftOut
+    | FilesPassedOver
+)
 
 Warn = Callable[[Notice], None]
 
