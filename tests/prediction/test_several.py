@@ -1,6 +1,7 @@
 """`predict --many`: several digits in one picture, each with its box."""
 
 import json
+import time
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,7 @@ from PIL import Image
 import tinymnist
 from tests.support.command_line import Cli
 from tests.support.digits import Pixels, on_paper, with_lines
-from tinymnist.prediction import Box
+from tinymnist.prediction import Box, Unusable, predict_each
 
 NETWORK = "smooth3092"
 
@@ -35,6 +36,17 @@ def test_digits_are_read_from_left_to_right(ruled: bool, tmp_path: Path) -> None
         expected = (start + columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1)
         box = (each.box.x, each.box.y, each.box.width, each.box.height)
         assert np.abs(np.subtract(box, expected)).max() <= 4
+
+
+@pytest.mark.parametrize("light_ink", [False, True], ids=["dark", "light"])
+def test_a_photograph_in_uneven_light_is_read_too(light_ink: bool, tmp_path: Path) -> None:
+    page, labels = row()
+    large = cv2.resize(page, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
+    large = 255 - np.pad(large, 200, constant_values=255) / 255 * 180
+    light = np.linspace(0.5, 1, large.shape[1])
+    grey = (large if light_ink else 330 - large) * light + np.random.default_rng(0).normal(0, 4, large.shape)
+    Image.fromarray(np.asarray(grey.clip(0, 255), dtype=np.uint8)).save(tmp_path / "row.jpg")
+    assert [each.digit for each in tinymnist.predict(NETWORK, [tmp_path / "row.jpg"], many=True)] == labels
 
 
 @pytest.mark.parametrize(("kind", "size"), [("png", 3), ("jpg", 6)])
@@ -77,6 +89,31 @@ def test_text_and_json_show_the_boxes(cli: Cli, tmp_path: Path) -> None:
         [str(number) for number in (each["digit"], *each["box"].values())] for each in files
     ]
     assert list(files[0]["box"]) == ["x", "y", "width", "height"]
+
+
+def stripes() -> Pixels:
+    """Level and nearly level lines, as many as there is room for."""
+    page = np.full((1120, 1120), 255, np.uint8)
+    for y in range(0, 1120, 4):
+        cv2.line(page, (0, y), (1119, y + y % 40), 0, 1)
+    return page
+
+
+def dots() -> Pixels:
+    page = np.full((1120, 1120), 255, np.uint8)
+    page[1:-1:3, 1:-1:3] = 0
+    return page
+
+
+@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("page", [stripes(), dots()], ids=["stripes", "dots"])
+def test_pictures_full_of_lines_or_dots_end_soon(page: Pixels, many: bool, tmp_path: Path) -> None:
+    Image.fromarray(page).save(tmp_path / "full.png")
+    start = time.process_time()
+    (first, *_) = predict_each(NETWORK, [tmp_path / "full.png"], many=many)
+    assert time.process_time() - start < 10
+    if many and isinstance(first, Unusable):
+        assert "more than 1,000 pieces of ink: expects one line of digits" in str(first.error)
 
 
 def test_without_many_there_is_no_box(cli: Cli, tmp_path: Path) -> None:

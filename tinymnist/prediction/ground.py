@@ -10,6 +10,8 @@ FLAT_SHARE, FLAT_SPREAD = 0.85, 0.12
 """The ground is even where `FLAT_SHARE` of the frame lies within `FLAT_SPREAD` of the picture's contrast."""
 WIDEST_STROKE = 0.35
 """On uneven ground, anything wider than this share of the longer side counts as a shadow."""
+MEDIAN_SIDE = 280
+"""Pixels of the longer side to which a picture is shrunk for medians, which OpenCV computes over 255 pixels at most."""
 SIGMA = 1.4826
 """The standard deviation of a normal distribution, divided by its median absolute deviation."""
 
@@ -37,7 +39,8 @@ def above_ground(grey: Grey) -> tuple[Grey, bool]:
     even = np.quantile(np.abs(frame - level), FLAT_SHARE) <= FLAT_SPREAD * np.abs(difference).max()
     if even:
         return np.asarray(difference if _is_light(difference) else -difference, dtype=np.float32), True
-    light_ink = _is_light(grey - _median_around(grey))
+    small = shrunk(grey, MEDIAN_SIDE)
+    light_ink = _is_light(small - _median_around(small))
     lit = grey if light_ink else 255 - grey
     ground = _opened(lit, int(WIDEST_STROKE * max(grey.shape)))
     return np.asarray(lit - ground if light_ink else 255 * (lit - ground) / np.maximum(255 - ground, 16)), False

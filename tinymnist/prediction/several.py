@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tinymnist.errors import ImageError
 from tinymnist.prediction.ground import shrunk
 from tinymnist.prediction.images import Grey
 from tinymnist.prediction.ink import EDGE, Ink, Scene, extent, find_scene, ink_of
 
 SIDE = 1120
 """Pixels of the longer side to which a picture with several digits is shrunk."""
+MOST = 1000
+"""Pieces of ink that are looked at, so that a picture of dots ends soon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +28,12 @@ def find_inks(grey: Grey, scale: float = 1) -> Iterator[tuple[Box, Ink]]:
     """Cuts out each digit, from left to right. Pieces of ink that lie above each other belong to one digit, and digits
     that touch are taken for one. `scale` is how many pixels of the picture one of `grey` stands for.
 
-    Raises `ImageError` for a picture without a digit.
+    Raises `ImageError` for a picture without a digit, or with far too many.
     """
     small = shrunk(grey, SIDE)
     scene, pieces = find_scene(small)
+    if pieces.large.sum() > MOST:
+        raise ImageError(f"more than {MOST:,} pieces of ink: expects one line of digits")
     digits = pieces.side_by_side()
     lefts = [int(pieces.left[digit].min()) for digit in digits]
     rights = [int(pieces.right[digit].max()) for digit in digits]
