@@ -198,9 +198,10 @@ def test_auto_that_falls_back_is_not_a_way_around_that_refusal(
         raise MissingDataError("no internet")
 
     monkeypatch.setattr("tinymnist.data.load.download", no_download)
+    monkeypatch.setenv("TINYMNIST_DATA", str(tmp_path / "empty"))
     environment = json.loads((run / "environment.json").read_text())
     (run / "environment.json").write_text(json.dumps({**environment, "dataset": "mnist"}))
-    outcome = cli("evaluate", run, "--dataset", "auto", "--data-dir", tmp_path / "empty")
+    outcome = cli("evaluate", run, "--dataset", "auto")
     assert (outcome.code, outcome.out) == (2, "")
 
 

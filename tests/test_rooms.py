@@ -14,7 +14,7 @@ PACKAGE = Path(tinymnist.__file__).parent
 
 ROOMS = [
     ("choices", "errors", "notices", "text", "version"),
-    ("machine", "signals", "statistics"),
+    ("machine", "quiet", "signals", "statistics"),
     ("files",),
     ("plotting", "templating"),
     ("spec",),

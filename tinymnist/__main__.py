@@ -13,6 +13,7 @@ from tinymnist.signals import leave_at_once_on_signals, leave_by_signals
 
 def main() -> None:
     """Runs the command of `sys.argv` and exits with its code."""
+    _open_missing_streams()
     leave_at_once_on_signals(_last_words)  # before the imports below, which take a while
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # warnings of libraries are advice for programmers
@@ -28,8 +29,8 @@ def main() -> None:
         sys.stdout.flush()
     except MemoryError:
         code = report_error(DataError("not enough memory: close other programs, or choose something smaller"), as_json)
-    except BrokenPipeError:  # the reader has gone, and needs no message
-        code = 1
+    except BrokenPipeError:  # the reader has gone, and needs no message; 128 + SIGPIPE is what shells call that
+        code = 141
         _discard(sys.stdout)
     except OSError as error:
         code = 3
@@ -43,6 +44,18 @@ def main() -> None:
         code = report_error(Bug("this is a mistake in tinymnist itself: please report the lines above"), as_json)
     leave_by_signals()
     sys.exit(code)
+
+
+def _open_missing_streams() -> None:
+    """Lets a process that was started without stdin, stdout or stderr write nowhere, as daemons and `pythonw` do. Its
+    free descriptors are filled first, so that no file that is opened later becomes one of them."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - for as long as the process lives
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
 
 
 def _last_words(number: int) -> None:

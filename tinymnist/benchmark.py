@@ -17,8 +17,9 @@ from tinymnist.evaluation import score_on_test
 from tinymnist.export.artifact import Artifact
 from tinymnist.export.c import export_c
 from tinymnist.export.c.compiling import c_compiler, shared_library
-from tinymnist.export.onnx import INPUT, export_onnx, session
+from tinymnist.export.onnx import INPUT, export_onnx
 from tinymnist.training.score import normalized
+from tinymnist.training.threads import torch_threads
 from tinymnist.training.trained import TrainedNetwork
 
 BATCH = 1000
@@ -44,9 +45,7 @@ class Row:
 
 def benchmark(trained: TrainedNetwork) -> list[Row]:
     """Exports a network in every format, each verified as `export` does, and times it on the test images."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with torch_threads(1):
         return [
             _pytorch(trained),
             _measured("onnx", lambda: _onnx(trained, folded=False)),
@@ -54,8 +53,6 @@ def benchmark(trained: TrainedNetwork) -> list[Row]:
             _measured("c, float32", lambda: _c(trained, "float32")),
             _measured("c, int8", lambda: _c(trained, "int8")),
         ]
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _measured(name: str, measure: Callable[[], Row]) -> Row:
@@ -88,6 +85,8 @@ def _images(trained: TrainedNetwork) -> torch.Tensor:
 
 def _onnx(trained: TrainedNetwork, *, folded: bool) -> Row:
     artifact = export_onnx(trained, folded=folded, preprocessing=False)
+    from tinymnist.export.onnxruntime import session  # it is there: the export was verified with it
+
     (content,) = artifact.files.values()
     opened = session(content, threads=1)
     images = _images(trained).numpy()

@@ -37,8 +37,10 @@ def say(text: str) -> None:
 
 
 def report_error(error: TinyMnistError, as_json: bool) -> int:
-    """Prints the error in one line on stderr, with `--json` also as an object on stdout, and returns its exit code."""
-    say(f"tinymnist: {error}")
+    """Prints the error on stderr, one line for each mistake, and with `--json` an object on stdout. Returns its exit
+    code."""
+    for line in (str(error), *error.others):
+        say(f"tinymnist: {line}")
     if as_json:
         show_json({"error": {"kind": error.kind, "message": error.message, "exit_code": error.exit_code}})
     return error.exit_code

@@ -10,6 +10,8 @@ class TinyMnistError(Exception):
     exit_code = 2
     kind = "error"
 
+    others: tuple[str, ...] = ()
+
     @property
     def message(self) -> str:
         """The error in one line."""
@@ -27,9 +29,11 @@ class SpecError(TinyMnistError):
 
     kind = "spec"
 
-    def __init__(self, message: str, line: int | None = None) -> None:
+    def __init__(self, message: str, line: int | None = None, others: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.line = line
+        self.others = others
+        """Further mistakes in the same file, one line each."""
 
 
 class RunError(TinyMnistError):

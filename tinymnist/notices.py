@@ -37,6 +37,24 @@ class CudaGraphUnavailable:
 
 
 @dataclass(frozen=True, slots=True)
+class Difference:
+    """What was one thing before, and is another now."""
+
+    what: str
+    before: str
+    now: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResumedElsewhere:
+    """A run is resumed with something else than it was begun with, so that its bits will be others than those of a run
+    that never stopped."""
+
+    run: Path
+    differences: tuple[Difference, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ResultsLeftOut:
     """Results in a folder that a Pareto front cannot use."""
 
@@ -63,6 +81,7 @@ Notice = (
     | NativeEngineUnavailable
     | NativeTeacherUnavailable
     | CudaGraphUnavailable
+    | ResumedElsewhere
     | ResultsLeftOut
     | FilesPassedOver
 )

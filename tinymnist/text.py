@@ -31,7 +31,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     alike = [each for each in known if each.lower() == word.lower()]
     if alike:
         return f"did you mean '{alike[0]}'?"
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.72)
     return f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(known)}"
 
 

@@ -94,8 +94,78 @@ def test_folders_within_a_folder_are_checked_too(cli: Cli, tmp_path: Path) -> No
     for name in ("alice/a.yaml", "bob/deep/b.yml"):
         path = tmp_path / name
         path.parent.mkdir(parents=True)
-        path.write_text("name: net\nblocks: [{convs: [4]}]\n")
+        path.write_text("name: net\nblocks: [{convs: [4], pool: max}]\n")
     assert cli("check", tmp_path).out.splitlines()[-1] == "2 architectures, 2 rules: all passed"
+
+
+def test_files_that_systems_and_trainings_leave_are_passed_over(cli: Cli, tmp_path: Path) -> None:
+    spec = "name: net\nblocks: [{convs: [4], pool: max}]\n"
+    names = ("a.yaml", "B.YML", "__MACOSX/._a.yaml", ".hidden/c.yaml", "._a.yaml", "runs/net-1/spec.yaml")
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(spec)
+    (tmp_path / "runs" / "net-1" / "environment.json").write_text("{}")
+    outcome = cli("check", tmp_path)
+    assert [line.split()[1] for line in outcome.out.splitlines()[:-1]] == [
+        f"{tmp_path}/B.YML:1:",
+        f"{tmp_path}/a.yaml:1:",
+    ]
+    assert outcome.err == (
+        f"{tmp_path}: passed over 4 files that are hidden, or belong to a run: {tmp_path}/._a.yaml, ...\n"
+    )
+
+
+def test_without_an_archs_folder_the_specs_of_this_folder_are_checked(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text("name: net\nblocks: [{convs: [4], pool: max}]\n")
+    (tmp_path / "compose.yml").write_text("services: {}\n")
+    outcome = cli("check")
+    assert (outcome.code, outcome.err) == (0, "no folder ./archs here: this is the architecture in this folder\n")
+    assert outcome.out.startswith("ok   mine.yaml:1: ")
+
+
+DOUBTFUL = "name: net\nblocks: [{convs: [4], pool: max, dropout: 0.001}]\n"
+DOUBT = "blocks[0].dropout: 0.001 drops next to nothing: leave it out, or give at least 0.005"
+
+
+def test_what_is_almost_surely_a_mistake_is_a_warning(cli: Cli, spec_file: Callable[[str], Path]) -> None:
+    path = spec_file(DOUBTFUL)
+    outcome = cli("check", path)
+    assert outcome.code == 0
+    assert outcome.out.splitlines()[1:] == [
+        f"warn {path}:2: {DOUBT}",
+        "1 architecture, 1 rule: all passed, 1 warning",
+    ]
+
+
+def test_with_strict_it_is_a_failure(cli: Cli, spec_file: Callable[[str], Path]) -> None:
+    path = spec_file(DOUBTFUL)
+    outcome = cli("check", path, "--strict")
+    assert outcome.code == 1
+    assert outcome.out.splitlines()[1] == f"FAIL {path}:2: --strict: asked nothing doubtful, found {DOUBT}"
+
+
+@pytest.mark.parametrize(("options", "code"), [([], 0), (["--strict"], 1)], ids=["plain", "strict"])
+def test_build_warns_too(options: list[str], code: int, cli: Cli, spec_file: Callable[[str], Path]) -> None:
+    outcome = cli("build", spec_file(DOUBTFUL), *options)
+    assert (outcome.code, outcome.err) == (code, f"warning: net: {DOUBT}\n")
+    assert outcome.out.startswith("net: ")
+
+
+def test_json_has_warnings(cli: Cli, spec_file: Callable[[str], Path]) -> None:
+    path = spec_file(DOUBTFUL)
+    (architecture,) = json.loads(cli("check", path, "--json").out)["architectures"]
+    where, _, message = DOUBT.partition(": ")
+    assert architecture["warnings"] == [{"path": where, "message": message, "file": str(path), "line": 2}]
+    assert architecture["parameters"] == 40 + 8 + 10 * (4 * 14 * 14 + 1)
+
+
+def test_github_shows_warnings_as_such(cli: Cli, spec_file: Callable[[str], Path]) -> None:
+    path = spec_file(DOUBTFUL)
+    lines = cli("check", path, "--format", "github").out.splitlines()
+    assert lines[0].startswith(f"::warning file={path},line=2,title=blocks[0].dropout::0.001 drops next to nothing")
 
 
 def test_a_folder_without_yaml_is_a_usage_error(cli: Cli, tmp_path: Path) -> None:
@@ -111,8 +181,9 @@ def test_json_has_every_verdict(cli: Cli, option: list[str]) -> None:
     assert (content["schema_version"], content["exit_code"], outcome.code) == (1, 1, 1)
     assert architecture["rules"][-1] == {
         "rule": "--max-params",
+        "given_by": "command line",
         "asked": "at most 3,000 parameters",
-        "found": "3,130",
+        "found": 3130,
         "passed": False,
         "file": str(TINY),
         "line": 5,
@@ -185,7 +256,7 @@ def test_huge_specs_get_their_verdict_within_150_mb(
         text=True,
         timeout=60,
     )
-    verdict, _, peak_kb = done.stdout.splitlines()
+    verdict, *_, peak_kb = done.stdout.splitlines()
     assert done.returncode == 1
     assert verdict.endswith(f"--max-params: asked at most 3,130 parameters, found {parameters}")
     assert int(peak_kb) < 150_000

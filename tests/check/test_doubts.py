@@ -73,6 +73,6 @@ def test_a_dropout_that_drops_nothing_is_doubted() -> None:
     ]
 
 
-def test_a_budget_that_holds_back_nothing_is_doubted() -> None:
+def test_a_budget_that_limits_nothing_is_doubted() -> None:
     ((path, message),) = found(checks={"max_params": 1_000_000})
-    assert (path, message) == ("checks.max_params", "1,000,000 holds back nothing")
+    assert (path, message) == ("checks.max_params", "1,000,000 limits nothing")

@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import shutil
 import signal
 import stat
 import subprocess
@@ -316,3 +317,36 @@ def test_files_are_written_with_the_users_own_permissions(cli: Cli, tmp_path: Pa
 def test_the_readme_names_every_packaged_architecture() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert [path.stem for path in ARCHS.glob("*.yaml") if path.stem not in readme] == []
+
+
+@pytest.mark.parametrize("option", ["--version", "-V"])
+def test_version_has_a_short_form(cli: Cli, option: str) -> None:
+    assert cli(option).out == f"tinymnist {__version__}\n"
+
+
+def test_help_takes_a_command(cli: Cli) -> None:
+    assert cli("help", "check").out == cli("check", "--help").out
+    assert cli("help").out == cli("--help").out
+
+
+def test_new_makes_the_folder_and_adds_the_suffix(cli: Cli, tmp_path: Path) -> None:
+    outcome = cli("new", tmp_path / "my dir" / "net")
+    path = tmp_path / "my dir" / "net.yaml"
+    assert (outcome.code, path.is_file()) == (0, True)
+    assert outcome.out.endswith(f"next: tinymnist check '{path}'\n")
+
+
+def test_an_architecture_may_be_named_without_its_suffix(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cli("new", "mine.yaml")
+    assert cli("check", "mine").out.startswith("ok   mine.yaml:")
+
+
+def test_a_run_may_be_named_without_its_folder(
+    cli: Cli, small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(small_run, tmp_path / "runs" / "net1")
+    monkeypatch.chdir(tmp_path)
+    assert cli("evaluate", "net1", "--dataset", "mnist-5k").code == 0

@@ -300,6 +300,10 @@ COMMANDS: dict[str, dict[str, Failing]] = {
         "unknown format": Failing(2, lambda place: ["front", place.series, "--output", "front.gif"], "usage"),
         "unwritable output": Failing(3, lambda place: ["front", place.series, "--output", "/dev/full/x.svg"], "data"),
     },
+    "runs": {
+        "unknown option": usage("runs", "--sed"),
+        "missing folder": Failing(2, lambda place: ["runs", place.tmp / "nowhere"], "run"),
+    },
     "list": {"unknown option": usage("list", "--sed"), "an argument too many": usage("list", "more")},
     "new": {
         "unknown option": usage("new", "--sed"),
@@ -425,6 +429,7 @@ SUCCESSES: dict[str, Make] = {
     "benchmark": lambda place: ["benchmark", place.run],
     "front": lambda place: ["front", place.series],
     "list": lambda _: ["list"],
+    "runs": lambda place: ["runs", place.run.parent],
 }
 
 

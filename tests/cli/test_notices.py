@@ -8,11 +8,14 @@ import pytest
 from tinymnist.cli.notices import notice_text, say_notice
 from tinymnist.notices import (
     CudaGraphUnavailable,
+    Difference,
+    FilesPassedOver,
     MnistUnavailable,
     NativeEngineUnavailable,
     NativeTeacherUnavailable,
     Notice,
     ResultsLeftOut,
+    ResumedElsewhere,
 )
 
 WORDS: list[tuple[Notice, str]] = [
@@ -31,12 +34,23 @@ WORDS: list[tuple[Notice, str]] = [
     ),
     (CudaGraphUnavailable("busy"), "WARNING: no CUDA graph (busy): going on without one."),
     (
+        ResumedElsewhere(
+            Path("runs/a"), (Difference("engine", "native", "torch"), Difference("torch", "2.12.0", "2.13.0"))
+        ),
+        "WARNING: runs/a: resumed with engine torch (was native), torch 2.13.0 (was 2.12.0): the bits of its "
+        "result will be others.",
+    ),
+    (
         ResultsLeftOut(Path("runs"), 1, "held-out series", Path("runs/a")),
         "runs: left out 1 series scored on held-out images, such as runs/a",
     ),
     (
         ResultsLeftOut(Path("runs"), 2, "single run", Path("runs/a")),
         "runs: left out 2 single runs, such as runs/a",
+    ),
+    (
+        FilesPassedOver("digits", 2, "PNG, JPEG or WebP", "7/a.bmp"),
+        "digits: passed over 2 files not named as PNG, JPEG or WebP, such as 7/a.bmp",
     ),
 ]
 

@@ -21,6 +21,7 @@ import torch
 from tests.support.command_line import ARCHS, Cli
 from tinymnist.data import download as download_module
 from tinymnist.data import fetch as fetch_module
+from tinymnist.data import idx as idx_module
 from tinymnist.data import load as load_module
 from tinymnist.data import load_dataset, mnist_5k
 from tinymnist.data.catalogue import FASHION_MNIST, MNIST, IdxDataset
@@ -85,8 +86,8 @@ def test_one_flipped_bit_is_found(copy: Path, stem: str) -> None:
     with pytest.raises(DataError) as caught:
         load_dataset("mnist", copy)
     assert str(caught.value) == (
-        f"{copy / stem}: damaged (its SHA-256 is not the published one): "
-        "delete the file and run again to download it again, or copy it again"
+        f"{copy / stem}: is not the published file (its SHA-256 is not the published one): "
+        "name a folder that holds the published files by --data-dir or TINYMNIST_DATA"
     )
 
 
@@ -109,7 +110,7 @@ def test_every_flipped_bit_is_found_and_its_file_named(copy: Path, packed: bool)
             try:
                 read_idx_dataset(replace(MNIST, files=(file,)), copy)  # type: ignore[arg-type]
             except DataError as error:
-                assert str(error).startswith(f"{path}: damaged (")  # noqa: PT017
+                assert str(error).startswith(f"{path}: is not the published file (")  # noqa: PT017
             else:
                 assert packed, "only gzip has bits that mean nothing; the images are verified then"
     assert len(read_idx_dataset(MNIST, copy)[0]) == 4
@@ -135,7 +136,7 @@ def test_a_file_cut_short_is_found(copy: Path, stem: str, share: float) -> None:
     os.truncate(copy / stem, int(share * (copy / stem).stat().st_size))
     with pytest.raises(DataError) as caught:
         load_dataset("mnist", copy)
-    assert str(caught.value).startswith(f"{copy / stem}: damaged (")
+    assert str(caught.value).startswith(f"{copy / stem}: is not the published file (")
 
 
 @pytest.mark.parametrize(("one", "other"), [*itertools.combinations(STEMS, 2)])
@@ -145,7 +146,7 @@ def test_any_two_files_that_are_swapped_are_found(copy: Path, one: str, other: s
     os.rename(copy / "x", copy / other)
     with pytest.raises(DataError) as caught:
         load_dataset("mnist", copy)
-    assert str(caught.value).startswith(f"{copy / min(one, other, key=STEMS.index)}: damaged (")
+    assert str(caught.value).startswith(f"{copy / min(one, other, key=STEMS.index)}: is not the published file (")
 
 
 @pytest.mark.slow
@@ -185,14 +186,14 @@ def test_damaged_gzip_is_named(copy: Path, damage: Callable[[bytes], bytes], why
     (copy / f"{SMALL}.gz").write_bytes(damage(packed))
     with pytest.raises(DataError, match=why) as caught:
         load_dataset("mnist", copy)
-    assert str(caught.value).startswith(f"{copy / SMALL}.gz: damaged (")
+    assert str(caught.value).startswith(f"{copy / SMALL}.gz: is not the published file (")
 
 
 def test_damaged_data_ends_train_with_exit_code_3(copy: Path, cli: Cli) -> None:
     (copy / SMALL).write_bytes(b"")
     outcome = cli("train", "--arch", ARCHS / "tiny3130.yaml", "--data-dir", copy, "--output", copy / "runs")
     assert (outcome.code, (copy / "runs").exists()) == (3, False)
-    assert outcome.err.startswith(f"tinymnist: {copy / SMALL}: damaged")
+    assert outcome.err.startswith(f"tinymnist: {copy / SMALL}: is not the published file (")
 
 
 def no_download(*_: object) -> None:
@@ -212,8 +213,9 @@ def test_explicit_mnist_never_falls_back(tmp_path: Path, cli: Cli, monkeypatch: 
 
 def test_auto_falls_back_with_a_notice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load_module, "download", no_download)
+    monkeypatch.setenv("TINYMNIST_DATA", str(tmp_path))
     notices: list[Notice] = []
-    assert load_dataset("auto", tmp_path, notices.append).name == "mnist-5k"
+    assert load_dataset("auto", warn=notices.append).name == "mnist-5k"
     (notice,) = notices
     assert isinstance(notice, MnistUnavailable)
     assert notice.problem.startswith(f"{tmp_path}: holds no train-images-idx3-ubyte of mnist, raw or .gz; mnist: ")
@@ -222,13 +224,37 @@ def test_auto_falls_back_with_a_notice(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_from_python_falling_back_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load_module, "download", no_download)
+    monkeypatch.setenv("TINYMNIST_DATA", str(tmp_path))
     with pytest.warns(UserWarning, match=r"MnistUnavailable\(problem=.*no internet"):
-        load_dataset("auto", tmp_path)
+        load_dataset("auto")
+
+
+def test_auto_does_not_fall_back_from_a_folder_that_was_named(
+    tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load_module, "download", no_download)
+    outcome = cli("train", "--arch", "tiny3130", "--data-dir", tmp_path / "idx", "--output", tmp_path / "runs")
+    assert (outcome.code, outcome.err.count("\n"), (tmp_path / "runs").exists()) == (3, 1, False)
+    assert f"{tmp_path / 'idx'}: holds no train-images-idx3-ubyte of mnist" in outcome.err
+    assert outcome.err.endswith("or take the 5,000 digits of --dataset mnist-5k\n")
+
+
+def test_only_a_file_that_was_downloaded_may_be_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("TINYMNIST_DATA", raising=False)
+    folder = idx_module.download_folder()
+    raw_folder = folder / "MNIST" / "raw"
+    for place, told in ((tmp_path / "own", False), (raw_folder, True)):
+        place.mkdir(parents=True)
+        (place / STEMS[0]).write_bytes(b"my own digits")
+        with pytest.raises(DataError) as caught:
+            load_dataset("auto", None if told else place)
+        assert ("delete" in str(caught.value)) == told
 
 
 def test_auto_does_not_fall_back_from_damaged_files(copy: Path) -> None:
     (copy / SMALL).write_bytes(b"")
-    with pytest.raises(DataError, match="damaged"):
+    with pytest.raises(DataError, match="is not the published file"):
         load_dataset("auto", copy)
 
 

@@ -6,7 +6,9 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from math import prod
+from operator import eq
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +29,10 @@ from tinymnist.data import load_dataset
 from tinymnist.errors import UsageError
 from tinymnist.export.c import compiling, verification
 from tinymnist.export.c.compiling import CROSS_COMPILER, FLAGS, c_compiler
+from tinymnist.export.c.float32 import float32_program
 from tinymnist.export.c.gates import gate_offset, gate_peak, gate_table
-from tinymnist.export.c.program import identifier
+from tinymnist.export.c.int8 import int8_program
+from tinymnist.export.c.program import Program, identifier
 from tinymnist.export.c.quantization import quantize
 from tinymnist.export.c.scratch import plan_memory
 from tinymnist.export.folded import GroupNorm, Network
@@ -258,6 +262,56 @@ def test_a_networks_name_becomes_an_identifier(name: str, expected: str) -> None
     assert identifier(name) == expected
 
 
+CALL = """\
+    {{
+        static uint8_t image[{upper}_PIXELS];
+        static {name}_element scratch[{upper}_SCRATCH];
+        {name}_logit logits[{upper}_CLASSES];
+        {name}_logits(image, logits, scratch);
+        sum += (float)logits[0] * {upper}_LOGIT_SCALE;
+    }}
+"""
+
+
+def in_both_types(spec: Spec, name: str) -> list[Program]:
+    """The float32 program of a network, and the int8 program under the name `NAME-int8`."""
+    network = replace(folded(spec), name=name)
+    ranges = [(-1.0, 1.0)] * (len(network.steps) + 1)
+    return [float32_program(network), int8_program(replace(network, name=f"{name}-int8"), quantize(network, ranges))]
+
+
+@needs_compiler
+@pytest.mark.parametrize("apart", [True, False], ids=["linked", "in one file"])
+def test_programs_of_several_networks_and_types_live_together(tmp_path: Path, apart: bool) -> None:
+    programs = [*in_both_types(CURVES, "curves"), *in_both_types(WINDOWS, "windows"), *in_both_types(POOLED, "pooled")]
+    for program in programs:
+        for name, content in program.files.items():
+            (tmp_path / name).write_bytes(content)
+    sources = [f"{program.identifier}.c" for program in programs]
+    calls = "".join(CALL.format(name=program.identifier, upper=program.identifier.upper()) for program in programs)
+    includes = "".join(f'#include "{name}"\n' for name in ([s[:-1] + "h" for s in sources] if apart else sources))
+    (tmp_path / "main.c").write_text(
+        f"{includes}\nint main(void)\n{{\n    float sum = 0.0f;\n{calls}    return sum > 1e9f;\n}}\n"
+    )
+    assert COMPILER is not None
+    command = [*COMPILER, *FLAGS, "main.c", *(sources if apart else []), "-o", "all", "-lm"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert subprocess.run([tmp_path / "all"]).returncode == 0
+
+
+def test_a_name_of_ones_own_is_that_of_files_and_identifiers(cli: Cli, small_run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    arguments = ["--format", "c", "--dtype", "int8", "--name", "tiny-int8", "--output", out, "--json"]
+    content = json.loads(cli("export", small_run, *arguments).out)
+    assert sorted(content["files"]) == ["tiny_int8.c", "tiny_int8.h"]
+    assert content["facts"]["name"] == "tiny-int8"
+    source = (out / "tiny_int8.c").read_text()
+    defined = re.findall(r"^(?:static|struct|typedef|void|int)\b.*?(\w+)(?=[(\[]| [={])", source, re.MULTILINE)
+    assert len(defined) > 10
+    assert [name for name in defined if not name.startswith("tiny_int8_")] == []
+
+
 @needs_compiler
 @pytest.mark.parametrize("name", ["int", "9.-_", "stdint", "main"])
 def test_any_name_compiles(name: str) -> None:
@@ -303,12 +357,14 @@ def test_a_gate_gives_its_activation(
 
 @pytest.mark.slow
 @needs_compiler
-def test_the_example_in_the_documentation_reads_digits(cli: Cli, small_run: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+def test_the_example_in_the_documentation_reads_digits(cli: Cli, small_run: Path, tmp_path: Path, dtype: str) -> None:
     assert COMPILER is not None
     text = (ROOT / "docs" / "export-c.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"```c\n(.*?)```", text, re.DOTALL)
     out = tmp_path / "out"
-    cli("export", small_run, "--format", "c", "--output", out)
+    cli("export", small_run, "--format", "c", "--dtype", dtype, "--output", out)
+    example = example.replace("static float scratch", "static smooth996_element scratch")
     (out / "main.c").write_text(example.replace("smooth996", "tiny3130").replace("SMOOTH996", "TINY3130"))
     command = [*COMPILER, *FLAGS, "main.c", "tiny3130.c", "-o", "digits", "-lm"]
     subprocess.run(command, cwd=out, check=True)
@@ -321,4 +377,4 @@ def test_the_example_in_the_documentation_reads_digits(cli: Cli, small_run: Path
         int(subprocess.run([out / "digits"], input=image.numpy().tobytes(), capture_output=True).stdout)
         for image in images
     ]
-    assert found == expected
+    assert sum(map(eq, found, expected)) >= len(expected) - (dtype == "int8")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 
 from tests.support.command_line import ARCHS, Cli
@@ -15,6 +15,7 @@ from tests.support.specs import specs
 from tinymnist import Spec
 from tinymnist.export import onnx as exporter
 from tinymnist.export.onnx import _by_onnxruntime, _by_torch, _convert
+from tinymnist.export.onnxruntime import session
 from tinymnist.training import load_run
 
 METADATA = {
@@ -38,12 +39,12 @@ def exported(tmp_path_factory: pytest.TempPathFactory, mnist_dir: Path) -> Path:
 
 def test_the_file_takes_pixels_and_any_number_of_images(exported: Path) -> None:
     assert [path.name for path in exported.iterdir()] == ["smooth675.onnx"]
-    session = onnxruntime.InferenceSession(exported / "smooth675.onnx")
-    (images,), (output,) = session.get_inputs(), session.get_outputs()
+    opened = session((exported / "smooth675.onnx").read_bytes())
+    (images,), (output,) = opened.get_inputs(), opened.get_outputs()
     assert (images.name, images.type, images.shape) == ("images", "tensor(uint8)", ["n", 1, 28, 28])
     assert (output.name, output.type, output.shape) == ("log_probabilities", "tensor(float)", ["n", 10])
     for n in (1, 3):
-        assert session.run(None, {"images": np.zeros((n, 1, 28, 28), np.uint8)})[0].shape == (n, 10)
+        assert opened.run(None, {"images": np.zeros((n, 1, 28, 28), np.uint8)})[0].shape == (n, 10)
 
 
 def test_folded_there_is_no_batch_norm(exported: Path) -> None:
@@ -84,6 +85,13 @@ CHOICE, HELP = "tinymnist: Invalid value for", "(see tinymnist export --help)\n"
         (["--format", "tflite"], f"{CHOICE} '--format': 'tflite' is not one of 'onnx', 'c', 'html'. {HELP}"),
         (["--format", "onnx", "--dtype", "int8"], "tinymnist: --dtype int8: is for --format c\n"),
         (["--format", "c", "--dtype", "int4"], f"{CHOICE} '--dtype': 'int4' is not one of 'float32', 'int8'. {HELP}"),
+        (["--format", "c", "--opset", "13"], "tinymnist: --opset 13: is for --format onnx\n"),
+        (["--format", "onnx", "--opset", "9"], "tinymnist: --opset 9: expects 11 to 20\n"),
+        (["--format", "html", "--name", "mine"], "tinymnist: --name mine: is for --format onnx and c\n"),
+        (
+            ["--format", "c", "--name", "../mine"],
+            "tinymnist: --name ../mine: not a plain name: letters, digits, `.`, `_` and `-`\n",
+        ),
         (["--format", "c", "--folded"], "tinymnist: --folded: is for --format onnx\n"),
         (["--format", "html", "--with-preprocessing"], "tinymnist: --with-preprocessing: is for --format onnx\n"),
     ],
@@ -110,12 +118,11 @@ def test_a_network_without_training_is_not_exported(cli: Cli, tmp_path: Path) ->
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(specs())
 def test_any_network_can_be_converted(spec: Spec) -> None:
-    import torch
-
     model = trained(spec)
     images = torch.randn(3, spec.input.channels, spec.input.height, spec.input.width)
     expected = _by_torch(model, images)
-    for folded in (False, True):
-        converted = _convert(spec, model, folded=folded, preprocessing=False)
+    for folded, opset in ((False, 20), (True, 20), (False, 11)):
+        converted = _convert(spec, model, folded=folded, preprocessing=False, opset=opset)
+        onnx.checker.check_model(converted, full_check=True)
         found = _by_onnxruntime(converted.SerializeToString(), images)
         assert np.abs(found - expected).max() <= 1e-4 * (1.0 + np.abs(expected).max())

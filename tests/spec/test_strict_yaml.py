@@ -266,3 +266,87 @@ def test_a_damaged_spec_never_raises_anything_else(
         message = str(error)
     assert message.startswith(str(path))
     assert "\n" not in message
+
+
+def test_all_mistakes_are_told_in_the_order_of_their_lines(cli: Cli, spec_file: Callable[[str], Path]) -> None:
+    text = "name: a b\nclases: 3\nblocks:\n  - convs: [4]\n    pool: gap\ntrain: {epochs: 0, lr: 0.1}\n"
+    path = spec_file(text)
+    outcome = cli("check", path)
+    assert outcome.code == 2
+    assert [line.removeprefix(f"tinymnist: {path}:").split(": ")[0:2] for line in outcome.err.splitlines()] == [
+        ["1", "name"],
+        ["2", "clases"],
+        ["5", "blocks[0].pool.kind"],
+        ["6", "train.epochs"],
+        ["6", "train.lr"],
+    ]
+
+
+WORDS = {
+    "filters": ("blocks: [{convs: [{filters: 4}]}]", "filters: unknown key: here it is `out_channels`"),
+    "batch_norm": (
+        "blocks: [{convs: [{out_channels: 4, batch_norm: true}]}]",
+        "batch_norm: unknown key: here it is `norm: batch`",
+    ),
+    "gap": (
+        "blocks: [{convs: [4], pool: gap}]",
+        "average, global_average, global_max, none: here it is global_average",
+    ),
+    "MaxPool2D": ("blocks: [{convs: [4], pool: MaxPool2D}]", "here it is max"),
+    "swish": ("blocks: [{convs: [{out_channels: 4, activation: swish}]}]", "here it is silu"),
+    "lr": ("blocks: [{convs: [4]}]\ntrain: {lr: 0.1}", "lr: unknown key: here it is `schedule: {name: one_cycle"),
+    "seed": ("blocks: [{convs: [4]}]\nseed: 3", "seed: unknown key: this is an option of `tinymnist train`: --seed"),
+    "a slip of the pen first": ("blocks: [{convs: [4], pol: max}]", "pol: unknown key: did you mean 'pool'?"),
+    "nothing near": ("blocks: [{convs: [{out_channels: 4, spam: 2}]}]", "spam: unknown key: known here: activation, "),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), WORDS.values(), ids=WORDS.keys())
+def test_words_of_other_tools_are_answered_by_what_to_write_here(
+    text: str, message: str, cli: Cli, spec_file: Callable[[str], Path]
+) -> None:
+    outcome = cli("check", spec_file(f"name: net\n{text}\n"))
+    assert (outcome.code, message in outcome.err) == (2, True), outcome.err
+
+
+SYNTAX = {
+    "tab": ("name: net\nblocks:\n\t- convs: [4]\n", 3, "not valid YAML: a tab: indent with spaces"),
+    "indentation": (
+        "name: net\nblocks:\n  - convs: [4]\n   pool: max\n",
+        4,
+        "not valid YAML: this line does not fit the one before, '- convs: [4]': give entries of one list or",
+    ),
+    "thousands": (
+        "checks: {max_params: 8,000}\n",
+        1,
+        "checks: a comma ends an entry: write large numbers without, as in",
+    ),
+    "no space": (
+        "checks: {max_params:8000}\n",
+        1,
+        "checks.max_params:8000: has no value: put a space behind the colon",
+    ),
+    "quote": ("name: 'net\nblocks: []\n", 3, "not valid YAML: a quotation mark is not closed: close it"),
+    "bracket": (
+        "blocks: [{convs: [4]}\nname: net\n",
+        2,
+        "not valid YAML: a bracket that is not closed, or a comma too few",
+    ),
+    "second colon": ("description: tiny: small\n", 1, "not valid YAML: a second colon on this line: quote the text"),
+    "odd first character": ("name: @net\n", 1, "not valid YAML: no value begins with '@': quote it if it is text"),
+}
+
+
+@pytest.mark.parametrize(("text", "line", "message"), SYNTAX.values(), ids=SYNTAX.keys())
+def test_bad_syntax_is_told_in_plain_words(
+    text: str, line: int, message: str, spec_file: Callable[[str], Path]
+) -> None:
+    path = spec_file(text)
+    with pytest.raises(SpecError) as caught:
+        load_spec(path)
+    assert str(caught.value).startswith(f"{path}:{line}: {message}")
+
+
+def test_a_head_may_be_a_word(spec_file: Callable[[str], Path]) -> None:
+    spec = load_spec(spec_file("name: net\nblocks: [{convs: [10], pool: max}]\nhead: global_pool\n"))
+    assert spec.head.kind == "global_pool"

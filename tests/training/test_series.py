@@ -104,6 +104,8 @@ def test_more_seeds_that_cannot_be_trained_leave_a_series_as_it_is(series: Serie
     spec = (tmp_path / "whole" / "spec.yaml").read_text()
     taught = spec.replace("train:\n", "train:\n  distill: {teacher: gone}\n")
     (tmp_path / "whole" / "spec.yaml").write_text(taught)
+    declared = json.loads((tmp_path / "whole" / "series.json").read_text())
+    (tmp_path / "whole" / "series.json").write_text(json.dumps({**declared, "spec_sha256": None}))
     before = {path.name: path.read_bytes() for path in (tmp_path / "whole").glob("*.*")}
     outcome = cli("train", "--resume", tmp_path / "whole", "--seeds", "6")
     assert outcome.code == 2
@@ -229,7 +231,7 @@ def test_a_folder_that_is_not_of_the_series_is_never_averaged(
         train(spec, seed=5, dataset="mnist-5k", validation=held, output=ours, name="seed-5")
     half = open_run(ours)
     assert isinstance(half, Series)
-    remedy = "is a link, which may lead out" if stranger == "a link" else "delete it, then resume the series"
+    remedy = "is a link, which may lead out" if stranger == "a link" else "move it away, then resume the series"
     with pytest.raises(DataError, match=f"seed-5.*: .*{remedy}"):
         resume_series(half)
 
@@ -291,6 +293,19 @@ def test_a_script_from_standard_input_is_told_what_to_do(quick: Path, tmp_path: 
     )
     done = subprocess.run([sys.executable, "-"], input=code, capture_output=True, text=True, timeout=120)
     assert "UsageError: a series with several jobs needs a main module that is a file" in done.stderr
+
+
+def test_a_script_without_a_main_guard_is_told_before_a_folder_is_made(quick: Path, tmp_path: Path) -> None:
+    script, runs = tmp_path / "script.py", tmp_path / "runs"
+    script.write_text(
+        "import tinymnist\ntinymnist.train_series("
+        f"tinymnist.load_spec({str(quick)!r}), [1, 2], jobs=2, dataset='mnist-5k', output={str(runs)!r})\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("tinymnist.errors.UsageError: a series with several jobs starts processes, which cannot")
+    assert last.endswith('put the call under `if __name__ == "__main__":`, or give jobs=1')
+    assert (done.returncode, runs.exists(), "memory" in done.stderr) == (1, False, False)
 
 
 @pytest.mark.slow

@@ -157,8 +157,9 @@ def test_from_python_a_fallback_is_a_warning(quick: Path, tmp_path: Path, monkey
         raise MissingDataError("no internet")
 
     monkeypatch.setattr("tinymnist.data.load.download", no_download)
+    monkeypatch.setenv("TINYMNIST_DATA", str(tmp_path / "empty"))
     with pytest.warns(UserWarning, match=r"MnistUnavailable\(problem=.*no internet"):
-        run = train(load_spec(quick, ["train.epochs=1"]), data_dir=tmp_path / "empty", output=tmp_path, name="run")
+        run = train(load_spec(quick, ["train.epochs=1"]), output=tmp_path, name="run")
     assert tinymnist.evaluate(tmp_path / "run").accuracy == run.result.accuracy
 
 
@@ -194,10 +195,9 @@ def test_two_threads_resume_to_the_same_bits_too(quick: Path, tmp_path: Path, en
     uncut = train(spec, seed=1, dataset="mnist-5k", output=tmp_path, name="uncut", threads=2)
     with pytest.raises(Interrupted):
         train(spec, seed=1, dataset="mnist-5k", output=tmp_path, name="cut", threads=2, observer=StopAt(7))
-    torch.set_num_threads(before)
     assert weights(resume(tmp_path / "cut").path) == weights(uncut.path)
-    assert torch.get_num_threads() == 2
-    torch.set_num_threads(before)
+    assert load_run(tmp_path / "cut").environment.sessions[0].threads == 2
+    assert torch.get_num_threads() == before
 
 
 def test_a_training_can_be_stopped_again_and_again(whole: Run, tmp_path: Path) -> None:

@@ -1,10 +1,10 @@
 """What is valid and almost surely a mistake: doubts about a spec, as data."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from tinymnist.spec import Plan, Spec
-from tinymnist.spec.path import Path
+from tinymnist.spec import Place, Plan, Spec
+from tinymnist.spec.path import Path, path_text
 from tinymnist.spec.recipe import OneCycle, Train
 
 USUAL_RATES = {"sgd": (1e-4, 3.0), "adam": (1e-5, 0.1), "adamw": (1e-5, 0.1), "muon": (1e-4, 0.5)}
@@ -13,7 +13,7 @@ DIGIT = 20 / 28
 """Part of the image's side that MNIST's digits fill."""
 LEAST_DROPOUT = 0.005
 LOOSEST_BUDGET = 10
-"""Times what a network has: a budget above that holds back nothing."""
+"""Times what a network has: a larger budget limits nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,17 @@ class Doubt:
     path: Path
     """Where in the spec."""
     message: str
+    place: Place = field(default_factory=lambda: Place(""))
+    """Where in which file, as `check` knows it."""
+
+    @property
+    def where(self) -> str:
+        """`train.schedule.max_lr`."""
+        return path_text(self.path)
+
+    @property
+    def text(self) -> str:
+        return f"{self.where}: {self.message}"
 
 
 def doubts(spec: Spec) -> tuple[Doubt, ...]:
@@ -83,7 +94,7 @@ def _about_budgets(spec: Spec) -> Iterator[Doubt]:
     for rule, found in (("max_params", spec.plan.parameters), ("max_macs", spec.plan.macs)):
         limit = getattr(spec.checks, rule)
         if limit is not None and limit > LOOSEST_BUDGET * found:
-            yield Doubt(("checks", rule), f"{limit:,} holds back nothing: the network has {found:,}")
+            yield Doubt(("checks", rule), f"{limit:,} limits nothing: the network has {found:,}")
 
 
 def _about_rate(recipe: Train) -> Iterator[Doubt]:

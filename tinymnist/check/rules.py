@@ -1,8 +1,10 @@
 """Rules for a network, and what was found: verdicts as data."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
+from tinymnist.check.doubts import Doubt, doubts
 from tinymnist.errors import CheckFailed, TinyMnistError
 from tinymnist.spec import Checks, Document, LinearCheck, Place, Plan, Spec
 from tinymnist.spec.path import Path
@@ -21,6 +23,14 @@ class Verdict:
     passed: bool
     place: Place
     """Where the rule is written, or what it judges where it came from the command line."""
+    given_by: Literal["file", "command line"] = "file"
+    measured: int | None = None
+    """The number found, where the rule is about one."""
+
+    @property
+    def figure(self) -> int | str:
+        """What was found, as a number where it is one."""
+        return self.found if self.measured is None else self.measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +41,10 @@ class Report:
     name: str | None
     verdicts: tuple[Verdict, ...]
     error: TinyMnistError | None = None
+    doubts: tuple[Doubt, ...] = ()
+    """What is allowed and looks wrong."""
+    parameters: int | None = None
+    multiply_adds: int | None = None
 
     @property
     def passed(self) -> bool:
@@ -43,19 +57,28 @@ class Report:
         return 0 if all(verdict.passed for verdict in self.verdicts) else 1
 
 
-def check(document: Document, given: Checks | None = None) -> Report:
-    """Judges a network by its own `checks:` and by those `given` on the command line.
+def check(document: Document, given: Checks | None = None, *, strict: bool = False) -> Report:
+    """Judges a network by its own `checks:` and by those `given` on the command line; if `strict`, each doubt about it
+    is a failed rule too.
 
     A spec without rules still gets one verdict: that it is valid, with its parameters.
     """
     spec = document.spec
+    found_doubts = tuple(replace(doubt, place=document.place(doubt.path)) for doubt in doubts(spec))
     verdicts = [*_judge(spec.plan, spec.checks, lambda path: document.place(("checks", *path)))]
     if given is not None:
         verdicts += _judge(spec.plan, given, lambda _: document.place(("blocks",)), of_options=True)
     if not verdicts:
         found = f"{spec.plan.parameters:,} parameters"
         verdicts = [Verdict("valid", "a valid spec", found, True, document.place(()))]
-    return Report(document.file, spec.name, tuple(verdicts))
+    if strict:
+        verdicts += [
+            Verdict("--strict", "nothing doubtful", doubt.text, False, doubt.place, "command line")
+            for doubt in found_doubts
+        ]
+        found_doubts = ()
+    plan = spec.plan
+    return Report(document.file, spec.name, tuple(verdicts), None, found_doubts, plan.parameters, plan.macs)
 
 
 def enforce_budget(spec: Spec) -> None:
@@ -71,6 +94,8 @@ def enforce_budget(spec: Spec) -> None:
 def _judge(
     plan: Plan, checks: Checks, place: Callable[[Path], Place], *, of_options: bool = False
 ) -> Iterator[Verdict]:
+    given_by: Literal["file", "command line"] = "command line" if of_options else "file"
+
     def name(rule: str) -> str:
         """The rule as the user wrote it: `max_params` in a file, `--max-params` on the command line."""
         return f"--{rule.replace('_', '-')}" if of_options else rule
@@ -84,13 +109,15 @@ def _judge(
         if limit is not None:
             passed = found == limit if rule == "exact_params" else found <= limit
             unit = "multiply-adds" if rule == "max_macs" else "parameters"
-            yield Verdict(name(rule), f"{words} {limit:,} {unit}", f"{found:,}", passed, place((rule,)))
+            asked = f"{words} {limit:,} {unit}"
+            yield Verdict(name(rule), asked, f"{found:,}", passed, place((rule,)), given_by, found)
     for rule, features in (("require", checks.require), ("forbid", checks.forbid)):
         for index, feature in enumerate(features):
             found = plan.features[feature]
             asked = "at least 1" if rule == "require" else "none"
             passed = (found > 0) == (rule == "require")
-            yield Verdict(f"{name(rule)} {feature}", asked, f"{found:,}", passed, place((rule, index)))
+            where = place((rule, index))
+            yield Verdict(f"{name(rule)} {feature}", asked, f"{found:,}", passed, where, given_by, found)
     if checks.linear is not None:
         yield _judge_linear(plan, checks.linear, place(("linear",)))
 

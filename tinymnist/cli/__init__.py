@@ -14,6 +14,7 @@ from tinymnist.cli import (
     new,
     predict,
     report,
+    runs,
     schema,
     summary,
     train,
@@ -35,6 +36,7 @@ for module in (
     summary,
     check,
     train,
+    runs,
     evaluate,
     compare,
     predict,
@@ -57,15 +59,20 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
+    version: bool = typer.Option(False, "--version", "-V", callback=_version, is_eager=True, help="Show the version."),
 ) -> None:
     pass
 
 
 def run(arguments: list[str]) -> int:
-    """Runs one command and returns its exit code."""
+    """Runs one command and returns its exit code. `help COMMAND` is `COMMAND --help`. Raises `BrokenPipeError` where
+    nobody reads the result."""
+    if arguments[:1] == ["help"]:
+        arguments = [*arguments[1:2], "--help"]
     try:
         return app(arguments or ["--help"], standalone_mode=False, prog_name="tinymnist") or 0
+    except SystemExit:  # what Typer makes of a broken pipe
+        raise BrokenPipeError from None
     except TinyMnistError as error:
         return report_error(error, wants_json(arguments))
     except typer.TyperException as error:

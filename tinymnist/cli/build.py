@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tinymnist.cli.options import Arch, Json, Set, load
+from tinymnist.cli.options import Arch, Json, Set, Strict, load
 from tinymnist.cli.outputs import output
 from tinymnist.console import say, show, show_json
+from tinymnist.errors import CheckFailed
 from tinymnist.text import shape_text, table
 
 if TYPE_CHECKING:
@@ -25,9 +26,12 @@ def command(
     seed: Annotated[
         int, typer.Option("--seed", metavar="N", min=0, max=2**31 - 1, help="Seed of the fresh weights.")
     ] = 0,
+    strict: Strict = False,
     as_json: Json = False,
-) -> None:
+) -> int:
     """Validate and build an architecture; show its parameters."""
+    from tinymnist.check import doubts
+
     spec = load(arch, overrides)
 
     import torch
@@ -36,6 +40,9 @@ def command(
 
     torch.manual_seed(seed)
     model = build_model(spec)
+    found = doubts(spec)
+    for doubt in found:
+        say(f"warning: {spec.name}: {doubt.text}")
     if weights is not None:
         save_weights(model, weights)
         say(f"wrote {weights}: fresh weights, seed {seed}")
@@ -44,6 +51,7 @@ def command(
         show_json(output("build", spec=spec, blocks=blocks))
     else:
         show(_as_text(spec, blocks))
+    return CheckFailed.exit_code if strict and found else 0
 
 
 def _blocks(plan: "Plan") -> "list[BlockOutput]":

@@ -7,7 +7,7 @@ import typer
 
 from tinymnist.choices import CheckFormat
 from tinymnist.cli.completion import complete_archs, complete_features
-from tinymnist.cli.options import Json
+from tinymnist.cli.options import Json, Strict
 from tinymnist.cli.outputs import output
 from tinymnist.console import say, show, show_json
 from tinymnist.errors import TinyMnistError, UsageError, combined_exit_code
@@ -45,6 +45,7 @@ def command(
         typer.Option(metavar="FEATURE", autocompletion=complete_features, help="The network must not have this."),
     ] = None,
     form: Annotated[CheckFormat, typer.Option("--format", help="How the verdicts are written.")] = "text",
+    strict: Strict = False,
     as_json: Json = False,
 ) -> int:
     """Hold architectures to a budget and to their own rules.
@@ -61,13 +62,14 @@ def command(
         require=_features("--require", require),
         forbid=_features("--forbid", forbid),
     )
-    files, note = find_spec_files(archs or [])
-    if note is not None:
+    files, notes = find_spec_files(archs or [])
+    for note in notes:
         say(note)
-    reports = [_report(file, rules) for file in files]
+    reports = [_report(file, rules, strict) for file in files]
     for report in reports:
         if report.error is not None:
-            say(f"tinymnist: {report.error}")
+            for line in (str(report.error), *report.error.others):
+                say(f"tinymnist: {line}")
     exit_code = combined_exit_code([report.exit_code for report in reports])
     if as_json or form == "json":
         show_json(output("check", exit_code=exit_code, architectures=reports))
@@ -76,13 +78,13 @@ def command(
     return exit_code
 
 
-def _report(arch: str, rules: "Checks") -> "Report":
+def _report(arch: str, rules: "Checks", strict: bool) -> "Report":
     from tinymnist.check import Report, check
     from tinymnist.spec import load_document
     from tinymnist.spec.packaged import find_spec_file
 
     try:
-        return check(load_document(find_spec_file(arch)), rules)
+        return check(load_document(find_spec_file(arch)), rules, strict=strict)
     except TinyMnistError as error:
         return Report(arch, None, (), error)
 

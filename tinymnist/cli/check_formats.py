@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
-from tinymnist.check import Report, Verdict
+from tinymnist.check import Doubt, Report, Verdict
 from tinymnist.text import counted, printable
 
 
 def as_text(reports: Sequence[Report]) -> str:
     """One line per rule, and a line that sums them up."""
-    lines = [_line(verdict) for report in reports for verdict in report.verdicts]
+    lines = [line for report in reports for line in (*map(_line, report.verdicts), *map(_warning, report.doubts))]
     return "\n".join([*lines, _total(reports)])
 
 
@@ -18,12 +18,17 @@ def _line(verdict: Verdict) -> str:
     return printable(f"{mark} {verdict.place}: {verdict.rule}: asked {verdict.asked}, found {verdict.found}")
 
 
+def _warning(doubt: Doubt) -> str:
+    return printable(f"warn {doubt.place}: {doubt.text}")
+
+
 def _total(reports: Sequence[Report]) -> str:
     verdicts = [verdict for report in reports for verdict in report.verdicts]
     failed = sum(not verdict.passed for verdict in verdicts)
     invalid = sum(report.error is not None for report in reports)
     problems = [f"{failed} failed"] * bool(failed) + [counted(invalid, "invalid spec")] * bool(invalid)
-    outcome = ", ".join(problems) or "all passed"
+    warned = sum(len(report.doubts) for report in reports)
+    outcome = ", ".join([*(problems or ["all passed"]), *[counted(warned, "warning")] * bool(warned)])
     return f"{counted(len(reports), 'architecture')}, {counted(len(verdicts), 'rule')}: {outcome}"
 
 
@@ -64,12 +69,14 @@ def as_annotations(reports: Sequence[Report]) -> str:
             if not verdict.passed:
                 found = f"asked {verdict.asked}, found {verdict.found}"
                 lines.append(_annotation(report.file, verdict.place.line, verdict.rule, found))
+        for doubt in report.doubts:
+            lines.append(_annotation(report.file, doubt.place.line, doubt.where, doubt.message, "warning"))
     return "\n".join([*lines, _total(reports)])
 
 
-def _annotation(file: str, line: int | None, title: str, message: str) -> str:
+def _annotation(file: str, line: int | None, title: str, message: str, kind: str = "error") -> str:
     place = f"file={_property(file)}" + (f",line={line}" if line is not None else "")
-    return f"::error {place},title={_property(title)}::{_message(message)}"
+    return f"::{kind} {place},title={_property(title)}::{_message(message)}"
 
 
 def _message(text: str) -> str:

@@ -24,6 +24,12 @@ def command(
     preprocessing: Annotated[
         bool, typer.Option("--with-preprocessing", help="For --format onnx: take pixels of 0 to 255, as uint8.")
     ] = False,
+    opset: Annotated[
+        int | None, typer.Option("--opset", metavar="N", help="Of --format onnx: 11 to 20.", show_default="20")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="Of --format onnx and c: for files and identifiers.")
+    ] = None,
     dataset: Dataset = None,
     data_dir: DataDir = None,
     as_json: Json = False,
@@ -41,6 +47,8 @@ def command(
         dtype=dtype,
         folded=folded,
         preprocessing=preprocessing,
+        opset=opset,
+        name=name,
         dataset=dataset,
         data_dir=data_dir,
         warn=say_notice,

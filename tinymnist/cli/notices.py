@@ -11,6 +11,7 @@ from tinymnist.notices import (
     NativeTeacherUnavailable,
     Notice,
     ResultsLeftOut,
+    ResumedElsewhere,
 )
 from tinymnist.text import counted
 
@@ -34,6 +35,9 @@ def notice_text(notice: Notice) -> str:
             return f"WARNING: no native engine for the teacher {teacher} ({problem}): it answers through PyTorch."
         case CudaGraphUnavailable(problem):
             return f"WARNING: no CUDA graph ({problem}): going on without one."
+        case ResumedElsewhere(run, differences):
+            changes = ", ".join(f"{each.what} {each.now} (was {each.before})" for each in differences)
+            return f"WARNING: {run}: resumed with {changes}: the bits of its result will be others."
         case ResultsLeftOut(folder, count, kind, example):
             what = counted(count, kind) if kind == "single run" else f"{count} series scored on held-out images"
             return f"{folder}: left out {what}, such as {example}"

@@ -37,6 +37,7 @@ Set = Annotated[
         help="Override a key of the spec, as in blocks[0].dropout=0.05.",
     ),
 ]
+Strict = Annotated[bool, typer.Option("--strict", help="Treat what is almost surely a mistake as a failure.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Dataset = Annotated[
     str | None,

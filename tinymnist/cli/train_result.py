@@ -7,10 +7,11 @@ from tinymnist.cli.outputs.train import VerdictOutput
 from tinymnist.cli.train_resume import further_seeds
 from tinymnist.cli.verdict import verdict_text
 from tinymnist.console import show, show_json
-from tinymnist.errors import CheckFailed
+from tinymnist.errors import CheckFailed, DataError
 from tinymnist.statistics import LastEpochsVerdict, Verdict, judge, judge_last_epochs
 from tinymnist.text import counted, images_text, interval_text, table
 from tinymnist.training import Run, Series
+from tinymnist.training.diagnosis import diagnose
 from tinymnist.training.records import Result, SeriesResult
 
 
@@ -19,10 +20,20 @@ def show_result(run: Run | Series, target: float | None, last_epochs: int | None
     verdict = None if target is None else _verdict(run, target, last_epochs)
     if as_json:
         judged = {} if verdict is None else {"verdict": as_output(VerdictOutput, verdict)}
-        show_json({**run.result.model_dump(), **judged})
+        show_json({**run.result.model_dump(), "diagnosis": _diagnosis(run), **judged})
     else:
-        show("\n".join([*_as_text(run), *([verdict_text(verdict)] if verdict else []), _next(run, verdict)]))
+        notes = [f"note: {sentence}" for sentence in _diagnosis(run)]
+        judgement = [verdict_text(verdict)] if verdict else []
+        show("\n".join([*_as_text(run), *notes, *judgement, _next(run, verdict)]))
     return 0 if verdict is None or verdict.outcome == "pass" else CheckFailed.exit_code
+
+
+def _diagnosis(run: Run | Series) -> list[str]:
+    """Sentences about what went wrong; none where the metrics have been lost since."""
+    try:
+        return diagnose(run.metrics_by_seed, run.spec.classes)
+    except DataError:
+        return []
 
 
 def _verdict(run: Run | Series, target: float, last_epochs: int | None) -> Verdict | LastEpochsVerdict:

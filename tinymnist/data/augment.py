@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from tinymnist.errors import SpecError
+from tinymnist.quiet import own_warning_filters
 from tinymnist.spec.recipe import AffineOptions, AugmentStep, ShiftScaleRotateOptions, Warp
 from tinymnist.text import did_you_mean, shape_text, shown
 
@@ -76,7 +77,7 @@ def _unfit(result: Any, height: int, width: int) -> str:
 def _transform(step: AugmentStep, changes: dict[str, Any]) -> Any:
     import albumentations
 
-    with warnings.catch_warnings():
+    with own_warning_filters():
         # albumentations only warns about arguments it does not know; its other warnings are for programmers
         warnings.simplefilter("ignore", UserWarning)
         warnings.filterwarnings("error", r"Argument\(s\)", UserWarning)

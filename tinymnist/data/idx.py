@@ -6,6 +6,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import platformdirs
 from numpy.typing import NDArray
 
 from tinymnist.data.catalogue import IDX_DATASETS, IMAGES_HEADER, LABELS_HEADER, IdxDataset, IdxFile
@@ -21,7 +22,8 @@ def read_idx_dataset(dataset: IdxDataset, folder: Path) -> tuple[list[NDArray[np
     """The four arrays of a data set, and the SHA-256 of each file's decompressed bytes.
 
     Each file, raw or `.gz`, is looked for where torchvision puts it (`folder/MNIST/raw`) and in the folder itself.
-    Raises `MissingDataError` where one is missing, `DataError` naming the file where one is damaged.
+    Raises `MissingDataError` where one is missing, `DataError` naming the file where one is not the published
+    one.
     """
     arrays, digests = [], {}
     for file in dataset.files:
@@ -49,7 +51,7 @@ def _read(file: IdxFile, dataset: IdxDataset, folder: Path) -> bytes:
                 raise _damaged(path, "its SHA-256 is not the published one")
             unverifiable = path  # only the .gz file has a published digest
     if unverifiable is not None:
-        raise DataError(f"{unverifiable}: cannot be verified alone: put {file.stem}.gz beside it, or delete it")
+        raise DataError(f"{unverifiable}: cannot be verified alone: put {file.stem}.gz beside it")
     raise MissingDataError(f"{folder}: holds no {file.stem} of {dataset.name}, raw or .gz")
 
 
@@ -70,4 +72,13 @@ def _decompressed(stored: bytes, file: IdxFile, path: Path) -> bytes:
 
 
 def _damaged(path: Path, why: str) -> DataError:
-    return DataError(f"{path}: damaged ({why}): delete the file and run again to download it again, or copy it again")
+    """Only what tinymnist has downloaded may be deleted; other files may be somebody's own."""
+    if path.is_relative_to(download_folder()):
+        return DataError(f"{path}: damaged ({why}): delete the file and run again to download it again")
+    remedy = "name a folder that holds the published files by --data-dir or TINYMNIST_DATA"
+    return DataError(f"{path}: is not the published file ({why}): {remedy}")
+
+
+def download_folder() -> Path:
+    """Where data sets are downloaded to, unless a folder is named."""
+    return platformdirs.user_cache_path("tinymnist") / "data"

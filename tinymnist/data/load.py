@@ -5,14 +5,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from tinymnist.data.catalogue import IDX_DATASETS, MNIST
 from tinymnist.data.download import download
-from tinymnist.data.idx import MissingDataError, read_idx_dataset
+from tinymnist.data.idx import MissingDataError, download_folder, read_idx_dataset
 from tinymnist.data.mnist_5k import read_mnist_5k
 from tinymnist.errors import UsageError
 from tinymnist.notices import MnistUnavailable, Warn, warn_in_python
@@ -92,7 +91,8 @@ def load_dataset(name: str = AUTO, data_dir: Path | None = None, warn: Warn = wa
 
     `name` is one of `DATASETS`, or `auto`: MNIST, or mnist-5k where MNIST is not in the folder and cannot be downloaded
     within a minute; `warn` is then called. `data_dir` is by default the folder that `TINYMNIST_DATA` names, else the
-    user's cache. Raises `UsageError` for an unknown name, `DataError` for data that is missing or damaged.
+    user's cache; `auto` does not fall back from a folder that is given. Raises `UsageError` for an unknown name,
+    `DataError` for data that is missing or damaged.
     """
     folder = data_dir or _default_folder()
     if usable_name(name) == "mnist-5k":
@@ -102,13 +102,15 @@ def load_dataset(name: str = AUTO, data_dir: Path | None = None, warn: Warn = wa
     try:
         return _load_idx(MNIST.name, folder, SHORT_LIMIT_SECONDS)
     except MissingDataError as problem:
+        if data_dir is not None:
+            raise MissingDataError(f"{problem}; or take the 5,000 digits of --dataset mnist-5k") from None
         dataset = _dataset("mnist-5k", *read_mnist_5k())
         warn(MnistUnavailable(str(problem)))
         return dataset
 
 
 def _default_folder() -> Path:
-    return Path(os.environ.get("TINYMNIST_DATA") or platformdirs.user_cache_path("tinymnist") / "data")
+    return Path(os.environ.get("TINYMNIST_DATA") or download_folder())
 
 
 def _load_idx(name: str, folder: Path, limit_seconds: float) -> Dataset:

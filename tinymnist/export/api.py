@@ -1,5 +1,6 @@
 """Exports a run in any format."""
 
+import re
 from os import PathLike
 from pathlib import Path
 from typing import get_args
@@ -7,7 +8,10 @@ from typing import get_args
 from tinymnist.choices import ExportDtype, ExportFormat
 from tinymnist.errors import UsageError
 from tinymnist.export.artifact import Artifact, refuse_folder, write_artifact
+from tinymnist.export.portable import NEWEST_OPSET, OLDEST_OPSET
 from tinymnist.notices import Warn, warn_in_python
+from tinymnist.spec.models import NAME
+from tinymnist.text import shown
 from tinymnist.training import Run, load_run
 from tinymnist.training.trained import open_trained
 
@@ -20,6 +24,8 @@ def export_run(
     dtype: str = "float32",
     folded: bool = False,
     preprocessing: bool = False,
+    opset: int | None = None,
+    name: str | None = None,
     dataset: str | None = None,
     data_dir: Path | None = None,
     warn: Warn = warn_in_python,
@@ -27,10 +33,13 @@ def export_run(
     """Writes a trained network to the new folder `output`, after verifying it on the test set of `dataset`, by default
     the data set it was trained with.
 
-    `dtype` is for C; `folded` (batch norms folded into convolutions) and `preprocessing` (uint8 images as input) are
-    for ONNX. Raises `UsageError` for options that do not go together and for a folder that already exists,
-    `CheckFailed` if the exported network does not compute what the run's does, `RunError` and `DataError` as
-    `load_run` and `load_dataset` do.
+    `dtype` is for C; `folded` (batch norms folded into convolutions), `preprocessing` (uint8 images as input) and
+    `opset` (by default the newest) are for ONNX. `name` takes the place of the network's own name in files and
+    identifiers of ONNX and C.
+
+    Raises `UsageError` for options that do not go together and for a folder that already exists, `CheckFailed` if the
+    exported network does not compute what the run's does, `RunError` and `DataError` as `load_run` and `load_dataset`
+    do.
     """
     if format not in get_args(ExportFormat):
         raise UsageError(f"--format {format}: expects onnx, c or html")
@@ -40,6 +49,15 @@ def export_run(
         raise UsageError(f"--dtype {dtype}: is for --format c")
     if (folded or preprocessing) and format != "onnx":
         raise UsageError(f"{'--folded' if folded else '--with-preprocessing'}: is for --format onnx")
+    if opset is not None and format != "onnx":
+        raise UsageError(f"--opset {opset}: is for --format onnx")
+    opset = NEWEST_OPSET if opset is None else opset
+    if not OLDEST_OPSET <= opset <= NEWEST_OPSET:
+        raise UsageError(f"--opset {opset}: expects {OLDEST_OPSET} to {NEWEST_OPSET}")
+    if name is not None and format == "html":
+        raise UsageError(f"--name {shown(name)}: is for --format onnx and c")
+    if name is not None and not re.fullmatch(NAME, name):
+        raise UsageError(f"--name {shown(name)}: not a plain name: letters, digits, `.`, `_` and `-`")
     folder = Path(output)
     refuse_folder(folder)
     if not isinstance(run, Run):
@@ -48,11 +66,11 @@ def export_run(
     if format == "onnx":
         from tinymnist.export.onnx import export_onnx
 
-        artifact = export_onnx(trained, folded=folded, preprocessing=preprocessing)
+        artifact = export_onnx(trained, folded=folded, preprocessing=preprocessing, opset=opset, name=name)
     elif format == "c":
         from tinymnist.export.c import export_c
 
-        artifact = export_c(trained, dtype)
+        artifact = export_c(trained, dtype, name)
     else:
         from tinymnist.export.page import export_page
 

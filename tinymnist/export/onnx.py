@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from tinymnist.errors import CheckFailed, UsageError
 from tinymnist.export.artifact import Artifact
+from tinymnist.export.portable import NEWEST_OPSET, make_portable
 from tinymnist.spec import Spec
 from tinymnist.spec.recipe import Normalize
 from tinymnist.training import Run
@@ -18,7 +19,6 @@ from tinymnist.training.trained import TrainedNetwork
 
 if TYPE_CHECKING:
     import onnx
-    import onnxruntime
 
 INPUT = "images"
 
@@ -36,16 +36,20 @@ class _FromPixels(nn.Module):
         return output
 
 
-def export_onnx(trained: TrainedNetwork, *, folded: bool, preprocessing: bool) -> Artifact:
-    """Makes `NAME.onnx` of a trained network and compares it with PyTorch on its test images.
+def export_onnx(
+    trained: TrainedNetwork, *, folded: bool, preprocessing: bool, opset: int = NEWEST_OPSET, name: str | None = None
+) -> Artifact:
+    """Makes `NAME.onnx` of a trained network, by default under its own name, and compares it with PyTorch on its test
+    images.
 
     Its input `images` is (n, channels, height, width) for any n: normalised float32, or uint8 pixels with
     `preprocessing`. With `folded`, batch norms are folded into the convolutions before them, unless they share
     weights. Raises `CheckFailed` if onnxruntime gives another class for an image, `UsageError` if a package is missing.
     """
     run, model, data = trained.run, trained.model, trained.data
-    exported = _convert(run.spec, model, folded=folded, preprocessing=preprocessing)
-    for key, value in _metadata(run, preprocessing).items():
+    name = name or run.spec.name
+    exported = _convert(run.spec, model, folded=folded, preprocessing=preprocessing, opset=opset)
+    for key, value in {"name": name, **_metadata(run, preprocessing)}.items():
         exported.metadata_props.add(key=key, value=value)
     content = exported.SerializeToString()
     images = normalized(data.test.images, run.spec.train.normalize, torch.device("cpu"))
@@ -59,9 +63,8 @@ def export_onnx(trained: TrainedNetwork, *, folded: bool, preprocessing: bool) -
             f"(largest difference {largest:.2g}): nothing was written"
         )
     accuracy = 100.0 * float((found.argmax(1) == data.test.labels.numpy()).mean())
-    opset = exported.opset_import[0].version
     return Artifact(
-        files={f"{run.spec.name}.onnx": content},
+        files={f"{name}.onnx": content},
         facts={
             "parameters": run.spec.plan.parameters,
             "operators": len(exported.graph.node),
@@ -72,7 +75,7 @@ def export_onnx(trained: TrainedNetwork, *, folded: bool, preprocessing: bool) -
             "largest_difference": largest,
         },
         lines=(
-            f"{run.spec.name} as ONNX: {len(exported.graph.node)} operators of opset {opset}",
+            f"{name} as ONNX: {len(exported.graph.node)} operators of opset {opset}",
             f"input `{INPUT}`: {'uint8, 0 to 255' if preprocessing else 'float32, (pixel / 255 - mean) / std'}, "
             f"shape (n, {', '.join(map(str, _shape(run.spec)))})",
             f"output `{exported.graph.output[0].name}`: float32, shape (n, {run.spec.classes})",
@@ -82,11 +85,14 @@ def export_onnx(trained: TrainedNetwork, *, folded: bool, preprocessing: bool) -
     )
 
 
-def _convert(spec: Spec, model: nn.Module, *, folded: bool, preprocessing: bool) -> "onnx.ModelProto":
+def _convert(
+    spec: Spec, model: nn.Module, *, folded: bool, preprocessing: bool, opset: int = NEWEST_OPSET
+) -> "onnx.ModelProto":
     try:
         import onnx_ir.passes.common as passes
-        import onnxruntime  # noqa: F401 - if it is missing, say so before the work
-        from onnxscript import optimizer
+        import onnxscript  # noqa: F401 - if one is missing, say so before the work
+
+        import tinymnist.export.onnxruntime  # noqa: F401
     except ImportError as error:
         raise UsageError(f'--format onnx needs {error.name}: pip install "tinymnist[onnx]"') from None
     if preprocessing:
@@ -97,6 +103,7 @@ def _convert(spec: Spec, model: nn.Module, *, folded: bool, preprocessing: bool)
             torch.zeros(2, *_shape(spec), dtype=torch.uint8 if preprocessing else torch.float32),
         ),  # a batch of 1 would become a constant
         dynamo=True,
+        opset_version=NEWEST_OPSET,
         input_names=[INPUT],
         output_names=["log_probabilities" if spec.head.activation == "log_softmax" else "logits"],
         dynamic_shapes=({0: torch.export.Dim("n")},),
@@ -104,9 +111,7 @@ def _convert(spec: Spec, model: nn.Module, *, folded: bool, preprocessing: bool)
         verbose=False,
     )
     assert program is not None
-    if not folded:
-        optimizer.fold_constants(program.model)
-        passes.RemoveUnusedNodesPass()(program.model)
+    make_portable(program.model, opset)
     passes.ClearMetadataAndDocStringPass()(program.model)
     return program.model_proto
 
@@ -114,7 +119,6 @@ def _convert(spec: Spec, model: nn.Module, *, folded: bool, preprocessing: bool)
 def _metadata(run: Run, preprocessing: bool) -> dict[str, str]:
     normalize = {"scale": "1/255", **run.spec.train.normalize.model_dump()}
     return {
-        "name": run.spec.name,
         "labels": json.dumps([str(label) for label in range(run.spec.classes)]),
         "normalization": "within" if preprocessing else json.dumps(normalize),
         "trained_on": run.environment.dataset,
@@ -131,14 +135,7 @@ def _by_torch(model: nn.Module, images: Tensor) -> NDArray[np.float32]:
 
 
 def _by_onnxruntime(content: bytes, images: Tensor) -> NDArray[np.float32]:
+    from tinymnist.export.onnxruntime import session
+
     opened = session(content)
     return np.concatenate(in_batches(lambda batch: opened.run(None, {INPUT: batch.numpy()})[0], images))
-
-
-def session(content: bytes, threads: int = 0) -> "onnxruntime.InferenceSession":
-    """Opens a converted network for the CPU, with so many threads; 0 leaves the number to onnxruntime."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torchinfo
 
 from tinymnist.model.builder import build_model
+from tinymnist.model.generator import drawing
+from tinymnist.quiet import own_warning_filters
 from tinymnist.spec import Plan, Spec
 
 
@@ -26,7 +28,8 @@ class Summary:
 def summarize(spec: Spec) -> Summary:
     """Builds the network of `spec` and has torchinfo make its table. Raises `SpecError` if it is too large."""
     shape = (1, spec.input.channels, spec.input.height, spec.input.width)
-    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+    with drawing(0), own_warning_filters(), redirect_stdout(io.StringIO()):
+        model = build_model(spec)
         warnings.simplefilter("ignore")
-        statistics = torchinfo.summary(build_model(spec), input_size=shape, depth=10, verbose=0, device="cpu")
+        statistics = torchinfo.summary(model, input_size=shape, depth=10, verbose=0, device="cpu")
     return Summary(spec.name, str(statistics), int(statistics.total_mult_adds), spec.plan)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError, WebPImagePlugin
 
 from tinymnist.errors import ImageError
+from tinymnist.quiet import own_warning_filters
 
 FORMATS = ("PNG", "JPEG", WebPImagePlugin.WebPImageFile.format, "HEIF")
 """HEIF where a program has registered a reader for it with Pillow."""
@@ -43,7 +44,7 @@ def read_grey(path: str | os.PathLike[str]) -> Grey:
 def read_scaled(path: str | os.PathLike[str]) -> tuple[Grey, float]:
     """The same, and how many pixels of the file one of the grey levels stands for, along each side."""
     content = _read(Path(path))
-    with warnings.catch_warnings():
+    with own_warning_filters():
         warnings.simplefilter("ignore")  # Pillow's warnings about large or odd files, which are handled below
         try:
             with Image.open(BytesIO(content), formats=formats()) as image:

@@ -13,10 +13,14 @@ from tinymnist.report.headline import Headline, headline
 from tinymnist.report.inspection import Inspection, Mistake
 from tinymnist.report.pictures import confusion_picture, curves_picture, percent, png
 from tinymnist.spec.dump import dump_spec
+from tinymnist.training.diagnosis import diagnose
 from tinymnist.training.records import Result, SeriesResult
 
 ENLARGED = 6
 """Side of a weight on the screen, in CSS pixels."""
+
+STANDING_OUT = 0.15
+"""Part of all mistakes that one pair of classes must have to be mentioned."""
 
 Fact = tuple[str, str]
 
@@ -53,6 +57,26 @@ class Column:
     @property
     def network(self) -> Inspection | None:
         return self.entry.network
+
+    @property
+    def diagnosis(self) -> list[str]:
+        """Sentences about what went wrong in training, and about the classes that are confused most."""
+        sentences = diagnose(self.entry.metrics, self.entry.spec.classes)
+        return [*sentences, *([confused] if (confused := self._confused()) else [])]
+
+    def _confused(self) -> str:
+        """The pair of classes that stands out among the mistakes."""
+        if self.network is None or not self.network.wrong:
+            return ""
+        count, true, read = max(
+            (count, true, read)
+            for true, row in enumerate(self.network.evaluation.confusion)
+            for read, count in enumerate(row)
+            if true != read
+        )
+        if count < STANDING_OUT * self.network.wrong or count < 3:
+            return ""
+        return f"{count} of {self.network.wrong:,} mistakes are {true} classified as {read}"
 
     @property
     def headline(self) -> Headline:

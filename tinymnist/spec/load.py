@@ -86,7 +86,7 @@ def document_from_text(text: str, file: str, overrides: Sequence[Override] = (),
     try:
         spec = Spec.model_validate(data)
     except ValidationError as error:
-        raise _first_problem(error, places) from None
+        raise _problems(error, places) from None
     return Document(file, spec, places)
 
 
@@ -145,7 +145,7 @@ def load_recipe(recipe: str) -> tuple[Train, str]:
     try:
         return Train.model_validate(data["train"]), description
     except ValidationError as error:
-        raise _first_problem(error, places, Train, ("train",)) from None
+        raise _problems(error, places, Train, ("train",)) from None
 
 
 def parse_override(text: str) -> Override:
@@ -238,14 +238,27 @@ def _nearest(places: dict[Path, Place], path: Path) -> Place:
     return places[path]
 
 
-def _first_problem(
+MAX_PROBLEMS = 10
+"""The most mistakes that are told of one file."""
+
+
+def _problems(
     error: ValidationError, places: dict[Path, Place], root: type[BaseModel] = Spec, within: Path = ()
 ) -> SpecError:
-    """The first mistake in a `root` at the path `within`."""
-    problem = next(problem for problem in error.errors() if problem["type"] != "default_factory_not_called")
-    path, message = explain(problem, root)
-    path = (*within, *path)
-    return _error(_nearest(places, path), path, message)
+    """The mistakes in a `root` at the path `within`, in the order of their lines."""
+    problems = [problem for problem in error.errors() if problem["type"] != "default_factory_not_called"]
+    if len(problems) > 1:  # a list whose entries are wrong counts as too short as well
+        problems = [problem for problem in problems if problem["type"] != "too_short"]
+    explained = [explain(problem, root) for problem in problems]
+    in_defaults = {message for path, message in explained if path[:1] == ("defaults",)}
+    found: dict[str, SpecError] = {}
+    for path, message in explained:
+        if path[:1] == ("defaults",) or message not in in_defaults:  # the blocks repeat what their defaults have wrong
+            path = (*within, *path)
+            each = _error(_nearest(places, path), path, message)
+            found.setdefault(str(each), each)
+    first, *others = sorted(found.values(), key=lambda each: each.line or 0)
+    return SpecError(str(first), first.line, tuple(map(str, others[: MAX_PROBLEMS - 1])))
 
 
 def _error(place: Place, path: Path, message: str) -> SpecError:

@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 from tinymnist.errors import DataError, SpecError
-from tinymnist.text import did_you_mean, shown
+from tinymnist.spec.strict_yaml import MAX_BYTES
+from tinymnist.text import counted, did_you_mean, shown
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 SUFFIXES = (".yaml", ".yml")
@@ -20,7 +22,7 @@ def packaged_folder() -> Path:
 
 def packaged_files() -> dict[str, Path]:
     """The packaged architectures by name."""
-    return {path.stem: path for path in specs_in(packaged_folder())}
+    return {path.stem: path for path in sorted(packaged_folder().glob("*.yaml"))}
 
 
 def packaged_networks() -> dict[str, Path]:
@@ -30,7 +32,7 @@ def packaged_networks() -> dict[str, Path]:
 
 def packaged_recipes() -> dict[str, Path]:
     """The packaged recipes by name."""
-    return {path.stem: path for path in specs_in(_PACKAGE / "recipes")}
+    return {path.stem: path for path in sorted((_PACKAGE / "recipes").glob("*.yaml"))}
 
 
 def find_recipe_file(recipe: str) -> str:
@@ -54,43 +56,75 @@ def measured_results() -> dict[str, dict[str, Any]]:
     return measured
 
 
-def specs_in(folder: Path) -> list[Path]:
-    """Every YAML file in a folder and its subfolders, sorted by path. Raises `DataError`."""
+def specs_in(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Every YAML file in a folder and its subfolders, sorted by path; and those that are passed over: hidden ones, what
+    macOS adds to archives, and specs that belong to a run. Raises `DataError`."""
     try:
-        return sorted(path for path in folder.rglob("*") if path.suffix in SUFFIXES and path.is_file())
+        found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
     except OSError as error:
         raise DataError(f"{folder}: cannot be read: {error.strerror or error}") from None
+    passed = [path for path in found if _is_passed_over(path, folder)]
+    return [path for path in found if path not in passed], passed
+
+
+def _is_passed_over(path: Path, folder: Path) -> bool:
+    hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.relative_to(folder).parts)
+    return hidden or any((path.parent / record).is_file() for record in ("environment.json", "series.json"))
 
 
 def find_spec_file(arch: str) -> str:
-    """The file that ARCH means: a path, or the name of a packaged architecture. Raises `SpecError`."""
+    """The file that ARCH means: a path, the name of a packaged architecture, or a path without `.yaml`. Raises
+    `SpecError`."""
     if os.path.exists(arch):
         return arch
     packaged = packaged_files()
     if arch in packaged:
         return _short(packaged[arch])
+    for suffix in SUFFIXES:
+        if os.path.isfile(f"{arch}{suffix}"):
+            return f"{arch}{suffix}"
     name, stem = shown(arch)[1:-1], Path(arch).stem
     if stem in packaged:
         raise SpecError(f"{name}: no such file; `{stem}` comes with tinymnist: give that name alone")
     raise SpecError(f"{name}: no such file, nor an architecture of tinymnist: {did_you_mean(stem, packaged)}")
 
 
-def find_spec_files(archs: list[str]) -> tuple[list[str], str | None]:
-    """The files that several ARCH mean; a folder means every YAML file in it. Without any ARCH: the files in
-    `./archs`, or the packaged ones if there is no such folder, with a note that says so. Raises `SpecError`."""
-    if archs:
-        return [file for arch in archs for file in (_in_folder(arch) if os.path.isdir(arch) else [arch])], None
-    if os.path.isdir("archs"):
-        return _in_folder("archs"), None
-    note = "no folder ./archs here: these are the architectures that come with tinymnist"
-    return [_short(path) for path in packaged_files().values()], note
+def find_spec_files(archs: list[str]) -> tuple[list[str], list[str]]:
+    """The files that several ARCH mean, and notes about what was taken and passed over. A folder means every YAML file
+    in it. Without any ARCH: the files in `./archs`, or else the specs in this folder, or else the packaged ones. Raises
+    `SpecError`."""
+    files: list[str] = []
+    notes: list[str] = []
+    if not archs and not os.path.isdir("archs"):
+        here = [str(path) for path in sorted(Path().glob("*")) if path.suffix.lower() in SUFFIXES and _is_spec(path)]
+        what = "this is the architecture" if len(here) == 1 else f"these are the {len(here)} architectures"
+        if here:
+            return here, [f"no folder ./archs here: {what} in this folder"]
+        packaged = [_short(path) for path in packaged_files().values()]
+        return packaged, ["no folder ./archs here: these are the architectures that come with tinymnist"]
+    for arch in archs or ["archs"]:
+        if not os.path.isdir(arch):
+            files.append(arch)
+            continue
+        found, passed = specs_in(Path(arch))
+        if passed:
+            more = ", ..." if len(passed) > 1 else ""
+            one = f"{counted(len(passed), 'file')} that {'is' if len(passed) == 1 else 'are'} hidden, or"
+            verb = "belongs" if len(passed) == 1 else "belong"
+            notes.append(f"{arch}: passed over {one} {verb} to a run: {passed[0]}{more}")
+        if not found:
+            raise SpecError(f"{arch}: holds no YAML file: name a spec, or start one with `tinymnist new FILE`")
+        files += map(str, found)
+    return files, notes
 
 
-def _in_folder(folder: str) -> list[str]:
-    files = [str(path) for path in specs_in(Path(folder))]
-    if not files:
-        raise SpecError(f"{folder}: holds no YAML file: name a spec, or start one with `tinymnist new FILE`")
-    return files
+def _is_spec(path: Path) -> bool:
+    """Whether a YAML file that nobody named looks like an architecture: it has blocks."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            return re.search(r"^blocks\s*:", stream.read(MAX_BYTES), re.M) is not None
+    except OSError:
+        return False
 
 
 def _short(path: Path) -> str:

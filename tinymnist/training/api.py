@@ -3,8 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
@@ -17,23 +16,28 @@ from tinymnist.data.affine import AffineAugmenter
 from tinymnist.errors import DataError, UsageError
 from tinymnist.files import read_bytes
 from tinymnist.model import build_model, save_weights
+from tinymnist.model.generator import drawing
+from tinymnist.notices import ResumedElsewhere
 from tinymnist.signals import stop_on_signals
 from tinymnist.spec import Spec
 from tinymnist.text import printable
+from tinymnist.training.checkpoint import Progress
 from tinymnist.training.device import prepare_device
-from tinymnist.training.directory import WEIGHTS, RunDirectory, create_run, refuse_name
+from tinymnist.training.directory import WEIGHTS, RunDirectory, create_run
 from tinymnist.training.engine import Engine, choose_engine
-from tinymnist.training.environment import describe_environment
+from tinymnist.training.environment import describe_environment, describe_session, differences
 from tinymnist.training.load import load_run
 from tinymnist.training.lock import locked
 from tinymnist.training.loop import Trainer
 from tinymnist.training.material import Material, gather
+from tinymnist.training.naming import NewName
 from tinymnist.training.observer import EpochRow, Observer, Start
 from tinymnist.training.optimizer import Optimizer, make_optimizer
-from tinymnist.training.records import RESULT, Result, write_record
+from tinymnist.training.records import ENVIRONMENT, RESULT, Environment, Result, read_record, write_record
 from tinymnist.training.run import Run
 from tinymnist.training.seeds import LARGEST_SEED, derived_seed, draw_seed
 from tinymnist.training.teacher import teacher_digests, teaching
+from tinymnist.training.threads import torch_threads
 
 
 def train(
@@ -64,18 +68,16 @@ def train(
     _refuse_seed(seed)
     seed = draw_seed() if seed is None else seed
     usable_name(dataset)
-    if name is None:
-        name = f"{spec.name}-{datetime.now():%Y%m%d-%H%M%S}-seed{seed}"
-    refuse_name(Path(output), name)
+    new_name = NewName.choose(name, spec, f"seed{seed}")
+    new_name.refuse(Path(output))
     chosen_device = prepare_device(device, spec.train.engine, threads)
     material = gather(spec, dataset, data_dir, validation, observer.warned)
-    with _parts(spec, seed, spec.train.engine, chosen_device, observer) as parts:
-        augmentation = "none" if material.augmenter is None else material.augmenter.name
+    with torch_threads(threads), _parts(spec, seed, spec.train.engine, chosen_device, observer) as parts:
         digests = teacher_digests(material.teachers)
         environment = describe_environment(
-            material.data, validation, seed, chosen_device, parts.engine, augmentation, digests
+            material.data, validation, seed, chosen_device, parts.engine, material.augmentation, digests
         )
-        run = create_run(Path(output), name, spec, environment)
+        run = create_run(Path(output), new_name, spec, environment)
         return _train_to_end(run, material, parts, observer)
 
 
@@ -98,14 +100,15 @@ def resume(
         return run
     before = run.environment
     engine = before.engine if device in (None, "auto", "cpu") else "torch"
-    chosen_device = prepare_device(device or before.device, engine, threads or before.threads)
+    threads = before.threads if threads is None else threads
+    chosen_device = prepare_device(device or before.device, engine, threads)
     material = gather(run.spec, before.dataset, data_dir, before.validation, observer.warned)
     if material.data.checksums != before.checksums:
         raise DataError(f"{run.path}: was begun on other {before.dataset} files than those here: start a new run")
     if teacher_digests(material.teachers) != before.teachers:
         raise DataError(f"{run.path}: its teachers are not those it was begun with: start a new run")
-    with _parts(run.spec, before.seed, engine, chosen_device, observer) as parts:
-        return _train_to_end(run, material, parts, observer)
+    with torch_threads(threads), _parts(run.spec, before.seed, engine, chosen_device, observer) as parts:
+        return _train_to_end(run, material, parts, observer, resumed=True)
 
 
 @dataclass(frozen=True)
@@ -120,24 +123,23 @@ class _Parts:
 
 @contextmanager
 def _parts(spec: Spec, seed: int, engine: str, device: torch.device, observer: Observer) -> Iterator[_Parts]:
-    with torch.random.fork_rng([]):
-        torch.manual_seed(derived_seed(seed, "weights"))
+    with drawing(derived_seed(seed, "weights")):
         model = build_model(spec).to(device)
     optimizer = make_optimizer(spec.train.optimizer, model)
     with closing(choose_engine(engine, spec, model, optimizer, device, observer.warned)) as chosen:
         yield _Parts(model, optimizer, chosen, device)
 
 
-def _train_to_end(run: RunDirectory, material: Material, parts: _Parts, observer: Observer) -> RunDirectory:
+def _train_to_end(
+    run: RunDirectory, material: Material, parts: _Parts, observer: Observer, *, resumed: bool = False
+) -> RunDirectory:
     """Trains from the run's checkpoint, or from the beginning, to the last epoch, and writes weights and result."""
     spec, device = run.spec, parts.device
     data, augmenter = material.data, material.augmenter
     if isinstance(augmenter, AffineAugmenter):
         augmenter.warp = parts.engine.warp
-    devices = [device] if device.type == "cuda" else []
     with (
         locked(run.path),
-        torch.random.fork_rng(devices),
         teaching(material.teachers, spec, parts.engine, device, observer.warned) as teacher,
         stop_on_signals() as stop,
     ):
@@ -145,12 +147,27 @@ def _train_to_end(run: RunDirectory, material: Material, parts: _Parts, observer
             run, parts.model, parts.optimizer, parts.engine, data.to(device), augmenter, teacher, observer
         )
         trainer.resume()
+        if resumed:
+            run = _noted(run, trainer.progress, material, parts, observer)
         observer.started(_start(run, parts))
         rows = trainer.train(stop)
         with trainer.result_in_place():
             save_weights(parts.model, run.path / WEIGHTS)
         write_record(_result(run, data, rows), run.path / RESULT)
     return run
+
+
+def _noted(
+    run: RunDirectory, progress: Progress, material: Material, parts: _Parts, observer: Observer
+) -> RunDirectory:
+    """The run with this session in its `environment.json`. Warns where its bits will not be those of the run so far."""
+    session = describe_session(progress.epoch, progress.step, parts.device, parts.engine, material.augmentation)
+    if found := differences(run.environment, session):
+        observer.warned(ResumedElsewhere(run.path, found))
+    before = read_record(Environment, run.path / ENVIRONMENT)  # again, now that nobody else writes it
+    environment = before.model_copy(update={"sessions": [*before.sessions, session]})
+    write_record(environment, run.path / ENVIRONMENT)
+    return replace(run, environment=environment)
 
 
 def _start(run: RunDirectory, parts: _Parts) -> Start:

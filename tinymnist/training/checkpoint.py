@@ -19,6 +19,7 @@ from tinymnist.model.tensors import DamagedError, copy_tensors, read_sealed, wri
 from tinymnist.training.averaging import Average
 from tinymnist.training.observer import EpochRow
 from tinymnist.training.optimizer import Optimizer, optimizer_tensors, restore_optimizer
+from tinymnist.training.records import gist
 
 FORMAT, PROGRESS = "tinymnist-checkpoint-2", "progress"
 
@@ -90,8 +91,7 @@ def load_checkpoint(path: Path, state: State) -> Progress:
             raise ValueError("its rows do not fit its epoch")
         state.restore(tensors, str(path))
     except (DamagedError, KeyError, ValueError, TypeError, RuntimeError) as error:
-        gist = " ".join(str(error).split())[:120]
-        raise DataError(f"{path}: damaged checkpoint ({gist}): delete it to begin this run again") from None
+        raise DataError(f"{path}: damaged checkpoint ({gist(error)}): delete it to begin this run again") from None
     return progress
 
 

@@ -22,13 +22,12 @@ def choose_device(name: str) -> torch.device:
 
 
 def prepare_device(device: str, engine: str, threads: int | None) -> torch.device:
-    """The device to train on, with this process's threads and memory set up for it. Raises `UsageError`."""
+    """The device to train on, with this process's memory set up for it. Raises `UsageError`, also for a number of
+    threads that cannot be."""
     chosen = choose_device("cpu" if (device, engine) == ("auto", "native") else device)
     if engine == "native" and chosen.type != "cpu":
         raise UsageError(f"--device {device}: the native engine computes on the CPU: use --engine torch")
-    if threads is not None:
-        if not 1 <= threads <= MAX_THREADS:
-            raise UsageError(f"--threads {threads}: expects a number from 1 to {MAX_THREADS}")
-        torch.set_num_threads(threads)
+    if threads is not None and not 1 <= threads <= MAX_THREADS:
+        raise UsageError(f"--threads {threads}: expects a number from 1 to {MAX_THREADS}")
     keep_memory()
     return chosen

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Literal
 
 import torch
@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from tinymnist.data import Split
 from tinymnist.data.warp import Warps, maps_of_all, resampled, warp
+from tinymnist.model.generator import drawing
 from tinymnist.model.loss import objective_loss, objective_of
 from tinymnist.native import CompilerError, NativeNetwork, NotCoveredError
 from tinymnist.notices import CudaGraphUnavailable, NativeEngineUnavailable, Warn
@@ -21,6 +22,7 @@ from tinymnist.training.memory import enough_memory, refuse_too_large
 from tinymnist.training.optimizer import Optimizer
 from tinymnist.training.precision import float32_convolutions
 from tinymnist.training.score import Score, normalized, score
+from tinymnist.training.threads import torch_threads
 
 
 class Engine(ABC):
@@ -86,6 +88,7 @@ class TorchEngine(Engine):
         self._settings.enter_context(float32_convolutions())
         self._model, self._optimizer, self._normalize, self._device = model, optimizer, recipe.normalize, device
         self._parameters = list(model.parameters())
+        self._draws = any(isinstance(module, nn.Dropout | nn.Dropout2d) for module in model.modules())
         self._objective = objective_of(recipe)
         self._test_images: Tensor | None = None
         self.threads = torch.get_num_threads()
@@ -99,9 +102,9 @@ class TorchEngine(Engine):
         self._resample: dict[object, GraphedFunction[Tensor]] = {}
 
     def step(self, images: Tensor, labels: Tensor, seed: int, teacher: Tensor | None = None) -> None:
-        torch.manual_seed(seed)
         self._model.train()
-        gradients = self._learn(images, labels) if teacher is None else self._learn(images, labels, teacher)
+        with self._drawing(seed):
+            gradients = self._learn(images, labels) if teacher is None else self._learn(images, labels, teacher)
         for parameter, gradient in zip(self._parameters, gradients, strict=True):
             parameter.grad = gradient
         self._optimizer.step()
@@ -133,9 +136,13 @@ class TorchEngine(Engine):
 
     @torch.no_grad()
     def pass_over(self, images: Tensor, labels: Tensor) -> None:
-        torch.manual_seed(0)
         self._model.train()
-        self._model(normalized(images, self._normalize, self._device))
+        with self._drawing(0):
+            self._model(normalized(images, self._normalize, self._device))
+
+    def _drawing(self, seed: int) -> AbstractContextManager[None]:
+        """For networks without dropout, threads need not wait for each other."""
+        return drawing(seed, self._device) if self._draws else nullcontext()
 
     def warp(self, images: Tensor, warps: Warps) -> Tensor:
         if self._device.type != "cuda":
@@ -170,8 +177,9 @@ class NativeEngine(Engine):
         self._network = NativeNetwork(
             spec, model, scale=scale, shift=shift, batch_size=recipe.batch_size, threads=threads
         )
-        self._torch_threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # torch's threads spin for a while after each small operation, on the same cores
+        self._settings = ExitStack()
+        # torch's threads spin for a while after each small operation, on the same cores
+        self._settings.enter_context(torch_threads(1))
         self.begin(0.0, 0)
 
     def step(self, images: Tensor, labels: Tensor, seed: int, teacher: Tensor | None = None) -> None:
@@ -198,7 +206,7 @@ class NativeEngine(Engine):
 
     def close(self) -> None:
         self._network.close()
-        torch.set_num_threads(self._torch_threads)
+        self._settings.close()
 
 
 def choose_engine(

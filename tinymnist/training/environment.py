@@ -5,16 +5,20 @@ import platform
 import sys
 from datetime import datetime, timezone
 from importlib.metadata import version
+from typing import Any
 
 import torch
 
 from tinymnist.data import Dataset
+from tinymnist.notices import Difference
 from tinymnist.text import printable
 from tinymnist.training.engine import Engine
-from tinymnist.training.records import Environment
+from tinymnist.training.records import Environment, Session
 from tinymnist.version import __version__
 
 PACKAGES = ("torch", "torchvision", "albumentations", "opencv-python-headless", "numpy", "safetensors")
+COMPUTING, DRAWING = ("tinymnist", "torch", "numpy"), ("albumentations", "opencv-python-headless")
+"""Packages whose version may change a bit of a training; the second two do where they augment."""
 
 
 def describe_environment(
@@ -28,23 +32,50 @@ def describe_environment(
 ) -> Environment:
     """Describes how a run is made here."""
     return Environment(
-        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        created=_now(),
         command=[printable(argument) for argument in sys.argv],
         seed=seed,
         dataset=dataset.name,
         checksums=dataset.checksums,
         validation=validation,
         teachers=teachers,
-        device=device.type,
-        device_name=torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor(),
-        engine=engine.name,
-        augmentation=augmentation,
-        threads=engine.threads,
-        versions={
+        **_machinery(device, engine, augmentation),
+    )
+
+
+def describe_session(epoch: int, step: int, device: torch.device, engine: Engine, augmentation: str) -> Session:
+    """Describes how a run is resumed here, after `epoch` epochs and `step` steps of the next."""
+    return Session(started=_now(), epoch=epoch, step=step, **_machinery(device, engine, augmentation))
+
+
+def differences(begun: Environment, resumed: Session) -> tuple[Difference, ...]:
+    """What differs between two sessions so that the same seed gives other bits."""
+    pairs = [("device", begun.device, resumed.device), ("processor", begun.device_name, resumed.device_name)]
+    pairs += [("engine", begun.engine, resumed.engine), ("augmentation", begun.augmentation, resumed.augmentation)]
+    if "torch" in (begun.engine, resumed.engine):  # the native engine gives the same bits on any number of threads
+        pairs.append(("threads", str(begun.threads), str(resumed.threads)))
+    packages = [*COMPUTING, *(DRAWING if resumed.augmentation == "albumentations" else ())]
+    pairs += [(name, begun.versions.get(name, "none"), resumed.versions.get(name, "none")) for name in packages]
+    return tuple(Difference(*pair) for pair in pairs if pair[1] != pair[2])
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def _machinery(device: torch.device, engine: Engine, augmentation: str) -> dict[str, Any]:
+    """The fields that an environment and a session share."""
+    return {
+        "device": device.type,
+        "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor(),
+        "engine": engine.name,
+        "augmentation": augmentation,
+        "threads": engine.threads,
+        "versions": {
             "tinymnist": __version__,
             "python": platform.python_version(),
             **{package: version(package) for package in PACKAGES},
         },
-        system=f"{platform.system()} {platform.release()} {platform.machine()}",
-        cores=os.cpu_count(),
-    )
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "cores": os.cpu_count(),
+    }

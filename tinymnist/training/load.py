@@ -14,14 +14,17 @@ from tinymnist.training.records import SERIES
 from tinymnist.training.run import Run
 from tinymnist.training.series import Series, open_series
 
+RUNS = "runs"
+"""The folder that new runs are put in, unless another one is named."""
+
 
 def load_run(path: str | PathLike[str]) -> Run:
-    """Opens a run directory, also one copied from another machine; a packed run, which is a file; or a trained network
-    that comes with tinymnist, by its name.
+    """Opens a run directory, also one copied from another machine; a packed run, which is a file; a trained network
+    that comes with tinymnist, by its name; or `runs/NAME`, by NAME.
 
     Raises `RunError` where there is none, `DataError` where it is damaged.
     """
-    folder = Path(path)
+    folder = _place(path)
     if os.path.isfile(folder):
         return open_packed(folder)
     if not os.path.lexists(folder):
@@ -35,9 +38,16 @@ def load_run(path: str | PathLike[str]) -> Run:
     return open_folder(folder)
 
 
+def _place(path: str | PathLike[str]) -> Path:
+    """Where a run is: at `path`, or in the folder of runs under this name."""
+    given, among_runs = Path(path), Path(RUNS, path)
+    is_name = given.name == str(path) and str(path) not in packaged_networks()
+    return among_runs if is_name and not os.path.lexists(given) and os.path.isdir(among_runs) else given
+
+
 def open_run(path: str | PathLike[str]) -> Run | Series:
     """Opens a run, as `load_run` does, or the directory of a series. Raises as `load_run` does."""
-    folder = Path(path)
+    folder = _place(path)
     return open_series(folder) if os.path.lexists(folder / SERIES) else load_run(path)
 
 

@@ -22,6 +22,11 @@ class Material:
     augmenter: Augmenter | AffineAugmenter | None
     teachers: list[Run]
 
+    @property
+    def augmentation(self) -> str:
+        """What augments: `batched`, `albumentations`, or `none`."""
+        return "none" if self.augmenter is None else self.augmenter.name
+
 
 def gather(spec: Spec, dataset: str, data_dir: Path | None, validation: int, warn: Warn) -> Material:
     """Gathers the material for training `spec`, and checks that it fits. Raises as `train` does."""

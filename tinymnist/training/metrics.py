@@ -45,12 +45,20 @@ def read_metrics(path: Path, seeds: int = 1) -> list[list[EpochRow]]:
         read = []
         for row in rows:
             row.pop("seed", None)
-            read.append(EpochRow(epoch=int(row.pop("epoch")), **{key: float(row[key]) for key in row}))
+            read.append(_row(row))
         epochs = len(read) // seeds
         if not read or [row.epoch for row in read] != seeds * list(range(1, epochs + 1)):
             raise ValueError("its epochs are not 1, 2, 3 and so on")
         if not all(math.isfinite(value) for row in read for value in astuple(row)):
             raise ValueError("a figure is not finite")
-    except (ValueError, TypeError, KeyError, csv.Error) as error:
+    except (ValueError, csv.Error) as error:
         raise DataError(f"{path}: damaged ({error}): copy the run again") from None
     return [read[first : first + epochs] for first in range(0, len(read), epochs)]
+
+
+def _row(texts: dict[str, str]) -> EpochRow:
+    """Raises `ValueError`, which does not quote the file, for what is not a row."""
+    try:
+        return EpochRow(epoch=int(texts.pop("epoch")), **{key: float(text) for key, text in texts.items()})
+    except (ValueError, TypeError, KeyError):
+        raise ValueError("a row does not hold the figures of an epoch") from None

@@ -12,12 +12,14 @@ from torch import Tensor, nn
 
 from tinymnist.errors import DataError, RunError, SpecError
 from tinymnist.model import build_model
+from tinymnist.model.generator import drawing
 from tinymnist.model.tensors import DamagedError, OtherFormatError, copy_tensors, read_sealed, write_sealed
+from tinymnist.spec import Spec
 from tinymnist.spec.dump import dump_spec
 from tinymnist.spec.load import document_from_text
 from tinymnist.text import shown
 from tinymnist.training.observer import EpochRow
-from tinymnist.training.records import Environment, Result
+from tinymnist.training.records import Environment, Result, gist
 from tinymnist.training.run import Run
 
 FORMAT, SUFFIX = "tinymnist-network-1", ".safetensors"
@@ -39,7 +41,8 @@ class PackedRun(Run):
 
     def load_model(self) -> nn.Sequential:
         _, tensors = _read(self.path)
-        model = build_model(self.spec)
+        with drawing(0):  # what torch draws is overwritten
+            model = build_model(self.spec)
         copy_tensors(model.state_dict(), tensors, str(self.path))
         return model.eval()
 
@@ -65,12 +68,19 @@ def open_packed(path: Path) -> PackedRun:
         )
     header, _ = _read(path)
     try:
-        spec = document_from_text(header["spec"], str(path)).spec
+        spec = _spec(header["spec"])
         environment = Environment.model_validate_json(_with(header["environment"], "command", []))
         result = Result.model_validate_json(_with(header["result"], "run", str(path)))
-    except (SpecError, ValidationError, LookupError, ValueError, TypeError, RecursionError) as error:
+    except (ValidationError, LookupError, ValueError, TypeError, RecursionError) as error:
         raise _damaged(path, error) from None
     return PackedRun(path, spec, environment, result)
+
+
+def _spec(text: str) -> Spec:
+    try:
+        return document_from_text(text, "").spec
+    except SpecError as error:  # which may quote the file
+        raise ValueError(f"line {error.line} of its spec") from None
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
@@ -87,5 +97,4 @@ def _with(text: str, key: str, value: object) -> str:
 
 
 def _damaged(path: Path, error: Exception) -> DataError:
-    gist = " ".join(str(error).split())[:120]
-    return DataError(f"{path}: damaged network ({gist}): install tinymnist again, or copy the file again")
+    return DataError(f"{path}: damaged network ({gist(error)}): install tinymnist again, or copy the file again")

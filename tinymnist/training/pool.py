@@ -35,7 +35,6 @@ def train_at_once(tasks: Sequence[Task], jobs: int, observer: SeriesObserver, st
     Once `stop` is set, each worker writes a checkpoint and ends, and `Interrupted` is raised. An error of a worker
     stops the others as well; the first is raised.
     """
-    _refuse_other_mains()
     context = multiprocessing.get_context("spawn")
     messages: Queue[Message] = context.Queue()
     end = context.Event()
@@ -65,16 +64,24 @@ def train_at_once(tasks: Sequence[Task], jobs: int, observer: SeriesObserver, st
         raise problem
 
 
-def _refuse_other_mains() -> None:
-    """Raises `UsageError` where the main module cannot be imported by a new process."""
-    if multiprocessing.parent_process() is not None:
-        raise UsageError(
-            "a series with several jobs is begun by the main process: put the call under "
-            '`if __name__ == "__main__":`, or give jobs=1'
-        )
+def refuse_other_mains() -> None:
+    """Raises `UsageError` where a new process cannot import the main module, which it does before anything else. The
+    surest way to know is to start one."""
+    guard = 'put the call under `if __name__ == "__main__":`, or give jobs=1'
+    importing_main = getattr(multiprocessing.current_process(), "_inheriting", False)
+    if importing_main or multiprocessing.parent_process() is not None:
+        raise UsageError(f"a series with several jobs is begun by the main process: {guard}")
     file = getattr(sys.modules["__main__"], "__file__", None)
-    if file is not None and not os.path.exists(file):
+    if file is None:  # an interactive session, which nothing imports
+        return
+    if not os.path.exists(file):
         raise UsageError("a series with several jobs needs a main module that is a file: write one, or give jobs=1")
+    with _interrupts_blocked():
+        trial = multiprocessing.get_context("spawn").Process(target=os.getpid)
+        trial.start()
+    trial.join()
+    if trial.exitcode:
+        raise UsageError(f"a series with several jobs starts processes, which cannot import {file}: {guard}")
 
 
 @contextmanager

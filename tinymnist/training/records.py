@@ -37,11 +37,31 @@ class Record(BaseModel):
 Number = Annotated[int, Field(ge=0, le=10**12)]
 """A count; Python refuses to write one of more than 4,300 digits."""
 Percent = Annotated[float, Field(ge=0, le=100)]
+Threads = Annotated[int, Field(ge=1, le=256)]
 DatasetName = Annotated[str, Field(pattern=f"^({'|'.join(DATASETS)})$")]
 
 
+class Session(BaseModel):
+    """A resumption of a run: where it took the training up, and with what. Keys of later versions are kept."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="allow", allow_inf_nan=False)
+
+    started: str
+    epoch: Number
+    """Finished epochs; `step` are those of the next one."""
+    step: Number
+    device: str
+    device_name: str
+    engine: str
+    augmentation: str
+    threads: Threads
+    versions: dict[str, str]
+    system: str
+    cores: Number | None
+
+
 class Environment(Record):
-    """`environment.json`: how and with what a run was made."""
+    """`environment.json`: how and with what a run was begun, and each time it was resumed."""
 
     created: str
     command: list[str]
@@ -56,10 +76,14 @@ class Environment(Record):
     device_name: str
     engine: str
     augmentation: str
-    threads: Annotated[int, Field(ge=1, le=256)]
+    threads: Threads
     versions: dict[str, str]
     system: str
     cores: Number | None
+    spec_sha256: str | None = None
+    """What `spec.yaml` says, by `spec_digest`; None in runs of earlier versions."""
+    sessions: list[Session] = []
+    """One for each time that the run was resumed."""
 
 
 Name = Annotated[str, Field(pattern=NAME)]
@@ -101,8 +125,10 @@ class Declaration(Record):
     teachers: dict[str, str]
     """SHA-256 of each teacher's weights, by the teacher's path."""
     device: Annotated[str, Field(pattern=f"^({'|'.join(get_args(Device))})$")]
-    threads: Annotated[int, Field(ge=1, le=256)] | None
+    threads: Threads | None
     """CPU threads of each training; None: PyTorch's choice."""
+    spec_sha256: str | None = None
+    """What `spec.yaml` says, by `spec_digest`; None in series of earlier versions."""
 
     @model_validator(mode="after")
     def _seeds_are_different(self) -> "Declaration":
@@ -160,7 +186,7 @@ class SeriesResult(Record):
     @model_validator(mode="after")
     def _figures_fit_each_other(self) -> "SeriesResult":
         if not len(self.accuracies) == len(self.losses) == len(self.seeds) == self.n >= 1:
-            raise ValueError("seeds, accuracies, losses and n do not fit")
+            raise ValueError("seeds, accuracies, losses and n are not alike")
         if not all(0 <= accuracy <= 100 for accuracy in self.accuracies):
             raise ValueError("an accuracy is not between 0 and 100")
         if (self.std is None) != (self.n == 1) or (self.interval is None) != (self.n == 1):
@@ -176,10 +202,16 @@ def read_record(kind: type[R], path: Path) -> R:
     try:
         return kind.model_validate_json(read_bytes(path, MAX_BYTES))
     except ValidationError as error:
-        problem = error.errors()[0]
-        where = "".join(f"{part}: " for part in problem["loc"])
-        gist = problem["msg"].removeprefix("Value error, ")
-        raise DataError(f"{path}: damaged ({where}{gist}): copy the run again") from None
+        raise DataError(f"{path}: damaged ({gist(error)}): copy the run again") from None
+
+
+def gist(error: Exception) -> str:
+    """What is wrong with a file, in one line that quotes nothing of the file but a key."""
+    if not isinstance(error, ValidationError):
+        return " ".join(str(error).split())[:120]
+    problem = error.errors()[0]
+    where = "".join(f"{part}: " for part in problem["loc"])
+    return f"{where}{problem['msg'].removeprefix('Value error, ')}"
 
 
 def write_record(record: Record, path: Path) -> None:

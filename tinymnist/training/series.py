@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinymnist.spec import Spec
-from tinymnist.training.directory import RunDirectory, load_run_spec, not_finished, open_folder, seed_name
+from tinymnist.training.directory import RunDirectory, load_begun, not_finished, open_folder, seed_name
 from tinymnist.training.metrics import METRICS, read_metrics
 from tinymnist.training.observer import EpochRow
 from tinymnist.training.records import RESULT, SERIES, Declaration, SeriesResult, read_record
@@ -50,4 +50,4 @@ class Series:
 
 def open_series(folder: Path) -> Series:
     """Opens the directory of a series. Raises `RunError` where it is none, `DataError` where it is damaged."""
-    return Series(folder, load_run_spec(folder), read_record(Declaration, folder / SERIES))
+    return Series(folder, *load_begun(folder, Declaration, SERIES))

@@ -4,7 +4,6 @@ import os
 import shlex
 import shutil
 from collections.abc import Sequence
-from datetime import datetime
 from operator import index
 from os import PathLike
 from pathlib import Path
@@ -18,12 +17,13 @@ from tinymnist.spec.dump import dump_spec
 from tinymnist.statistics import summarize
 from tinymnist.text import printable
 from tinymnist.training.device import prepare_device
-from tinymnist.training.directory import RunDirectory, create_folder, open_folder, refuse_link, refuse_name, seed_name
+from tinymnist.training.directory import RunDirectory, create_folder, open_folder, refuse_link, seed_name
 from tinymnist.training.lock import locked
 from tinymnist.training.material import gather
 from tinymnist.training.metrics import METRICS, write_series_metrics
+from tinymnist.training.naming import NewName
 from tinymnist.training.observer import SeriesObserver
-from tinymnist.training.pool import train_at_once, train_in_turn
+from tinymnist.training.pool import refuse_other_mains, train_at_once, train_in_turn
 from tinymnist.training.records import RESULT, SERIES, Declaration, Interval, SeriesResult, write_record
 from tinymnist.training.seeds import LARGEST_SEED, MAX_SEEDS
 from tinymnist.training.series import Series
@@ -55,9 +55,10 @@ def train_series(
     usable_name(dataset)
     seeds = _checked_seeds(seeds)
     jobs = _jobs(jobs, len(seeds), device)
-    if name is None:
-        name = f"{spec.name}-{datetime.now():%Y%m%d-%H%M%S}-{len(seeds)}seeds"
-    refuse_name(Path(output), name)
+    new_name = NewName.choose(name, spec, f"{len(seeds)}seeds")
+    new_name.refuse(Path(output))
+    if jobs > 1:
+        refuse_other_mains()
     observer = observer or SeriesObserver()
     prepare_device(device, spec.train.engine, threads)
     found = gather(spec, dataset, data_dir, validation, observer.warned)  # before the folder is made
@@ -70,7 +71,7 @@ def train_series(
         device=device,
         threads=1 if threads is None and jobs > 1 else threads,
     )
-    path = create_folder(Path(output), name, dump_spec(spec), declaration, SERIES)
+    path, declaration = create_folder(Path(output), new_name, spec, declaration, SERIES)
     return _train_pending(Series(path, spec, declaration), jobs, data_dir, observer)
 
 
@@ -88,6 +89,9 @@ def resume_series(
     """
     more = [seed for seed in _checked_seeds(seeds) if seed not in series.seeds] if seeds else []
     observer = observer or SeriesObserver()
+    jobs = _jobs(jobs, len(series.seeds) + len(more), series.declaration.device)
+    if jobs > 1 and (more or not series.finished):
+        refuse_other_mains()
     if more:
         declared = series.declaration
         found = gather(series.spec, declared.dataset, data_dir, declared.validation, observer.warned)
@@ -96,7 +100,6 @@ def resume_series(
         series = _extended(series, more)  # last, since a finished series loses its result
     if series.finished:
         return series
-    jobs = _jobs(jobs, len(series.seeds), series.declaration.device)
     return _train_pending(series, jobs, data_dir, observer)
 
 
@@ -147,11 +150,11 @@ def _begun(series: Series) -> list[RunDirectory]:
     for seed in series.seeds:
         path = series.seed_path(seed)
         if os.path.lexists(path):
-            refuse_link(path / METRICS)
+            refuse_link(path)
             try:
                 begun.append(open_folder(path))
             except RunError as error:
-                raise DataError(f"{error}: delete it, then resume the series") from None
+                raise DataError(f"{error}: move it away, then resume the series") from None
     return begun
 
 
@@ -166,7 +169,7 @@ def _refuse_stranger(series: Series, run: RunDirectory) -> None:
         and (found.checksums, found.teachers) == (declared.checksums, declared.teachers)
     )
     if not same:
-        raise DataError(f"{run.path}: is not of this series: delete it, then resume the series")
+        raise DataError(f"{run.path}: is not of this series: move it away, then resume the series")
 
 
 def _result(series: Series) -> SeriesResult:

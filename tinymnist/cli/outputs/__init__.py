@@ -7,7 +7,7 @@ from typing import Any
 
 WITH_JSON = (
     "build", "summary", "check", "train", "evaluate", "compare", "predict", "report", "export", "benchmark", "front",
-    "list",
+    "list", "runs",
 )  # fmt: skip
 """The commands that have `--json`."""
 

@@ -29,10 +29,16 @@ VerdictOutput = MeanVerdict | LastEpochs
 
 
 class RunOutput(Result):
+    """A run; `diagnosis` has a sentence for each thing that went wrong, with its figures."""
+
+    diagnosis: list[str]
     verdict: VerdictOutput | None = None
 
 
 class SeriesOutput(SeriesResult):
+    """A series; `diagnosis` is that of a run."""
+
+    diagnosis: list[str]
     verdict: VerdictOutput | None = None
 
 

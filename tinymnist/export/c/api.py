@@ -1,5 +1,7 @@
 """Exports a run as C, verified on all test images, and measures its size."""
 
+from dataclasses import replace
+
 from tinymnist.export.artifact import Artifact
 from tinymnist.export.c.calibration import calibration_images, find_ranges
 from tinymnist.export.c.compiling import c_compiler, cores, measure
@@ -11,9 +13,9 @@ from tinymnist.export.folding import fold
 from tinymnist.training.trained import TrainedNetwork
 
 
-def export_c(trained: TrainedNetwork, dtype: str) -> Artifact:
-    """NAME.h and NAME.c of a trained network. `dtype` is float32 or int8; int8 is calibrated on training images of its
-    data.
+def export_c(trained: TrainedNetwork, dtype: str, name: str | None = None) -> Artifact:
+    """NAME.h and NAME.c of a trained network, by default under its own name. `dtype` is float32 or int8; int8 is
+    calibrated on training images of its data.
 
     Where there is a C compiler (`CC`, or `cc`), the program is compiled and run on all test images. Raises
     `CheckFailed` where it then does not compute what PyTorch does, `UsageError` for what int8 cannot express and for
@@ -21,13 +23,15 @@ def export_c(trained: TrainedNetwork, dtype: str) -> Artifact:
     """
     run, model, data = trained.run, trained.model, trained.data
     network = fold(run.spec, model)
+    if name is not None:
+        network = replace(network, name=name)
     if dtype == "int8":
         ranges = find_ranges(network, calibration_images(data.train))
         program = int8_program(network, quantize(network, ranges))
     else:
         program = float32_program(network)
     facts: dict[str, int | float | str | bool] = {
-        "name": run.spec.name,
+        "name": network.name,
         "dtype": dtype,
         "parameters": run.spec.plan.parameters,
         "multiply_adds": run.spec.plan.macs,
@@ -36,7 +40,7 @@ def export_c(trained: TrainedNetwork, dtype: str) -> Artifact:
         "dataset": data.name,
     }
     lines = [
-        f"{run.spec.name} as C99, {dtype}: {facts['multiply_adds']:,} multiply-adds, "
+        f"{network.name} as C99, {dtype}: {facts['multiply_adds']:,} multiply-adds, "
         f"{program.constant_bytes:,} bytes of constants, {program.scratch_bytes:,} bytes of scratch memory"
     ]
     compiler = c_compiler()

@@ -37,8 +37,8 @@ MAIN = """\
 int main(int argc, char **argv)
 {{
     static uint8_t image[{upper}_PIXELS];
-    static {element} scratch[{upper}_SCRATCH];
-    {logit} logits[{upper}_CLASSES];
+    static {name}_element scratch[{upper}_SCRATCH];
+    {name}_logit logits[{upper}_CLASSES];
     FILE *in = argc == 3 ? fopen(argv[1], "rb") : NULL, *out = argc == 3 ? fopen(argv[2], "wb") : NULL;
     if (!in || !out)
         return 2;
@@ -69,7 +69,7 @@ def compute_logits(
     files cannot be written."""
     names = {"name": program.identifier, "upper": program.identifier.upper()}
     with _written(program) as folder:
-        (folder / MAIN_NAME).write_text(MAIN.format(element=program.element, logit=program.logit_type, **names))
+        (folder / MAIN_NAME).write_text(MAIN.format(**names))
         (folder / "images").write_bytes(images.numpy().tobytes())
         sources = [f"{program.identifier}.c", MAIN_NAME]
         _run((*compiler, *flags, *sources, "-o", "program", *_libraries(program)), folder, COMPILE_SECONDS)

@@ -12,15 +12,16 @@ WIDTH = 116
 
 
 class Constants:
-    """Collects arrays and structures; equal ones get the same name."""
+    """Collects arrays and structures of the network `identifier`; equal ones get the same name."""
 
-    def __init__(self) -> None:
+    def __init__(self, identifier: str) -> None:
+        self.identifier = identifier
         self.bytes = 0
         self._names: dict[tuple[str, bytes], str] = {}
         self._texts: list[str] = []
 
     def array(self, role: str, numbers: NDArray[np.float32] | NDArray[np.signedinteger] | NDArray[np.uint8]) -> str:
-        """The name of a constant array with these numbers; it begins with `role`."""
+        """The name of a constant array with these numbers; it says the `role`."""
         key = (str(numbers.dtype), numbers.tobytes())
         if key not in self._names:
             name = self._name(role)
@@ -34,12 +35,12 @@ class Constants:
         return self._names[key]
 
     def struct(self, role: str, kind: str, members: list[str]) -> str:
-        """The name of a constant `struct KIND` with these members; it begins with `role`."""
+        """The name of a constant `struct KIND` with these members; it says the `role`."""
         text = ", ".join(members)
         key = (kind, text.encode())
         if key not in self._names:
             self._names[key] = self._name(role)
-            self._texts.append(f"static const struct {kind} {self._names[key]} = {{{text}}};\n")
+            self._texts.append(f"static const struct {self.identifier}_{kind} {self._names[key]} = {{{text}}};\n")
         return self._names[key]
 
     def window(self, step: Convolution | Pooling, source: Shape) -> str:
@@ -47,7 +48,8 @@ class Constants:
         return self.struct("window", "window", [str(size) for size in _window_sizes(step, source)])
 
     def _name(self, role: str) -> str:
-        return f"{role}{1 + sum(name.rstrip('0123456789') == role for name in self._names.values())}"
+        stem = f"{self.identifier}_{role}"
+        return f"{stem}{1 + sum(name.rstrip('0123456789') == stem for name in self._names.values())}"
 
     @property
     def text(self) -> str:

@@ -5,7 +5,7 @@ from math import prod
 import numpy as np
 
 from tinymnist.export.c.constants import Constants, single, size_type
-from tinymnist.export.c.program import Program, write_program
+from tinymnist.export.c.program import Program, identifier, write_program
 from tinymnist.export.c.scratch import plan_memory
 from tinymnist.export.c.sections import select
 from tinymnist.export.folded import Activation, Addition, Convolution, GroupNorm, Network, Pooling, Step
@@ -26,14 +26,15 @@ class _Writer:
 
     def __init__(self, network: Network) -> None:
         self.network = network
-        self.constants = Constants()
+        self.identifier = identifier(network.name)
+        self.constants = Constants(self.identifier)
         self.parts: set[str] = set()
         self.plan = plan_memory(network, range(len(network.steps)))
         self.has_scale = any(isinstance(step, Convolution) and step.scale is not None for step in network.steps)
 
     def program(self) -> Program:
         network = self.network
-        lines = [f"normalise(image, {self._place(0)}, {prod(network.input)});"]
+        lines = [f"{self.identifier}_normalise(image, {self._place(0)}, {prod(network.input)});"]
         for index, step in enumerate(network.steps):
             lines.append(self._step(step, self._place(index + 1)))
             if not isinstance(step, Pooling) and step.activation:
@@ -48,7 +49,7 @@ class _Writer:
             "SCALED_SUM": "(scale ? sum * scale[c] : sum)" if self.has_scale else "sum",
             "MAX_GROUPS": str(max(groups, default=0)),
         }
-        functions = [select(name, self.parts, words) for name in ("windows", "float32")]
+        functions = [select(file, self.identifier, self.parts, words) for file in ("windows", "float32")]
         return write_program(
             network,
             element="float",
@@ -66,7 +67,7 @@ class _Writer:
 
     def _call(self, function: str, *arguments: str) -> str:
         self.parts.add(function)
-        return f"{function}({', '.join(arguments)});"
+        return f"{self.identifier}_{function}({', '.join(arguments)});"
 
     def _step(self, step: Step, out: str) -> str:
         source, shape = self._place(step.source), self.network.shape(step.source)
@@ -88,5 +89,6 @@ class _Writer:
 
     def _activation(self, activation: Activation, place: str, count: int) -> str:
         self.parts.add(activation.name)
+        function = f"{self.identifier}_{FUNCTIONS.get(activation.name, activation.name)}"
         slope = "" if activation.slope is None else f", {single(activation.slope)}"
-        return f"{FUNCTIONS.get(activation.name, activation.name)}({place}, {count}{slope});"
+        return f"{function}({place}, {count}{slope});"

@@ -6,7 +6,7 @@ import numpy as np
 
 from tinymnist.export.c.constants import Constants, size_type
 from tinymnist.export.c.gates import gate_table
-from tinymnist.export.c.program import Program, write_program
+from tinymnist.export.c.program import Program, identifier, write_program
 from tinymnist.export.c.quantization import LIMIT, Output, Quantized, QuantizedAddition, QuantizedConvolution
 from tinymnist.export.c.scratch import plan_memory
 from tinymnist.export.c.sections import select
@@ -24,7 +24,8 @@ class _Writer:
     def __init__(self, network: Network, quantized: Quantized) -> None:
         self.network = network
         self.quantized = quantized
-        self.constants = Constants()
+        self.identifier = identifier(network.name)
+        self.constants = Constants(self.identifier)
         self.parts: set[str] = set()
         self.plan = plan_memory(network, range(1, len(network.steps)))  # the image stays where the caller has it
         outputs = [step.output for step in quantized.steps.values() if step.output]
@@ -39,7 +40,7 @@ class _Writer:
         self.parts |= {"scaled"} if self.quantized.steps else set()
         self.parts |= {"finish"} if self.parts & {"convolve", "convolve_groups", "add"} else set()
         words = {"SIZE": size_type(self.network), "LIMIT": str(LIMIT)}
-        functions = [select(name, self.parts, words) for name in ("windows", "int8")]
+        functions = [select(file, self.identifier, self.parts, words) for file in ("windows", "int8")]
         return write_program(
             self.network,
             element="uint8_t",
@@ -57,7 +58,7 @@ class _Writer:
 
     def _call(self, function: str, *arguments: object) -> str:
         self.parts.add(function)
-        return f"{function}({', '.join(map(str, arguments))});"
+        return f"{self.identifier}_{function}({', '.join(map(str, arguments))});"
 
     def _step(self, index: int) -> str:
         step, quantized = self.network.steps[index], self.quantized.steps.get(index)

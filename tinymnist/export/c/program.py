@@ -74,8 +74,7 @@ def write_program(
         "element": element,
         "scratch": max(scratch, 1),
         "logit": logit,
-        "logits_are": "Logits" if logit_scale is None else f"Integer logits, in steps of {name.upper()}_LOGIT_SCALE",
-        "scale": "" if logit_scale is None else f"#define {name.upper()}_LOGIT_SCALE {single(logit_scale)}\n",
+        "logit_scale": single(1.0 if logit_scale is None else logit_scale),
         "body": "\n".join(f"    {line}" for line in lines),
     }
     source = "\n".join(
@@ -120,14 +119,18 @@ extern "C" {{
 
 #define {upper}_PIXELS {pixels} /* {shape}, row by row{channels} */
 #define {upper}_CLASSES {classes}
-#define {upper}_SCRATCH {scratch} /* of type {element} */
-{scale}
-/* {logits_are}; the largest is the network's answer. */
-void {name}_logits(const uint8_t image[{upper}_PIXELS], {logit} logits[{upper}_CLASSES],
-    {element} scratch[{upper}_SCRATCH]);
+#define {upper}_SCRATCH {scratch} /* elements of scratch memory */
+#define {upper}_LOGIT_SCALE {logit_scale} /* what a logit of 1 means */
+
+typedef {element} {name}_element;
+typedef {logit} {name}_logit;
+
+/* The logits; the largest is the network's answer. */
+void {name}_logits(const uint8_t image[{upper}_PIXELS], {name}_logit logits[{upper}_CLASSES],
+    {name}_element scratch[{upper}_SCRATCH]);
 
 /* The class, 0 to {last}: the first of the largest logits. */
-int {name}_classify(const uint8_t image[{upper}_PIXELS], {element} scratch[{upper}_SCRATCH]);
+int {name}_classify(const uint8_t image[{upper}_PIXELS], {name}_element scratch[{upper}_SCRATCH]);
 
 #ifdef __cplusplus
 }}
@@ -137,15 +140,15 @@ int {name}_classify(const uint8_t image[{upper}_PIXELS], {element} scratch[{uppe
 """
 
 FRAME = """\
-void {name}_logits(const uint8_t image[{upper}_PIXELS], {logit} logits[{upper}_CLASSES],
-    {element} scratch[{upper}_SCRATCH])
+void {name}_logits(const uint8_t image[{upper}_PIXELS], {name}_logit logits[{upper}_CLASSES],
+    {name}_element scratch[{upper}_SCRATCH])
 {{
 {body}
 }}
 
-int {name}_classify(const uint8_t image[{upper}_PIXELS], {element} scratch[{upper}_SCRATCH])
+int {name}_classify(const uint8_t image[{upper}_PIXELS], {name}_element scratch[{upper}_SCRATCH])
 {{
-    {logit} logits[{upper}_CLASSES];
+    {name}_logit logits[{upper}_CLASSES];
     int best = 0;
     {name}_logits(image, logits, scratch);
     for (int c = 1; c < {upper}_CLASSES; c++)

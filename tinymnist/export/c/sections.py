@@ -1,16 +1,17 @@
 """Selects from `csrc/*.c` the parts that a network needs.
 
 A part is what stands between a line `//[ NAME…` and a line `//]`; it is selected if one of its names is wanted. What
-stands outside is always selected.
+stands outside is always selected. Names of file scope begin with `NAME_`, which becomes the network's own identifier:
+programs of several networks may be compiled as one file.
 """
 
 from collections.abc import Mapping, Set
 from importlib.resources import files
 
 
-def select(name: str, wanted: Set[str], words: Mapping[str, str]) -> str:
-    """The parts of `csrc/NAME.c` that are `wanted`, with each of `words` replaced by its text."""
-    text = (files("tinymnist.export.c") / "csrc" / f"{name}.c").read_text(encoding="utf-8")
+def select(file: str, identifier: str, wanted: Set[str], words: Mapping[str, str]) -> str:
+    """The parts of `csrc/FILE.c` that are `wanted`, with each of `words` replaced by its text."""
+    text = (files("tinymnist.export.c") / "csrc" / f"{file}.c").read_text(encoding="utf-8")
     taken: list[str] = []
     open_parts: list[bool] = []
     for line in text.splitlines():
@@ -21,6 +22,6 @@ def select(name: str, wanted: Set[str], words: Mapping[str, str]) -> str:
         elif all(open_parts):
             taken.append(line)
     selected = "\n".join(taken).strip("\n") + "\n"
-    for word, replacement in words.items():
+    for word, replacement in {**words, "NAME_": f"{identifier}_"}.items():
         selected = selected.replace(word, replacement)
     return selected

@@ -1,5 +1,5 @@
 /* Turns pixels of 0 to 255 into what the network was trained on. */
-static void normalise(const uint8_t *image, float *out, int count)
+static void NAME_normalise(const uint8_t *image, float *out, int count)
 {
     for (int i = 0; i < count; i++)
         out[i] = (float)image[i] * PIXEL_SCALE + PIXEL_SHIFT;
@@ -7,15 +7,15 @@ static void normalise(const uint8_t *image, float *out, int count)
 
 //[ convolve
 /* Weights are in the order output channel, row, column, input channel. */
-static void convolve(const struct window *w, const float *weights, SCALE_PARAMETER const float *bias, const float *in,
-                     float *out)
+static void NAME_convolve(const struct NAME_window *w, const float *weights, SCALE_PARAMETER const float *bias,
+    const float *in, float *out)
 {
     for (int y = 0; y < w->out_height; y++) {
         const int top = y * w->stride_down - w->padding_down;
-        const int first = first_inside(top), end = end_inside(top, w->rows, w->height);
+        const int first = NAME_first_inside(top), end = NAME_end_inside(top, w->rows, w->height);
         for (int x = 0; x < w->out_width; x++) {
-            const int left = x * w->stride_across - w->padding_across, skip = first_inside(left);
-            const int count = (end_inside(left, w->columns, w->width) - skip) * w->channels;
+            const int left = x * w->stride_across - w->padding_across, skip = NAME_first_inside(left);
+            const int count = (NAME_end_inside(left, w->columns, w->width) - skip) * w->channels;
             for (int c = 0; c < w->out_channels; c++) {
                 float sum = 0.0f;
                 for (int i = first; i < end; i++) {
@@ -33,16 +33,16 @@ static void convolve(const struct window *w, const float *weights, SCALE_PARAMET
 //]
 //[ convolve_groups
 /* Like `convolve`, but an output channel sees only its group of `depth` input channels. */
-static void convolve_groups(const struct window *w, int depth, const float *weights, SCALE_PARAMETER const float *bias,
-                            const float *in, float *out)
+static void NAME_convolve_groups(const struct NAME_window *w, int depth, const float *weights,
+    SCALE_PARAMETER const float *bias, const float *in, float *out)
 {
     const int group = w->out_channels / (w->channels / depth);
     for (int y = 0; y < w->out_height; y++) {
         const int top = y * w->stride_down - w->padding_down;
-        const int first = first_inside(top), end = end_inside(top, w->rows, w->height);
+        const int first = NAME_first_inside(top), end = NAME_end_inside(top, w->rows, w->height);
         for (int x = 0; x < w->out_width; x++) {
             const int left = x * w->stride_across - w->padding_across;
-            const int skip = first_inside(left), stop = end_inside(left, w->columns, w->width);
+            const int skip = NAME_first_inside(left), stop = NAME_end_inside(left, w->columns, w->width);
             for (int c = 0; c < w->out_channels; c++) {
                 float sum = 0.0f;
                 for (int i = first; i < end; i++)
@@ -60,16 +60,17 @@ static void convolve_groups(const struct window *w, int depth, const float *weig
 
 //]
 //[ max_pool
-static void max_pool(const struct window *w, const float *in, float *out)
+static void NAME_max_pool(const struct NAME_window *w, const float *in, float *out)
 {
     for (int y = 0; y < w->out_height; y++)
         for (int x = 0; x < w->out_width; x++) {
             const int top = y * w->stride_down - w->padding_down, left = x * w->stride_across - w->padding_across;
-            const int end = end_inside(top, w->rows, w->height), stop = end_inside(left, w->columns, w->width);
+            const int end = NAME_end_inside(top, w->rows, w->height);
+            const int stop = NAME_end_inside(left, w->columns, w->width);
             for (int c = 0; c < w->channels; c++) {
                 float most = -FLT_MAX;
-                for (int i = first_inside(top); i < end; i++)
-                    for (int j = first_inside(left); j < stop; j++) {
+                for (int i = NAME_first_inside(top); i < end; i++)
+                    for (int j = NAME_first_inside(left); j < stop; j++) {
                         const float value = in[((top + i) * w->width + left + j) * w->channels + c];
                         most = value > most ? value : most;
                     }
@@ -81,18 +82,19 @@ static void max_pool(const struct window *w, const float *in, float *out)
 //]
 //[ average_pool
 /* Padding counts as zeros; what lies beyond it does not count. */
-static void average_pool(const struct window *w, const float *in, float *out)
+static void NAME_average_pool(const struct NAME_window *w, const float *in, float *out)
 {
     for (int y = 0; y < w->out_height; y++)
         for (int x = 0; x < w->out_width; x++) {
             const int top = y * w->stride_down - w->padding_down, left = x * w->stride_across - w->padding_across;
-            const int end = end_inside(top, w->rows, w->height), stop = end_inside(left, w->columns, w->width);
-            const int count = end_inside(top, w->rows, w->height + w->padding_down) *
-                              end_inside(left, w->columns, w->width + w->padding_across);
+            const int end = NAME_end_inside(top, w->rows, w->height);
+            const int stop = NAME_end_inside(left, w->columns, w->width);
+            const int count = NAME_end_inside(top, w->rows, w->height + w->padding_down) *
+                              NAME_end_inside(left, w->columns, w->width + w->padding_across);
             for (int c = 0; c < w->channels; c++) {
                 float sum = 0.0f;
-                for (int i = first_inside(top); i < end; i++)
-                    for (int j = first_inside(left); j < stop; j++)
+                for (int i = NAME_first_inside(top); i < end; i++)
+                    for (int j = NAME_first_inside(left); j < stop; j++)
                         sum += in[((top + i) * w->width + left + j) * w->channels + c];
                 *out++ = sum / (float)count;
             }
@@ -101,7 +103,7 @@ static void average_pool(const struct window *w, const float *in, float *out)
 
 //]
 //[ add
-static void add(const float *in, const float *other, float *out, int count)
+static void NAME_add(const float *in, const float *other, float *out, int count)
 {
     for (int i = 0; i < count; i++)
         out[i] = in[i] + other[i];
@@ -110,8 +112,8 @@ static void add(const float *in, const float *other, float *out, int count)
 //]
 //[ group_norm
 /* Brings each group of `depth` channels to mean 0 and variance 1, then applies each channel's weight and bias. */
-static void group_norm(int pixels, int channels, int depth, float eps, const float *weight, const float *bias,
-                       const float *in, float *out)
+static void NAME_group_norm(int pixels, int channels, int depth, float eps, const float *weight, const float *bias,
+    const float *in, float *out)
 {
     float mean[MAX_GROUPS], factor[MAX_GROUPS];
     for (int g = 0; g < channels / depth; g++) {
@@ -134,7 +136,7 @@ static void group_norm(int pixels, int channels, int depth, float eps, const flo
 
 //]
 //[ relu
-static void relu(float *values, int count)
+static void NAME_relu(float *values, int count)
 {
     for (int i = 0; i < count; i++)
         values[i] = values[i] > 0.0f ? values[i] : 0.0f;
@@ -142,7 +144,7 @@ static void relu(float *values, int count)
 
 //]
 //[ relu6
-static void relu6(float *values, int count)
+static void NAME_relu6(float *values, int count)
 {
     for (int i = 0; i < count; i++)
         values[i] = values[i] > 6.0f ? 6.0f : values[i] > 0.0f ? values[i] : 0.0f;
@@ -150,7 +152,7 @@ static void relu6(float *values, int count)
 
 //]
 //[ leaky_relu
-static void leaky_relu(float *values, int count, float slope)
+static void NAME_leaky_relu(float *values, int count, float slope)
 {
     for (int i = 0; i < count; i++)
         values[i] = values[i] > 0.0f ? values[i] : slope * values[i];
@@ -158,7 +160,7 @@ static void leaky_relu(float *values, int count, float slope)
 
 //]
 //[ elu
-static void elu(float *values, int count)
+static void NAME_elu(float *values, int count)
 {
     for (int i = 0; i < count; i++)
         values[i] = values[i] > 0.0f ? values[i] : expm1f(values[i]);
@@ -166,7 +168,7 @@ static void elu(float *values, int count)
 
 //]
 //[ gelu
-static void gelu(float *values, int count)
+static void NAME_gelu(float *values, int count)
 {
     for (int i = 0; i < count; i++)
         values[i] *= 0.5f + 0.5f * erff(values[i] * 0.70710678f);
@@ -174,7 +176,7 @@ static void gelu(float *values, int count)
 
 //]
 //[ silu
-static void silu(float *values, int count)
+static void NAME_silu(float *values, int count)
 {
     for (int i = 0; i < count; i++)
         values[i] /= 1.0f + expf(-values[i]);
@@ -182,7 +184,7 @@ static void silu(float *values, int count)
 
 //]
 //[ mish
-static void mish(float *values, int count)
+static void NAME_mish(float *values, int count)
 {
     for (int i = 0; i < count; i++)
         values[i] *= tanhf(log1pf(expf(values[i])));
@@ -190,7 +192,7 @@ static void mish(float *values, int count)
 
 //]
 //[ hardswish
-static void hardswish(float *values, int count)
+static void NAME_hardswish(float *values, int count)
 {
     for (int i = 0; i < count; i++)
         values[i] *= values[i] > 3.0f ? 1.0f : values[i] > -3.0f ? (values[i] + 3.0f) / 6.0f : 0.0f;
@@ -198,7 +200,7 @@ static void hardswish(float *values, int count)
 
 //]
 //[ tanh
-static void hyperbolic_tangent(float *values, int count)
+static void NAME_hyperbolic_tangent(float *values, int count)
 {
     for (int i = 0; i < count; i++)
         values[i] = tanhf(values[i]);
@@ -206,7 +208,7 @@ static void hyperbolic_tangent(float *values, int count)
 
 //]
 //[ sigmoid
-static void sigmoid(float *values, int count)
+static void NAME_sigmoid(float *values, int count)
 {
     for (int i = 0; i < count; i++)
         values[i] = 1.0f / (1.0f + expf(-values[i]));

@@ -1,6 +1,6 @@
-typedef char right_shift_keeps_the_sign[(-1 >> 1) == -1 ? 1 : -1];
+typedef char NAME_right_shift_keeps_the_sign[(-1 >> 1) == -1 ? 1 : -1];
 
-struct output { /* how a result in fixed point becomes a byte */
+struct NAME_output { /* how a result in fixed point becomes a byte */
     int32_t base; /* the byte of zero in 1/256, plus a half to round by */
 //[ gate
     const uint8_t *gate; /* for values from -8 to 8, what they are multiplied by; 0 where there is no gate */
@@ -20,17 +20,17 @@ struct output { /* how a result in fixed point becomes a byte */
 };
 
 //[ convolve convolve_groups linear_scores
-struct weights { /* in the order output channel, row, column, input channel */
+struct NAME_weights { /* in the order output channel, row, column, input channel */
     const int8_t *values;
     const int32_t *factors, *biases; /* per output channel: from sums to fixed point, and what is then added */
     uint8_t shift, zero; /* of the factors; the byte of zero in the source */
-    struct output output;
+    struct NAME_output output;
 };
 
 //]
 //[ scaled
 /* value * factor / 2^shift, rounded and clipped to the range of fixed point. */
-static int32_t scaled(int32_t value, int32_t factor, int shift)
+static int32_t NAME_scaled(int32_t value, int32_t factor, int shift)
 {
     const int64_t result = ((int64_t)value * factor + ((int64_t)1 << (shift - 1))) >> shift;
     return result > LIMIT ? LIMIT : result < -LIMIT ? -LIMIT : (int32_t)result;
@@ -38,17 +38,17 @@ static int32_t scaled(int32_t value, int32_t factor, int shift)
 
 //]
 //[ finish
-static uint8_t finish(const struct output *o, int32_t value)
+static uint8_t NAME_finish(const struct NAME_output *o, int32_t value)
 {
 //[ gate
     if (o->gate) {
         const int32_t place = (value + 128) >> 8;
-        value = scaled(value * o->gate[place < -128 ? 0 : place > 127 ? 255 : place + 128], o->factor, o->shift);
+        value = NAME_scaled(value * o->gate[place < -128 ? 0 : place > 127 ? 255 : place + 128], o->factor, o->shift);
     }
 //]
 //[ leaky_relu
     if (o->slope_shift && value < 0)
-        value = scaled(value, o->slope, o->slope_shift);
+        value = NAME_scaled(value, o->slope, o->slope_shift);
 //]
     value = (value + o->base) >> 8;
     return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
@@ -56,14 +56,14 @@ static uint8_t finish(const struct output *o, int32_t value)
 
 //]
 //[ convolve
-static void convolve(const struct window *w, const struct weights *k, const uint8_t *in, uint8_t *out)
+static void NAME_convolve(const struct NAME_window *w, const struct NAME_weights *k, const uint8_t *in, uint8_t *out)
 {
     for (int y = 0; y < w->out_height; y++) {
         const int top = y * w->stride_down - w->padding_down;
-        const int first = first_inside(top), end = end_inside(top, w->rows, w->height);
+        const int first = NAME_first_inside(top), end = NAME_end_inside(top, w->rows, w->height);
         for (int x = 0; x < w->out_width; x++) {
-            const int left = x * w->stride_across - w->padding_across, skip = first_inside(left);
-            const int count = (end_inside(left, w->columns, w->width) - skip) * w->channels;
+            const int left = x * w->stride_across - w->padding_across, skip = NAME_first_inside(left);
+            const int count = (NAME_end_inside(left, w->columns, w->width) - skip) * w->channels;
             for (int c = 0; c < w->out_channels; c++) {
                 int32_t sum = 0;
                 for (int i = first; i < end; i++) {
@@ -72,7 +72,7 @@ static void convolve(const struct window *w, const struct weights *k, const uint
                     for (int n = 0; n < count; n++)
                         sum += (in[value + n] - k->zero) * k->values[weight + n];
                 }
-                *out++ = finish(&k->output, scaled(sum, k->factors[c], k->shift) + k->biases[c]);
+                *out++ = NAME_finish(&k->output, NAME_scaled(sum, k->factors[c], k->shift) + k->biases[c]);
             }
         }
     }
@@ -81,15 +81,16 @@ static void convolve(const struct window *w, const struct weights *k, const uint
 //]
 //[ convolve_groups
 /* Like `convolve`, but an output channel sees only its group of `depth` input channels. */
-static void convolve_groups(const struct window *w, int depth, const struct weights *k, const uint8_t *in, uint8_t *out)
+static void NAME_convolve_groups(const struct NAME_window *w, int depth, const struct NAME_weights *k,
+    const uint8_t *in, uint8_t *out)
 {
     const int group = w->out_channels / (w->channels / depth);
     for (int y = 0; y < w->out_height; y++) {
         const int top = y * w->stride_down - w->padding_down;
-        const int first = first_inside(top), end = end_inside(top, w->rows, w->height);
+        const int first = NAME_first_inside(top), end = NAME_end_inside(top, w->rows, w->height);
         for (int x = 0; x < w->out_width; x++) {
             const int left = x * w->stride_across - w->padding_across;
-            const int skip = first_inside(left), stop = end_inside(left, w->columns, w->width);
+            const int skip = NAME_first_inside(left), stop = NAME_end_inside(left, w->columns, w->width);
             for (int c = 0; c < w->out_channels; c++) {
                 int32_t sum = 0;
                 for (int i = first; i < end; i++)
@@ -99,7 +100,7 @@ static void convolve_groups(const struct window *w, int depth, const struct weig
                         for (int n = 0; n < depth; n++)
                             sum += (in[value + n] - k->zero) * k->values[weight + n];
                     }
-                *out++ = finish(&k->output, scaled(sum, k->factors[c], k->shift) + k->biases[c]);
+                *out++ = NAME_finish(&k->output, NAME_scaled(sum, k->factors[c], k->shift) + k->biases[c]);
             }
         }
     }
@@ -107,16 +108,17 @@ static void convolve_groups(const struct window *w, int depth, const struct weig
 
 //]
 //[ max_pool
-static void max_pool(const struct window *w, const uint8_t *in, uint8_t *out)
+static void NAME_max_pool(const struct NAME_window *w, const uint8_t *in, uint8_t *out)
 {
     for (int y = 0; y < w->out_height; y++)
         for (int x = 0; x < w->out_width; x++) {
             const int top = y * w->stride_down - w->padding_down, left = x * w->stride_across - w->padding_across;
-            const int end = end_inside(top, w->rows, w->height), stop = end_inside(left, w->columns, w->width);
+            const int end = NAME_end_inside(top, w->rows, w->height);
+            const int stop = NAME_end_inside(left, w->columns, w->width);
             for (int c = 0; c < w->channels; c++) {
                 uint8_t most = 0;
-                for (int i = first_inside(top); i < end; i++)
-                    for (int j = first_inside(left); j < stop; j++) {
+                for (int i = NAME_first_inside(top); i < end; i++)
+                    for (int j = NAME_first_inside(left); j < stop; j++) {
                         const uint8_t value = in[((top + i) * w->width + left + j) * w->channels + c];
                         most = value > most ? value : most;
                     }
@@ -128,15 +130,15 @@ static void max_pool(const struct window *w, const uint8_t *in, uint8_t *out)
 //]
 //[ average_pool
 /* Padding counts as zeros; what lies beyond it does not count. */
-static void average_pool(const struct window *w, int zero, const uint8_t *in, uint8_t *out)
+static void NAME_average_pool(const struct NAME_window *w, int zero, const uint8_t *in, uint8_t *out)
 {
     for (int y = 0; y < w->out_height; y++)
         for (int x = 0; x < w->out_width; x++) {
             const int top = y * w->stride_down - w->padding_down, left = x * w->stride_across - w->padding_across;
-            const int first = first_inside(top), end = end_inside(top, w->rows, w->height);
-            const int skip = first_inside(left), stop = end_inside(left, w->columns, w->width);
-            const int count = end_inside(top, w->rows, w->height + w->padding_down) *
-                              end_inside(left, w->columns, w->width + w->padding_across);
+            const int first = NAME_first_inside(top), end = NAME_end_inside(top, w->rows, w->height);
+            const int skip = NAME_first_inside(left), stop = NAME_end_inside(left, w->columns, w->width);
+            const int count = NAME_end_inside(top, w->rows, w->height + w->padding_down) *
+                              NAME_end_inside(left, w->columns, w->width + w->padding_across);
             for (int c = 0; c < w->channels; c++) {
                 int sum = zero * (count - (end - first) * (stop - skip)) + count / 2;
                 for (int i = first; i < end; i++)
@@ -149,34 +151,34 @@ static void average_pool(const struct window *w, int zero, const uint8_t *in, ui
 
 //]
 //[ add
-struct sum { /* two sources, with their bytes of zero and their factors to fixed point */
+struct NAME_sum { /* two sources, with their bytes of zero and their factors to fixed point */
     int32_t factor, other_factor;
     uint8_t zero, other_zero, shift;
-    struct output output;
+    struct NAME_output output;
 };
 
-static void add(const struct sum *s, const uint8_t *in, const uint8_t *other, uint8_t *out, int count)
+static void NAME_add(const struct NAME_sum *s, const uint8_t *in, const uint8_t *other, uint8_t *out, int count)
 {
     for (int i = 0; i < count; i++)
-        out[i] = finish(&s->output, scaled(in[i] - s->zero, s->factor, s->shift) +
-                                        scaled(other[i] - s->other_zero, s->other_factor, s->shift));
+        out[i] = NAME_finish(&s->output, NAME_scaled(in[i] - s->zero, s->factor, s->shift) +
+                                                  NAME_scaled(other[i] - s->other_zero, s->other_factor, s->shift));
 }
 
 //]
 //[ linear_scores
-static void linear_scores(const struct weights *k, const uint8_t *in, int count, int32_t *scores, int classes)
+static void NAME_linear_scores(const struct NAME_weights *k, const uint8_t *in, int count, int32_t *scores, int classes)
 {
     for (int c = 0; c < classes; c++) {
         int32_t sum = 0;
         for (int n = 0; n < count; n++)
             sum += (in[n] - k->zero) * k->values[c * count + n];
-        scores[c] = scaled(sum, k->factors[c], k->shift) + k->biases[c];
+        scores[c] = NAME_scaled(sum, k->factors[c], k->shift) + k->biases[c];
     }
 }
 
 //]
 //[ sum_scores
-static void sum_scores(int zero, const uint8_t *in, int pixels, int32_t *scores, int classes)
+static void NAME_sum_scores(int zero, const uint8_t *in, int pixels, int32_t *scores, int classes)
 {
     for (int c = 0; c < classes; c++) {
         scores[c] = 0;
@@ -187,7 +189,7 @@ static void sum_scores(int zero, const uint8_t *in, int pixels, int32_t *scores,
 
 //]
 //[ max_scores
-static void max_scores(int zero, const uint8_t *in, int pixels, int32_t *scores, int classes)
+static void NAME_max_scores(int zero, const uint8_t *in, int pixels, int32_t *scores, int classes)
 {
     for (int c = 0; c < classes; c++) {
         scores[c] = -zero;

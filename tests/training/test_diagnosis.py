@@ -1,0 +1,81 @@
+"""Diagnosis: what the metrics of a training say about it, and nothing where it went well."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.support.command_line import ARCHS, ROOT, Cli
+from tinymnist.training.diagnosis import diagnose
+from tinymnist.training.metrics import read_metrics
+from tinymnist.training.observer import EpochRow
+
+SERIES = sorted((ROOT / "docs" / "results").glob("*/metrics.csv"))
+
+
+def epochs(train: Sequence[float], scored: Sequence[float] | None = None, lr: float = 0.1) -> list[EpochRow]:
+    rows = zip(train, scored or train, strict=True)
+    return [EpochRow(number, lr, 1.0, one, 1.0, other, 1.0, 1.0) for number, (one, other) in enumerate(rows, start=1)]
+
+
+@pytest.mark.parametrize("metrics", SERIES, ids=lambda path: path.parent.name)
+def test_shipped_results_have_none(metrics: Path) -> None:
+    seeds = json.loads((metrics.parent / "result.json").read_text())["n"]
+    assert diagnose(read_metrics(metrics, seeds), 10) == []
+
+
+CASES = {
+    "nothing learned": (
+        [epochs([11.2, 10.4, 10.1], lr=4)],
+        "the network learned nothing: training accuracy 10.1 %, guessing gives 10.0 %; the learning rate rose to 4: "
+        "try a tenth of it",
+    ),
+    "some seeds learned nothing": (
+        [epochs([11.0, 10.0]), epochs([90.0, 95.0])],
+        "1 of 2 seeds learned nothing: training accuracy 10.0 %, guessing gives 10.0 %; the learning rate rose to 0.1: "
+        "try a tenth of it",
+    ),
+    "a fall": (
+        [epochs([80.0, 93.1, 62.4, 95.0], lr=0.12)],
+        "training accuracy fell from 93.1 to 62.4 % in epoch 3, at a learning rate of 0.12: a lower one may do better",
+    ),
+    "learned by heart": (
+        [epochs([99.0, 99.9], [97.0, 98.1])],
+        "the training images are known better than others: 99.90 against 98.10 %: augmentation or dropout may help",
+    ),
+    "too soon": (
+        [epochs([90.0, 91.0, 92.0], [90.0, 91.0, 92.0])],
+        "accuracy was still rising, by 2.00 points in the last two epochs: more epochs may help",
+    ),
+    "scatter": (
+        [epochs([99.0]), epochs([98.0]), epochs([97.0])],
+        "seeds scatter: 97.00 to 99.00 %, standard deviation 1.00 points",
+    ),
+}
+
+
+@pytest.mark.parametrize(("metrics", "sentence"), CASES.values(), ids=CASES.keys())
+def test_each_thing_that_went_wrong_is_a_sentence_with_its_figures(
+    metrics: list[list[EpochRow]], sentence: str
+) -> None:
+    assert diagnose(metrics, 10) == [sentence]
+
+
+@pytest.mark.parametrize("rows", [[99.0], [97.0, 99.0], [98.0, 99.0, 99.1], [98.0, 99.0, 98.5, 99.2]])
+def test_a_training_that_went_well_has_none(rows: list[float]) -> None:
+    assert diagnose([epochs(rows)], 10) == []
+
+
+def test_without_metrics_there_is_nothing_to_say() -> None:
+    assert diagnose([], 10) == []
+
+
+def test_train_says_so_in_the_end(cli: Cli, tmp_path: Path) -> None:
+    rate = "train.schedule={name: constant, lr: 8}"
+    options = ["--dataset", "mnist-5k", "--seed", 0, "--epochs", 1, "--output", tmp_path, "--name", "wild"]
+    outcome = cli("train", ARCHS / "tiny3130.yaml", "--set", rate, *options)
+    assert outcome.code == 0
+    assert "\nnote: the network learned nothing: training accuracy " in outcome.out
+    (sentence,) = json.loads(cli("train", "--resume", tmp_path / "wild", "--json").out)["diagnosis"]
+    assert f"note: {sentence}\n" in outcome.out

@@ -1,0 +1,28 @@
+"""The JSON of `runs`."""
+
+from typing import Literal
+
+from tinymnist.cli.outputs.base import Shown, Text, at
+
+
+class RunOutput(Shown):
+    """A run or a series. Accuracy is percent, null before the end; `std` is over the seeds of a series."""
+
+    run: Text = at("path")
+    name: str
+    parameters: int
+    dataset: str
+    scored_on: Literal["test", "validation"]
+    seeds: list[int]
+    epochs: int
+    of_epochs: int
+    accuracy: float | None
+    std: float | None
+
+
+class Output(Shown):
+    """What `runs --json` prints."""
+
+    folder: Text
+    runs: list[RunOutput]
+    damaged: list[str]

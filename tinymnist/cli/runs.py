@@ -1,0 +1,52 @@
+"""`tinymnist runs`: the trainings in a folder, and how each of them stands."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tinymnist.cli.options import Json
+from tinymnist.cli.outputs import output
+from tinymnist.console import say, show, show_json
+from tinymnist.text import table
+
+if TYPE_CHECKING:
+    from tinymnist.training.survey import Standing
+
+
+def command(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", readable=False, help="Folder of runs.")] = Path("runs"),
+    as_json: Json = False,
+) -> int:
+    """List the runs and series in a folder, and how each stands.
+
+    Exit code 1 if some are damaged.
+    """
+    from tinymnist.errors import CheckFailed, TinyMnistError
+    from tinymnist.training.survey import Standing, survey
+
+    found = list(survey(folder))
+    runs = [each for each in found if isinstance(each, Standing)]
+    damaged = [str(each) for each in found if isinstance(each, TinyMnistError)]
+    for line in damaged:
+        say(f"tinymnist: {line}")
+    if as_json:
+        show_json(output("runs", folder=folder, runs=runs, damaged=damaged))
+    else:
+        show(_as_text(runs))
+    return CheckFailed.exit_code if damaged else 0
+
+
+def _as_text(runs: "list[Standing]") -> str:
+    titles = ["run", "network", "parameters", "seeds", "epochs", "accuracy %", "images"]
+    return "\n".join(table("< < > > > < <", [titles, *map(_cells, runs)]))
+
+
+def _cells(run: "Standing") -> list[str]:
+    seeds = f"{run.seeds[0]}" if len(run.seeds) == 1 else f"{len(run.seeds)} seeds"
+    epochs = f"{run.of_epochs}" if run.accuracy is not None else f"{run.epochs} of {run.of_epochs}"
+    accuracy = "not finished" if run.accuracy is None else f"{run.accuracy:.2f}"
+    if run.std is not None:
+        accuracy += f" ± {run.std:.2f}"
+    images = f"{run.dataset}, {'test' if run.scored_on == 'test' else 'held out'}"
+    return [run.path.name, run.name, f"{run.parameters:,}", seeds, epochs, accuracy, images]

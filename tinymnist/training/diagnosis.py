@@ -1,0 +1,97 @@
+"""What the metrics of a training say about it: sentences, each with the figures that it rests on.
+
+A training that went well has none.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from statistics import stdev
+
+from tinymnist.training.observer import EpochRow
+
+Epochs = Sequence[EpochRow]
+
+FALL = 3.0
+"""Points that the accuracy falls from one epoch to the next, where the learning rate is to blame. With the reference
+recipe it falls by 0.7 at most."""
+LEARNED = 1.5
+"""Times the accuracy of guessing: below that, nothing was learned."""
+GAP = 1.0
+"""Points by which the training accuracy exceeds the other one, where the network has learned its images by heart."""
+RISE = 0.15
+"""Points that the accuracy gains in each of the last two epochs, where the end came too soon."""
+SCATTER = 0.3
+"""Standard deviation over seeds, in points; three times that of most networks here."""
+
+
+def diagnose(epochs_by_seed: Sequence[Epochs], classes: int) -> list[str]:
+    """Sentences about a training with one seed or many, from its epochs. Accuracies are percent."""
+    if not any(epochs_by_seed):
+        return []
+    sentences = [
+        _did_not_learn(epochs_by_seed, classes) or _fell(epochs_by_seed),
+        _by_heart(epochs_by_seed),
+        _too_soon(epochs_by_seed),
+        _scattered(epochs_by_seed),
+    ]
+    return [sentence for sentence in sentences if sentence]
+
+
+def _did_not_learn(epochs_by_seed: Sequence[Epochs], classes: int) -> str:
+    guessing = 100.0 / classes
+    failed = [epochs[-1].train_accuracy for epochs in epochs_by_seed if epochs[-1].train_accuracy < LEARNED * guessing]
+    if not failed:
+        return ""
+    who = "the network" if len(epochs_by_seed) == 1 else f"{len(failed)} of {len(epochs_by_seed)} seeds"
+    highest = max(row.lr for epochs in epochs_by_seed for row in epochs)
+    return (
+        f"{who} learned nothing: training accuracy {min(failed):.1f} %, guessing gives {guessing:.1f} %; the learning "
+        f"rate rose to {highest:g}: try a tenth of it"
+    )
+
+
+def _fell(epochs_by_seed: Sequence[Epochs]) -> str:
+    falls = [
+        (before.train_accuracy - after.train_accuracy, before, after)
+        for epochs in epochs_by_seed
+        for before, after in pairwise(epochs)
+    ]
+    if not falls:
+        return ""
+    fall, before, after = max(falls, key=lambda each: each[0])
+    if fall < FALL:
+        return ""
+    return (
+        f"training accuracy fell from {before.train_accuracy:.1f} to {after.train_accuracy:.1f} % in epoch "
+        f"{after.epoch}, at a learning rate of {after.lr:g}: a lower one may do better"
+    )
+
+
+def _by_heart(epochs_by_seed: Sequence[Epochs]) -> str:
+    last = [epochs[-1] for epochs in epochs_by_seed]
+    worst = max(last, key=lambda row: row.train_accuracy - row.eval_accuracy)
+    if worst.train_accuracy - worst.eval_accuracy < GAP:
+        return ""
+    return (
+        f"the training images are known better than others: {worst.train_accuracy:.2f} against "
+        f"{worst.eval_accuracy:.2f} %: augmentation or dropout may help"
+    )
+
+
+def _too_soon(epochs_by_seed: Sequence[Epochs]) -> str:
+    gains = [
+        [after.eval_accuracy - before.eval_accuracy for before, after in pairwise(epochs[-3:])]
+        for epochs in epochs_by_seed
+        if len(epochs) > 2
+    ]
+    if not gains or not all(min(each) >= RISE for each in gains):
+        return ""
+    least = min(map(sum, gains))
+    return f"accuracy was still rising, by {least:.2f} points in the last two epochs: more epochs may help"
+
+
+def _scattered(epochs_by_seed: Sequence[Epochs]) -> str:
+    accuracies = [epochs[-1].eval_accuracy for epochs in epochs_by_seed]
+    if len(accuracies) < 3 or (deviation := stdev(accuracies)) < SCATTER:
+        return ""
+    return f"seeds scatter: {min(accuracies):.2f} to {max(accuracies):.2f} %, standard deviation {deviation:.2f} points"

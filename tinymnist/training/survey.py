@@ -1,0 +1,79 @@
+"""What trainings a folder holds, and how each of them stands."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Literal
+
+from tinymnist.errors import RunError, TinyMnistError
+from tinymnist.training.load import RUNS, open_run
+from tinymnist.training.records import ENVIRONMENT, RESULT, SERIES
+from tinymnist.training.run import Run
+from tinymnist.training.series import Series
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How one run or series stands. Accuracy is percent, over a series its mean; None before the end."""
+
+    path: Path
+    name: str
+    """Of the architecture."""
+    parameters: int
+    dataset: str
+    scored_on: Literal["test", "validation"]
+    seeds: tuple[int, ...]
+    epochs: int
+    """Epochs that are done, of a series by its slowest seed."""
+    of_epochs: int
+    accuracy: float | None
+    std: float | None
+
+
+def survey(folder: str | PathLike[str] = RUNS) -> Iterator[Standing | TinyMnistError]:
+    """How each run and series directly in a folder stands, by name; for a damaged one, the error.
+
+    Raises `RunError` where there is no such folder.
+    """
+    if not os.path.isdir(folder):
+        raise RunError(f"{folder}: no such folder: train something first, or name the folder that holds your runs")
+    for path in sorted(Path(folder).iterdir()):
+        if any((path / name).is_file() for name in (ENVIRONMENT, SERIES, RESULT)):
+            try:
+                yield _standing(open_run(path))
+            except TinyMnistError as error:
+                yield error
+
+
+def _standing(opened: Run | Series) -> Standing:
+    spec, series = opened.spec, isinstance(opened, Series)
+    record = opened.declaration if isinstance(opened, Series) else opened.environment
+    accuracy: float | None = None
+    std: float | None = None
+    if opened.finished and isinstance(opened, Series):
+        accuracy, std = opened.result.mean, opened.result.std
+    elif opened.finished and isinstance(opened, Run):
+        accuracy = opened.result.accuracy
+    return Standing(
+        path=opened.path,
+        name=spec.name,
+        parameters=spec.plan.parameters,
+        dataset=record.dataset,
+        scored_on="validation" if record.validation else "test",
+        seeds=opened.seeds if isinstance(opened, Series) else (opened.environment.seed,),
+        epochs=spec.train.epochs if opened.finished else 0 if series else _epochs(opened),
+        of_epochs=spec.train.epochs,
+        accuracy=accuracy,
+        std=std,
+    )
+
+
+def _epochs(run: Run | Series) -> int:
+    """Epochs that an unfinished run has done."""
+    assert isinstance(run, Run)
+    try:
+        return len(run.read_metrics())
+    except TinyMnistError:
+        return 0
