@@ -3,7 +3,7 @@
 All are dark on white, (H, W) uint8, with their labels.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import cv2
@@ -61,6 +61,46 @@ def drawn(pen: float, tremor: float, count: int, seed: int) -> Iterator[Drawing]
     for _ in range(count):
         for digit, ways in STROKES.items():
             yield _drawn(ways[rng.integers(len(ways))], pen, tremor, rng), digit
+
+
+Line = tuple[float, float, float, float]
+"""From (x, y) to (x, y), in parts of the picture's sides."""
+
+
+def _lines(pitch: float, turned: float) -> list[Line]:
+    """Level lines across the whole picture, `pitch` apart, whose right ends lie `turned` lower."""
+    return [(0, y - turned / 2, 1, y + turned / 2) for y in np.arange(pitch / 3, 1, pitch)]
+
+
+def _upright(lines: list[Line]) -> list[Line]:
+    return [(y0, x1, y1, x0) for x0, y0, x1, y1 in lines]
+
+
+SQUARE = [(0.06, 0.06, 0.94, 0.06), (0.94, 0.06, 0.94, 0.94), (0.94, 0.94, 0.06, 0.94), (0.06, 0.94, 0.06, 0.06)]
+PAPERS: dict[str, tuple[list[Line], int, float]] = {
+    "a line below": ([(0, 0.93, 1, 0.93)], 60, 0.012),
+    "a margin": (_upright([(0, 0.08, 1, 0.08)]), 60, 0.012),
+    "ruled, grey": (_lines(0.25, 0), 150, 0.008),
+    "ruled, dark": (_lines(0.25, 0), 60, 0.012),
+    "ruled, turned by 2 degrees": (_lines(0.25, 0.035), 100, 0.008),
+    "ruled, turned by 4 degrees": (_lines(0.25, 0.07), 100, 0.008),
+    "squared, grey": (_lines(0.17, 0) + _upright(_lines(0.17, 0)), 150, 0.008),
+    "squared, dark": (_lines(0.17, 0) + _upright(_lines(0.17, 0)), 60, 0.008),
+    "squared, turned by 2 degrees": (_lines(0.17, 0.035) + _upright(_lines(0.17, 0.035)), 120, 0.008),
+    "framed": (SQUARE, 40, 0.016),
+}
+"""Lines on paper: their grey level, and their thickness in parts of the picture's side."""
+
+
+def on_paper(paper: str, drawings: Iterable[Drawing]) -> Iterator[Drawing]:
+    """Drawings on one of `PAPERS`."""
+    lines, level, thick = PAPERS[paper]
+    for image, label in drawings:
+        sheet = np.full((CANVAS, CANVAS), 255, np.uint8)
+        for line in lines:
+            x0, y0, x1, y1 = (round(16 * (CANVAS - 1) * place) for place in line)  # in sixteenths of a pixel
+            cv2.line(sheet, (x0, y0), (x1, y1), level, round(CANVAS * thick), cv2.LINE_AA, shift=4)
+        yield np.minimum(image, sheet), label
 
 
 def _drawn(way: str, pen: float, tremor: float, rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -17,7 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from hands import Drawing, drawn, printed
+from hands import PAPERS, Drawing, drawn, on_paper, printed
 from numpy.typing import NDArray
 
 from tinymnist.data import load_dataset
@@ -72,6 +72,9 @@ CHANGES: dict[str, tuple[Change, str]] = {
 }
 
 
+ROWS = [*CHANGES, "hands", "papers"]
+
+
 def enlarged(image: Image, side: int) -> Image:
     return image if side == len(image) else np.asarray(cv2.resize(image, (side, side), interpolation=cv2.INTER_CUBIC))
 
@@ -109,9 +112,7 @@ def main() -> None:
         "--sizes", nargs="*", type=int, default=[28, 100, 500], help="sides of the test digits, in pixels"
     )
     parser.add_argument("--count", type=int, default=10_000, help="number of test digits")
-    parser.add_argument(
-        "--only", nargs="+", choices=[*CHANGES, "hands"], default=[*CHANGES, "hands"], help="only these rows"
-    )
+    parser.add_argument("--only", nargs="+", choices=ROWS, default=ROWS, help="only these rows")
     parser.add_argument("--data-dir", type=Path)
     options = parser.parse_args()
     cv2.setNumThreads(1)  # more threads do not help with such small pictures
@@ -127,12 +128,14 @@ def main() -> None:
             rng = np.random.default_rng(0)
             drawings = ((change(enlarged(image, side), rng), label) for image, label in digits)
             measure(f"test digits, {side} pixels, {name}", drawings, runs, suffix)
-    if "hands" not in options.only:
-        return
-    measure("printed, 16 fonts", printed(), runs)
-    for pen in (0.01, 0.02, 0.05, 0.1, 0.18):
-        for tremor, how in ((0.025, "steady"), (0.05, "shaking")):
-            measure(f"drawn, pen {pen:.0%} of the height, {how}", drawn(pen, tremor, 20, 0), runs)
+    if "hands" in options.only:
+        measure("printed, 16 fonts", printed(), runs)
+        for pen in (0.01, 0.02, 0.05, 0.1, 0.18):
+            for tremor, how in ((0.025, "steady"), (0.05, "shaking")):
+                measure(f"drawn, pen {pen:.0%} of the height, {how}", drawn(pen, tremor, 20, 0), runs)
+    if "papers" in options.only:
+        for paper in PAPERS:
+            measure(f"drawn, pen 6% of the height, {paper}", on_paper(paper, drawn(0.06, 0.025, 20, 0)), runs)
 
 
 if __name__ == "__main__":

@@ -65,6 +65,17 @@ class ResultsLeftOut:
     example: Path
 
 
+@dataclass(frozen=True, slots=True)
+class FilesPassedOver:
+    """Files in a folder that are not of the expected kind, and were not looked at."""
+
+    folder: str
+    count: int
+    expected: str
+    """Such as `PNG or JPEG`."""
+    example: str
+
+
 Notice = (
     MnistUnavailable
     | NativeEngineUnavailable
@@ -72,6 +83,7 @@ Notice = (
     | CudaGraphUnavailable
     | ResumedElsewhere
     | ResultsLeftOut
+    | FilesPassedOver
 )
 
 Warn = Callable[[Notice], None]

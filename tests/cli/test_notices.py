@@ -9,6 +9,7 @@ from tinymnist.cli.notices import notice_text, say_notice
 from tinymnist.notices import (
     CudaGraphUnavailable,
     Difference,
+    FilesPassedOver,
     MnistUnavailable,
     NativeEngineUnavailable,
     NativeTeacherUnavailable,
@@ -46,6 +47,10 @@ WORDS: list[tuple[Notice, str]] = [
     (
         ResultsLeftOut(Path("runs"), 2, "single run", Path("runs/a")),
         "runs: left out 2 single runs, such as runs/a",
+    ),
+    (
+        FilesPassedOver("digits", 2, "PNG, JPEG or WebP", "7/a.bmp"),
+        "digits: passed over 2 files not named as PNG, JPEG or WebP, such as 7/a.bmp",
     ),
 ]
 

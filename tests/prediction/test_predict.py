@@ -147,24 +147,24 @@ NO_DIGIT = "no digit to be seen"
 rng = np.random.default_rng(0)
 
 REFUSED: dict[str, tuple[bytes, str]] = {
-    "bomb": (png(SOME, width=50_000, height=50_000), "is more than 4 megapixels: save it smaller"),
+    "bomb": (png(SOME, width=50_000, height=50_000), "is more than 64 megapixels: save it smaller"),
     "a bomb that Pillow only warns of": (
         png(SOME, width=10_000, height=10_000),
-        "10,000 x 10,000 pixels are more than 4 megapixels: save it smaller, or cut the digit out",
+        "10,000 x 10,000 pixels are more than 16 megapixels: save it smaller, or cut the digit out",
     ),
-    "one row too many": (png(SOME, width=2000, height=2001), "2,000 x 2,001 pixels are more than 4 megapixels"),
-    "long and narrow": (png(SOME, width=2**31 - 1, height=1), "is more than 4 megapixels"),
-    "JPEG bomb": (encoded(seven(), "JPEG").replace(b"\0\xc8\0\xc8", b"\xff\xdc\xff\xdc"), "is more than 4 megapixels"),
+    "one row too many": (png(SOME, width=4000, height=4001), "4,000 x 4,001 pixels are more than 16 megapixels"),
+    "long and narrow": (png(SOME, width=2**31 - 1, height=1), "is more than 64 megapixels"),
+    "JPEG bomb": (encoded(seven(), "JPEG").replace(b"\0\xc8\0\xc8", b"\xff\xdc\xff\xdc"), "is more than 64 megapixels"),
     "text bomb": (png((b"zTXt", b"a\0\0" + zlib.compress(bytes(10**8))), SOME), "damaged picture ("),
     "truncated PNG": (encoded(rng.integers(0, 255, (99, 99), np.uint8))[:5000], "damaged picture ("),
     "truncated JPEG": (encoded(rng.integers(0, 255, (99, 99), np.uint8), "JPEG")[:5000], "damaged picture ("),
     "no pixels": (png(), "damaged picture ("),
     "too few pixels": (png(SOME), "damaged picture ("),
-    "header alone": (encoded(seven())[:12], "is no PNG or JPEG picture, or its first bytes are damaged"),
-    "zero width": (png(SOME, width=0), "is no PNG or JPEG picture"),
-    "GIF": (encoded(seven(), "GIF"), "is no PNG or JPEG picture"),
-    "TIFF": (encoded(seven(), "TIFF"), "is no PNG or JPEG picture"),
-    "text": (b"seven\n", "is no PNG or JPEG picture"),
+    "header alone": (encoded(seven())[:12], "is not a PNG, JPEG or WebP picture, or its first bytes are damaged"),
+    "zero width": (png(SOME, width=0), "is not a PNG, JPEG or WebP picture"),
+    "GIF": (encoded(seven(), "GIF"), "is not a PNG, JPEG or WebP picture"),
+    "TIFF": (encoded(seven(), "TIFF"), "is not a PNG, JPEG or WebP picture"),
+    "text": (b"seven\n", "is not a PNG, JPEG or WebP picture"),
     "zero size": (b"", "is empty"),
     "white": (encoded(np.full((50, 50), 255, np.uint8)), NO_DIGIT),
     "black": (encoded(np.zeros((1, 1), np.uint8)), NO_DIGIT),
@@ -212,7 +212,7 @@ def loop(folder: Path) -> Path:
 PLACES: dict[str, tuple[Callable[[Path], Path], str]] = {
     "nowhere": (lambda folder: folder / "nowhere.png", "no such file"),
     "a pattern that nothing matches": (lambda folder: folder / "*.png", "no such file"),
-    "folder": (lambda folder: folder, "is a folder without PNG or JPEG files"),
+    "folder": (lambda folder: folder, "is a folder without PNG, JPEG or WebP files"),
     "pipe": (fifo, "is not a plain file: copy it to one"),
     "huge": (huge, "has 64,000,001 bytes, more than 64,000,000: save it smaller"),
     "a link to itself": (loop, "cannot be read: Too many levels of symbolic links"),
@@ -230,6 +230,7 @@ def test_places_without_a_picture_are_one_line_and_exit_code_2(
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
 def test_what_may_not_be_read_is_said(cli: Cli, folder: Path) -> None:
+    (folder / "notes.txt").unlink()
     (folder / "closed").mkdir(0)
     (folder / "seven.png").chmod(0)
     outcome = cli("predict", NETWORK, folder)
@@ -277,8 +278,9 @@ def test_json_says_what_python_does(cli: Cli, folder: Path) -> None:
 
 def test_a_bad_file_is_reported_and_the_others_are_read(cli: Cli, folder: Path) -> None:
     (folder / "aaa.png").write_text("no picture")
+    (folder / "notes.txt").unlink()
     outcome = cli("predict", NETWORK, folder)
-    error = f"{folder}/aaa.png: is no PNG or JPEG picture, or its first bytes are damaged"
+    error = f"{folder}/aaa.png: is not a PNG, JPEG or WebP picture, or its first bytes are damaged"
     assert (outcome.code, outcome.err, len(outcome.out.splitlines())) == (1, f"tinymnist: {error}\n", 1 + 3)
     outcome = cli("predict", NETWORK, folder, "--json")
     files = json.loads(outcome.out)["files"]

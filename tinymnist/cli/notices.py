@@ -5,6 +5,7 @@ from typing_extensions import assert_never
 from tinymnist.console import say
 from tinymnist.notices import (
     CudaGraphUnavailable,
+    FilesPassedOver,
     MnistUnavailable,
     NativeEngineUnavailable,
     NativeTeacherUnavailable,
@@ -40,5 +41,7 @@ def notice_text(notice: Notice) -> str:
         case ResultsLeftOut(folder, count, kind, example):
             what = counted(count, kind) if kind == "single run" else f"{count} series scored on held-out images"
             return f"{folder}: left out {what}, such as {example}"
+        case FilesPassedOver(folder, count, expected, example):
+            return f"{folder}: passed over {counted(count, 'file')} not named as {expected}, such as {example}"
         case _:
             assert_never(notice)

@@ -3,35 +3,61 @@
 import glob
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-SUFFIXES = (".png", ".jpg", ".jpeg")
+from tinymnist.notices import FilesPassedOver, Warn
+from tinymnist.prediction.images import formats
+
+SUFFIXES = {"PNG": (".png",), "JPEG": (".jpg", ".jpeg"), "WEBP": (".webp",), "HEIF": (".heic", ".heif")}
+"""How the files of a format are named, in lower case."""
 
 
-def find_images(images: Iterable[str | os.PathLike[str]]) -> list[str]:
-    """Paths in the order given, sorted within a folder or pattern; each file once, even if it has several names.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file that may be a picture."""
 
-    A path that does not exist, or a folder without pictures, is returned as it is; reading it raises the error.
+    path: str
+    label: int | None = None
+    """The digit on it, where the folder says so."""
+
+
+def find_images(images: Iterable[str | os.PathLike[str]], warn: Warn) -> list[Found]:
+    """Files in the order given, sorted within a folder or pattern; each file once, even if it has several names.
+
+    A path that does not exist, or a folder without pictures, is returned as it is; reading it raises the error. A
+    folder labels its pictures where all of them lie in subfolders named 0 to 9.
     """
-    found: dict[str, str] = {}
+    found: dict[str, Found] = {}
     for image in [os.fspath(image) for image in images]:
         matches = [image] if os.path.lexists(image) else sorted(glob.glob(image, recursive=True)) or [image]
         for match in matches:
-            for path in _in_folder(match) if os.path.isdir(match) else [match]:
-                found.setdefault(os.path.realpath(path), path)
+            for file in _in_folder(match, warn) if os.path.isdir(match) else [Found(match)]:
+                found.setdefault(os.path.realpath(file.path), file)
     return list(found.values())
 
 
-def _in_folder(folder: str) -> list[str]:
-    """Every PNG and JPEG file at any depth, judged by its name and not hidden, and every folder that cannot be read."""
+def _in_folder(folder: str, warn: Warn) -> list[Found]:
+    """Every picture at any depth, judged by its name and not hidden, and every folder that cannot be read. Warns of
+    other files."""
     closed: list[str] = []
-    pictures = [
+    files = [
         os.path.join(where, name)
         for where, _, names in os.walk(folder, onerror=lambda error: closed.append(error.filename))
         for name in names
-        if _is_picture(name)
+        if not name.startswith(".")
     ]
-    return sorted(pictures + closed) or [folder]
+    suffixes = tuple(suffix for format in formats() for suffix in SUFFIXES[format])
+    pictures = [file for file in files if file.lower().endswith(suffixes)]
+    if others := sorted({*files} - {*pictures}):
+        warn(FilesPassedOver(folder, len(others), "PNG, JPEG or WebP", os.path.relpath(others[0], folder)))
+    labels = _labels(folder, pictures)
+    found = sorted([*zip(pictures, labels, strict=True), *((path, None) for path in closed)], key=lambda file: file[0])
+    return [Found(path, label) for path, label in found] or [Found(folder)]
 
 
-def _is_picture(name: str) -> bool:
-    return name.lower().endswith(SUFFIXES) and not name.startswith(".")
+def _labels(folder: str, pictures: list[str]) -> list[int] | list[None]:
+    """The names of the subfolders of `folder` that the pictures lie in, where all are named 0 to 9."""
+    names = [os.path.relpath(picture, folder).split(os.sep)[0] for picture in pictures]
+    if all(len(name) == 1 and name in "0123456789" for name in names):
+        return [int(name) for name in names]
+    return [None] * len(names)

@@ -1,4 +1,4 @@
-"""Turns picture files from anywhere into grey levels. Only PNG and JPEG are read, and only after the size is known."""
+"""Turns picture files from anywhere into grey levels. Only a few formats are read, and only after the size is known."""
 
 import os
 import stat
@@ -8,15 +8,21 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError, WebPImagePlugin
 
 from tinymnist.errors import ImageError
 from tinymnist.quiet import own_warning_filters
 
-FORMATS = ("PNG", "JPEG")
+FORMATS = ("PNG", "JPEG", WebPImagePlugin.WebPImageFile.format, "HEIF")
+"""HEIF where a program has registered a reader for it with Pillow."""
 MAX_PIXELS = 4_000_000
+"""Larger pictures are made smaller while or before they become grey levels."""
+MAX_WHOLE = 16_000_000
+"""Pixels of a picture with 8 bits per channel that has to be decoded as a whole, before it is made smaller."""
+MAX_SCALED = 64_000_000
+"""Pixels of a JPEG picture that is made smaller while it is decoded."""
 MAX_BYTES = 64_000_000
-"""Twice the size of the largest picture without compression: 16 bits each for red, green, blue and alpha."""
+"""Twice the size of 4 megapixels without compression: 16 bits each for red, green, blue and alpha."""
 
 CARD_FILLED, CARD_CONTRAST = 0.6, 48
 """The opaque part of a picture is a card with a digit on it where it fills more than `CARD_FILLED` of its bounding box
@@ -27,28 +33,66 @@ Grey = NDArray[np.float32]
 
 
 def read_grey(path: str | os.PathLike[str]) -> Grey:
-    """Reads a PNG or JPEG file as grey levels, rotated according to its EXIF data, without transparency.
+    """Reads a PNG, JPEG or WebP file as grey levels, rotated according to its EXIF data, without transparency, made
+    smaller where it has more than 4 megapixels.
 
     Raises `ImageError` for anything else; its message does not name the path.
     """
+    return read_scaled(path)[0]
+
+
+def read_scaled(path: str | os.PathLike[str]) -> tuple[Grey, float]:
+    """The same, and how many pixels of the file one of the grey levels stands for, along each side."""
     content = _read(Path(path))
     with own_warning_filters():
         warnings.simplefilter("ignore")  # Pillow's warnings about large or odd files, which are handled below
         try:
-            with Image.open(BytesIO(content), formats=FORMATS) as image:
-                width, height = image.size
-                if width * height > MAX_PIXELS:
-                    raise _too_large(f"{width:,} x {height:,} pixels are")
-                return _visible(ImageOps.exif_transpose(image))
+            with Image.open(BytesIO(content), formats=formats()) as image:
+                longer_side = max(image.size)
+                grey = _visible(ImageOps.exif_transpose(_made_smaller(image)))
+                return grey, longer_side / max(grey.shape)
         except ImageError:
             raise
         except Image.DecompressionBombError:
-            raise _too_large("is") from None
+            raise _too_large("is", MAX_SCALED) from None
         except UnidentifiedImageError:
-            raise ImageError("is no PNG or JPEG picture, or its first bytes are damaged") from None
+            raise ImageError(_unidentified(content)) from None
         except Exception as error:  # decoders of damaged bytes raise nearly anything
             gist = " ".join(str(error).split())[:80]
             raise ImageError(f"damaged picture ({gist}): save it again") from None
+
+
+def formats() -> list[str]:
+    """Those of `FORMATS` that Pillow can read here."""
+    Image.preinit()  # registers the commonest ones, such as PNG and JPEG; importing `WebPImagePlugin` registers WebP
+    return [name for name in FORMATS if name in Image.OPEN]
+
+
+def _made_smaller(image: Image.Image) -> Image.Image:
+    """The picture with at most `MAX_PIXELS`. Raises `ImageError` before anything is decoded that would need more than
+    about 200 MB."""
+    width, height = image.size
+    pixels = width * height
+    if pixels <= MAX_PIXELS:
+        return image
+    is_jpeg = image.format in ("JPEG", "MPO")
+    if is_jpeg and "progressive" not in image.info:  # of progressive ones, libjpeg holds every coefficient
+        limit = MAX_SCALED
+    else:
+        limit = MAX_WHOLE if image.mode in ("L", "LA", "RGB", "RGBA", "CMYK") else MAX_PIXELS
+    if pixels > limit:
+        raise _too_large(f"{width:,} x {height:,} pixels are", limit)
+    if is_jpeg:
+        scale = next(scale for scale in (2, 4, 8) if pixels <= scale**2 * MAX_PIXELS)
+        image.draft("L", (width // scale, height // scale))
+        return image
+    return image.reduce(int(np.ceil(np.sqrt(pixels / MAX_PIXELS))))
+
+
+def _unidentified(content: bytes) -> str:
+    if content[4:8] == b"ftyp" and content[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1"):
+        return "is a HEIC picture, which cannot be read here: save it as JPEG"
+    return "is not a PNG, JPEG or WebP picture, or its first bytes are damaged"
 
 
 def _read(path: Path) -> bytes:
@@ -57,7 +101,7 @@ def _read(path: Path) -> bytes:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
             os.listdir(path)  # raises where nobody may look inside
-            raise ImageError("is a folder without PNG or JPEG files")
+            raise ImageError("is a folder without PNG, JPEG or WebP files")
         if not stat.S_ISREG(status.st_mode):
             raise ImageError("is not a plain file: copy it to one")
         if status.st_size > MAX_BYTES:
@@ -72,8 +116,8 @@ def _read(path: Path) -> bytes:
     return content
 
 
-def _too_large(what: str) -> ImageError:
-    return ImageError(f"{what} more than {MAX_PIXELS // 1_000_000} megapixels: save it smaller, or cut the digit out")
+def _too_large(what: str, limit: int) -> ImageError:
+    return ImageError(f"{what} more than {limit // 1_000_000} megapixels: save it smaller, or cut the digit out")
 
 
 def _visible(image: Image.Image) -> Grey:

@@ -1,7 +1,7 @@
 """Reads digits in picture files with a trained network."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 
 import numpy as np
@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 from tinymnist.errors import ImageError, RunError
-from tinymnist.prediction.find import find_images
-from tinymnist.prediction.images import read_grey
-from tinymnist.prediction.prepare import SIDE, Picture, prepare
+from tinymnist.notices import Warn, warn_in_python
+from tinymnist.prediction.find import Found, find_images
+from tinymnist.prediction.images import read_scaled
+from tinymnist.prediction.prepare import SIDE, Picture, prepare, prepare_each
+from tinymnist.prediction.several import Box
 from tinymnist.training import Run, load_run
 from tinymnist.training.device import choose_device
 from tinymnist.training.score import in_batches, normalized
@@ -28,6 +30,10 @@ class Prediction:
     """The network's input: (28, 28) uint8, light on dark."""
     probabilities: tuple[float, ...]
     """One per digit, from 0 to 1, as the network gives them. They are no promise, least of all without a digit."""
+    label: int | None = None
+    """The digit on the picture, where its folder says so."""
+    box: Box | None = None
+    """Where the digit lies, where several were looked for."""
 
     @property
     def digit(self) -> int:
@@ -44,18 +50,25 @@ class Unusable:
 
     file: str
     error: ImageError
+    label: int | None = None
 
 
 def predict(
-    run: Run | str | PathLike[str], images: Iterable[str | PathLike[str]], *, device: str = "auto"
+    run: Run | str | PathLike[str],
+    images: Iterable[str | PathLike[str]],
+    *,
+    many: bool = False,
+    device: str = "auto",
+    warn: Warn = warn_in_python,
 ) -> list[Prediction]:
-    """Reads digits with the network of a finished run: in PNG and JPEG files of any size, in folders of such files, and
-    in files that match patterns such as `digits/*.png`; each file once.
+    """Reads digits with the network of a finished run: in PNG, JPEG and WebP files, in folders of such files, and in
+    files that match patterns such as `digits/*.png`; each file once. With `many`, reads every digit in a picture, from
+    left to right.
 
     Raises `ImageError` for the first file that cannot be used, `RunError` where the run is not finished or not for
     digits, `DataError` where it is damaged.
     """
-    found = predict_each(run, images, device=device)
+    found = predict_each(run, images, many=many, device=device, warn=warn)
     for each in found:
         if isinstance(each, Unusable):
             raise each.error
@@ -63,7 +76,12 @@ def predict(
 
 
 def predict_each(
-    run: Run | str | PathLike[str], images: Iterable[str | PathLike[str]], *, device: str = "auto"
+    run: Run | str | PathLike[str],
+    images: Iterable[str | PathLike[str]],
+    *,
+    many: bool = False,
+    device: str = "auto",
+    warn: Warn = warn_in_python,
 ) -> list[Prediction | Unusable]:
     """Reads digits as `predict` does, with an `Unusable` for each file that cannot be used. Raises `RunError` and
     `DataError`."""
@@ -72,22 +90,24 @@ def predict_each(
     _refuse_other_networks(run)
     chosen_device = choose_device(device)
     model = run.load_model().to(chosen_device)
-    prepared = [(file, _prepared(file)) for file in find_images(images)]
-    pictures = [picture for _, picture in prepared if not isinstance(picture, ImageError)]
+    prepared = [each for file in find_images(images, warn) for each in _prepared(file, many)]
+    pictures = [each.picture for each in prepared if isinstance(each, Prediction)]
     probabilities = iter(_probabilities(run, model, pictures, chosen_device))
     return [
-        Unusable(file, picture)
-        if isinstance(picture, ImageError)
-        else Prediction(file, picture, tuple(next(probabilities)))
-        for file, picture in prepared
+        replace(each, probabilities=tuple(next(probabilities))) if isinstance(each, Prediction) else each
+        for each in prepared
     ]
 
 
-def _prepared(file: str) -> Picture | ImageError:
+def _prepared(file: Found, many: bool) -> list[Prediction] | list[Unusable]:
+    """The pictures of the digits in a file, without probabilities yet."""
     try:
-        return prepare(read_grey(file))
+        grey, scale = read_scaled(file.path)
+        if many:
+            return [Prediction(file.path, picture, (), box=box) for box, picture in prepare_each(grey, scale)]
+        return [Prediction(file.path, prepare(grey), (), file.label)]
     except ImageError as error:
-        return ImageError(f"{file}: {error}")
+        return [Unusable(file.path, ImageError(f"{file.path}: {error}"), None if many else file.label)]
 
 
 def _probabilities(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tinymnist.prediction.images import Grey
 from tinymnist.prediction.ink import Ink, find_ink
+from tinymnist.prediction.several import Box, find_inks
 
 SIDE, BOX = 28, 20
 CENTRE = 14
@@ -24,6 +25,12 @@ def prepare(grey: Grey) -> Picture:
     """Makes an MNIST picture of a digit from a picture of any size, dark on light or light on dark. A picture of MNIST
     stays as it is. Raises `ImageError` where there is no digit."""
     return _centred(_boxed(find_ink(grey)))
+
+
+def prepare_each(grey: Grey, scale: float = 1) -> list[tuple[Box, Picture]]:
+    """The same for every digit in a picture, from left to right, with its place. One pixel of `grey` stands for
+    `scale` of the picture's."""
+    return [(box, _centred(_boxed(ink))) for box, ink in find_inks(grey, scale)]
 
 
 def _boxed(ink: Ink) -> Ink:
