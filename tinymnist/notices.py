@@ -76,6 +76,23 @@ class FilesPassedOver:
     example: str
 
 
+@dataclass(frozen=True, slots=True)
+class SpecsPassedOver:
+    """YAML files in a folder of architectures that are hidden, or belong to a run."""
+
+    folder: str
+    count: int
+    example: Path
+
+
+@dataclass(frozen=True, slots=True)
+class SpecsFound:
+    """Without a folder `./archs` and without a name, other architectures are meant."""
+
+    count: int
+    where: Literal["this folder", "tinymnist"]
+
+
 Notice = (
     MnistUnavailable
     | NativeEngineUnavailable
@@ -84,6 +101,8 @@ Notice = (
     | ResumedElsewhere
     | ResultsLeftOut
     | FilesPassedOver
+    | SpecsPassedOver
+    | SpecsFound
 )
 
 Warn = Callable[[Notice], None]

@@ -16,29 +16,31 @@ from tinymnist.notices import (
     Notice,
     ResultsLeftOut,
     ResumedElsewhere,
+    SpecsFound,
+    SpecsPassedOver,
 )
 
 WORDS: list[tuple[Notice, str]] = [
     (
         MnistUnavailable("no internet"),
-        "WARNING: full MNIST is not to be had (no internet). Going on with mnist-5k, 4,000 training and 1,000 test "
-        "images: accuracies are lower and say less.",
+        "WARNING: full MNIST is not available (no internet): using mnist-5k instead, with 4,000 training and "
+        "1,000 test images: accuracies are lower and less certain.",
     ),
     (
         NativeEngineUnavailable("no C compiler"),
-        "WARNING: no native engine (no C compiler): going on with the torch engine, many times slower.",
+        "WARNING: no native engine (no C compiler): using the torch engine, which is many times slower.",
     ),
     (
         NativeTeacherUnavailable(Path("runs/big"), "no C compiler"),
-        "WARNING: no native engine for the teacher runs/big (no C compiler): it answers through PyTorch.",
+        "WARNING: no native engine for the teacher runs/big (no C compiler): PyTorch computes it.",
     ),
-    (CudaGraphUnavailable("busy"), "WARNING: no CUDA graph (busy): going on without one."),
+    (CudaGraphUnavailable("busy"), "WARNING: no CUDA graph (busy): continuing without one."),
     (
         ResumedElsewhere(
             Path("runs/a"), (Difference("engine", "native", "torch"), Difference("torch", "2.12.0", "2.13.0"))
         ),
         "WARNING: runs/a: resumed with engine torch (was native), torch 2.13.0 (was 2.12.0): the bits of its "
-        "result will be others.",
+        "result will differ.",
     ),
     (
         ResultsLeftOut(Path("runs"), 1, "held-out series", Path("runs/a")),
@@ -48,6 +50,16 @@ WORDS: list[tuple[Notice, str]] = [
         ResultsLeftOut(Path("runs"), 2, "single run", Path("runs/a")),
         "runs: left out 2 single runs, such as runs/a",
     ),
+    (
+        SpecsPassedOver("archs", 1, Path("archs/._a.yaml")),
+        "archs: passed over 1 file that is hidden, or belongs to a run: archs/._a.yaml",
+    ),
+    (
+        SpecsPassedOver("archs", 2, Path("archs/._a.yaml")),
+        "archs: passed over 2 files that are hidden, or belong to a run: archs/._a.yaml, ...",
+    ),
+    (SpecsFound(1, "this folder"), "no folder ./archs here: this is the architecture in this folder"),
+    (SpecsFound(11, "tinymnist"), "no folder ./archs here: these are the 11 architectures that come with tinymnist"),
     (
         FilesPassedOver("digits", 2, "PNG, JPEG or WebP", "7/a.bmp"),
         "digits: passed over 2 files not named as PNG, JPEG or WebP, such as 7/a.bmp",

@@ -75,7 +75,7 @@ def dark_palette() -> Image.Image:
 
 
 def turned() -> Image.Image:
-    """As a camera that was held upright stores it: on its side, with a note that says so."""
+    """A picture on its side, with a note that says so, which is how a camera held upright stores it."""
     image = Image.fromarray(np.rot90(seven()).copy())
     image.getexif()[0x0112] = 6
     return image

@@ -19,7 +19,7 @@ from tinymnist.training.observer import Step
 from tinymnist.training.seeds import derived_seed
 
 SEED, STEPS = 1, 10
-"""Of each epoch."""
+"""Steps per epoch."""
 
 
 @pytest.fixture(params=ENGINES)
@@ -109,7 +109,7 @@ def test_the_checkpoint_that_is_kept_may_be_within_an_epoch(
 def test_what_an_optimizer_remembers_is_looked_at_too(
     spec: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The square of 1e30 is no number of 32 bits, and Adam would never move that weight again, in silence."""
+    """The square of 1e30 is not a number of 32 bits, and Adam would never move that weight again, in silence."""
     Poison("gradient", 1e30, 2, 4).put_into(monkeypatch)
     recipe = spec.train.model_copy(update={"optimizer": Adam(name="adam")})
     adam = spec.model_copy(update={"train": recipe})

@@ -200,7 +200,7 @@ CHECKPOINTS: dict[str, tuple[dict[str, Tensor], dict[str, Any]]] = {
     "a loss that is none": ({}, {"loss_sum": float("nan")}),
     "time that runs back": ({}, {"seconds": -1e9}),
     "an epoch too many": ({}, {"epoch": 3, "rows": [[1, 0, 0, 0, 0, 0, 0, 0]] * 3}),
-    "a row that is no number": ({}, {"epoch": 1, "rows": [[1, float("nan"), 0, 0, 0, 0, 0, 0]]}),
+    "a row that is not a number": ({}, {"epoch": 1, "rows": [[1, float("nan"), 0, 0, 0, 0, 0, 0]]}),
 }
 
 
@@ -257,7 +257,7 @@ def test_the_trap_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert (tmp_path / "trace").exists()
 
 
-# What is no file
+# What is not a file
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")

@@ -7,6 +7,7 @@ import typer
 
 from tinymnist.choices import CheckFormat
 from tinymnist.cli.completion import complete_archs, complete_features
+from tinymnist.cli.notices import say_notice
 from tinymnist.cli.options import Json, Strict
 from tinymnist.cli.outputs import output
 from tinymnist.console import say, show, show_json
@@ -62,9 +63,7 @@ def command(
         require=_features("--require", require),
         forbid=_features("--forbid", forbid),
     )
-    files, notes = find_spec_files(archs or [])
-    for note in notes:
-        say(note)
+    files = find_spec_files(archs or [], say_notice)
     reports = [_report(file, rules, strict) for file in files]
     for report in reports:
         if report.error is not None:

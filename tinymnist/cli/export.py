@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tinymnist.choices import ExportDtype, ExportFormat
+from tinymnist.cli.export_words import export_words
 from tinymnist.cli.notices import say_notice
 from tinymnist.cli.options import DataDir, Dataset, Json, RunPath
 from tinymnist.cli.outputs import output
@@ -57,4 +58,4 @@ def command(
         show_json(output("export", output=folder, format=format_name, artifact=artifact))
     else:
         files = [f"{shlex.quote(str(folder / name))}  {len(file):,} bytes" for name, file in artifact.files.items()]
-        show("\n".join([*artifact.lines, *files]))
+        show("\n".join([*export_words(format_name, artifact.facts), *files]))

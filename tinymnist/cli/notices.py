@@ -12,6 +12,8 @@ from tinymnist.notices import (
     Notice,
     ResultsLeftOut,
     ResumedElsewhere,
+    SpecsFound,
+    SpecsPassedOver,
 )
 from tinymnist.text import counted
 
@@ -26,22 +28,30 @@ def notice_text(notice: Notice) -> str:
     match notice:
         case MnistUnavailable(problem):
             return (
-                f"WARNING: full MNIST is not to be had ({problem}). Going on with mnist-5k, 4,000 training and 1,000 "
-                "test images: accuracies are lower and say less."
+                f"WARNING: full MNIST is not available ({problem}): using mnist-5k instead, with 4,000 training and "
+                "1,000 test images: accuracies are lower and less certain."
             )
         case NativeEngineUnavailable(problem):
-            return f"WARNING: no native engine ({problem}): going on with the torch engine, many times slower."
+            return f"WARNING: no native engine ({problem}): using the torch engine, which is many times slower."
         case NativeTeacherUnavailable(teacher, problem):
-            return f"WARNING: no native engine for the teacher {teacher} ({problem}): it answers through PyTorch."
+            return f"WARNING: no native engine for the teacher {teacher} ({problem}): PyTorch computes it."
         case CudaGraphUnavailable(problem):
-            return f"WARNING: no CUDA graph ({problem}): going on without one."
+            return f"WARNING: no CUDA graph ({problem}): continuing without one."
         case ResumedElsewhere(run, differences):
             changes = ", ".join(f"{each.what} {each.now} (was {each.before})" for each in differences)
-            return f"WARNING: {run}: resumed with {changes}: the bits of its result will be others."
+            return f"WARNING: {run}: resumed with {changes}: the bits of its result will differ."
         case ResultsLeftOut(folder, count, kind, example):
             what = counted(count, kind) if kind == "single run" else f"{count} series scored on held-out images"
             return f"{folder}: left out {what}, such as {example}"
         case FilesPassedOver(folder, count, expected, example):
             return f"{folder}: passed over {counted(count, 'file')} not named as {expected}, such as {example}"
+        case SpecsPassedOver(folder, count, example):
+            files, more = counted(count, "file"), ", ..." if count > 1 else ""
+            are = "is hidden, or belongs" if count == 1 else "are hidden, or belong"
+            return f"{folder}: passed over {files} that {are} to a run: {example}{more}"
+        case SpecsFound(count, where):
+            these = "this is the architecture" if count == 1 else f"these are the {count} architectures"
+            place = "in this folder" if where == "this folder" else "that come with tinymnist"
+            return f"no folder ./archs here: {these} {place}"
         case _:
             assert_never(notice)

@@ -17,8 +17,6 @@ class Artifact:
     """The content of each file by its plain name."""
     facts: Mapping[str, int | float | str | bool]
     """Figures by their JSON keys: sizes in bytes, `accuracy` in percent with `n` images, `largest_difference`, …"""
-    lines: tuple[str, ...]
-    """The same in words, one line per fact."""
 
 
 def refuse_folder(folder: Path) -> None:

@@ -102,7 +102,7 @@ class _Folder:
         )
 
     def _batch_norm(self, layer: Layer, value: int, norm: nn.BatchNorm2d) -> Convolution:
-        """As a convolution of each channel by itself."""
+        """A batch norm as a convolution of each channel by itself."""
         weight, bias = _scale_and_shift(norm)
         return Convolution(
             name=layer.name,

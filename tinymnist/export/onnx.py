@@ -66,22 +66,20 @@ def export_onnx(
     return Artifact(
         files={f"{name}.onnx": content},
         facts={
+            "name": name,
             "parameters": run.spec.plan.parameters,
             "operators": len(exported.graph.node),
             "opset": opset,
+            "input": INPUT,
+            "input_type": "uint8" if preprocessing else "float32",
+            "input_shape": f"(n, {', '.join(map(str, _shape(run.spec)))})",
+            "output": exported.graph.output[0].name,
+            "output_shape": f"(n, {run.spec.classes})",
             "dataset": data.name,
             "n": len(images),
             "accuracy": accuracy,
             "largest_difference": largest,
         },
-        lines=(
-            f"{name} as ONNX: {len(exported.graph.node)} operators of opset {opset}",
-            f"input `{INPUT}`: {'uint8, 0 to 255' if preprocessing else 'float32, (pixel / 255 - mean) / std'}, "
-            f"shape (n, {', '.join(map(str, _shape(run.spec)))})",
-            f"output `{exported.graph.output[0].name}`: float32, shape (n, {run.spec.classes})",
-            f"onnxruntime on the {len(images):,} test images of {data.name}: same class everywhere, "
-            f"largest difference {largest:.1e}, accuracy {accuracy:.2f} %",
-        ),
     )
 
 

@@ -63,7 +63,7 @@ def read_scaled(path: str | os.PathLike[str]) -> tuple[Grey, float]:
 
 
 def formats() -> list[str]:
-    """Those of `FORMATS` that Pillow can read here."""
+    """The formats among `FORMATS` that Pillow can read here."""
     Image.preinit()  # registers the commonest ones, such as PNG and JPEG; importing `WebPImagePlugin` registers WebP
     return [name for name in FORMATS if name in Image.OPEN]
 

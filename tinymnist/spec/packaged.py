@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from tinymnist.errors import DataError, SpecError
+from tinymnist.notices import SpecsFound, SpecsPassedOver, Warn
 from tinymnist.spec.strict_yaml import MAX_BYTES
-from tinymnist.text import counted, did_you_mean, shown
+from tinymnist.text import did_you_mean, shown
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 SUFFIXES = (".yaml", ".yml")
@@ -89,33 +90,25 @@ def find_spec_file(arch: str) -> str:
     raise SpecError(f"{name}: no such file, nor an architecture of tinymnist: {did_you_mean(stem, packaged)}")
 
 
-def find_spec_files(archs: list[str]) -> tuple[list[str], list[str]]:
-    """The files that several ARCH mean, and notes about what was taken and passed over. A folder means every YAML file
-    in it. Without any ARCH: the files in `./archs`, or else the specs in this folder, or else the packaged ones. Raises
+def find_spec_files(archs: list[str], warn: Warn) -> list[str]:
+    """The files that several ARCH mean; a folder means every YAML file in it. Without any ARCH: the files in `./archs`,
+    or else the specs in this folder, or else the packaged ones. `warn` is told which, and what was passed over. Raises
     `SpecError`."""
-    files: list[str] = []
-    notes: list[str] = []
     if not archs and not os.path.isdir("archs"):
         here = [str(path) for path in sorted(Path().glob("*")) if path.suffix.lower() in SUFFIXES and _is_spec(path)]
-        what = "this is the architecture" if len(here) == 1 else f"these are the {len(here)} architectures"
-        if here:
-            return here, [f"no folder ./archs here: {what} in this folder"]
-        packaged = [_short(path) for path in packaged_files().values()]
-        return packaged, ["no folder ./archs here: these are the architectures that come with tinymnist"]
-    for arch in archs or ["archs"]:
-        if not os.path.isdir(arch):
-            files.append(arch)
-            continue
-        found, passed = specs_in(Path(arch))
-        if passed:
-            more = ", ..." if len(passed) > 1 else ""
-            one = f"{counted(len(passed), 'file')} that {'is' if len(passed) == 1 else 'are'} hidden, or"
-            verb = "belongs" if len(passed) == 1 else "belong"
-            notes.append(f"{arch}: passed over {one} {verb} to a run: {passed[0]}{more}")
-        if not found:
-            raise SpecError(f"{arch}: holds no YAML file: name a spec, or start one with `tinymnist new FILE`")
-        files += map(str, found)
-    return files, notes
+        files = here or [_short(path) for path in packaged_files().values()]
+        warn(SpecsFound(len(files), "this folder" if here else "tinymnist"))
+        return files
+    return [file for arch in archs or ["archs"] for file in (_in_folder(arch, warn) if os.path.isdir(arch) else [arch])]
+
+
+def _in_folder(folder: str, warn: Warn) -> list[str]:
+    files, passed = specs_in(Path(folder))
+    if passed:
+        warn(SpecsPassedOver(folder, len(passed), passed[0]))
+    if not files:
+        raise SpecError(f"{folder}: holds no YAML file: name a spec, or start one with `tinymnist new FILE`")
+    return [str(file) for file in files]
 
 
 def _is_spec(path: Path) -> bool:

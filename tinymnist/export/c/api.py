@@ -39,20 +39,13 @@ def export_c(trained: TrainedNetwork, dtype: str, name: str | None = None) -> Ar
         "scratch_bytes": program.scratch_bytes,
         "dataset": data.name,
     }
-    lines = [
-        f"{network.name} as C99, {dtype}: {facts['multiply_adds']:,} multiply-adds, "
-        f"{program.constant_bytes:,} bytes of constants, {program.scratch_bytes:,} bytes of scratch memory"
-    ]
     compiler = c_compiler()
     if compiler is None:
         facts["verified"] = False
-        lines.append("not verified: no C compiler here (CC, or cc)")
     else:
         found = verify(program, trained, compiler)
         facts |= {"verified": True, **found.facts}
-        lines.append(found.line)
     for core, flags in cores().items():
         if size := measure(program, flags):
             facts |= {f"{core}_own": size.own, f"{core}_flash": size.flash, f"{core}_stack": size.stack}
-            lines.append(f"{core}: {size.words}")
-    return Artifact(program.files, facts, tuple(lines))
+    return Artifact(program.files, facts)

@@ -99,13 +99,6 @@ class Size:
     stack: int
     """An upper bound, without the C library's: the sum over all functions, as if each called the next."""
 
-    @property
-    def words(self) -> str:
-        return (
-            f"{self.own:,} bytes of flash for code and constants, {self.flash:,} with library functions; "
-            f"at most {self.stack:,} of stack, without theirs"
-        )
-
 
 def cores() -> Mapping[str, Sequence[str]]:
     """The microcontrollers that this machine can compile for, with the compiler's flags."""

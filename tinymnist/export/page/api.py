@@ -39,9 +39,4 @@ def export_page(trained: TrainedNetwork) -> Artifact:
             "largest_difference": verified.largest_difference,
             "verified_by": verified.program,
         },
-        lines=(
-            f"{result.name}, {result.parameters:,} parameters, as a web page",
-            f"{verified.what}, on the {verified.n:,} test images of {data.name}: accuracy {verified.accuracy:.2f} %, "
-            f"largest difference from PyTorch's outputs {verified.largest_difference:.1e}",
-        ),
     )

@@ -41,12 +41,6 @@ class Verification:
         """Percent."""
         return 100.0 * self.correct / self.n
 
-    @property
-    def what(self) -> str:
-        if self.program == "pytorch":
-            return "the folded network (the page's own program was not run: node is not installed)"
-        return f"the page's own program, run by {self.program}"
-
 
 def verify(trained: TrainedNetwork, network: Network, text: str) -> Verification:
     """Compares all outputs for the test images; `text` is the network in JSON.
