@@ -15,7 +15,7 @@ from tinymnist.training.observer import EpochRow, Start, Step
 
 
 class Progress(Observer):
-    """Shows events on stderr; no bar where that is no terminal."""
+    """Shows events on stderr; no progress bar where that is not a terminal."""
 
     def __init__(self) -> None:
         self._bar: Any = None

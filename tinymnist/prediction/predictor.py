@@ -29,7 +29,7 @@ class Prediction:
     picture: Picture
     """The network's input: (28, 28) uint8, light on dark."""
     probabilities: tuple[float, ...]
-    """One per digit, from 0 to 1, as the network gives them. They are no promise, least of all without a digit."""
+    """One per digit, from 0 to 1, as the network gives them. They are not a promise, least of all without a digit."""
     label: int | None = None
     """The digit on the picture, where its folder says so."""
     box: Box | None = None

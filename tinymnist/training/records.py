@@ -112,7 +112,7 @@ class Result(Record):
     train_loss: float
     seconds: float
     weights_sha256: str
-    """Of `weights.safetensors`."""
+    """The digest of `weights.safetensors`."""
 
 
 class Declaration(Record):

@@ -20,7 +20,7 @@ class Standing:
 
     path: Path
     name: str
-    """Of the architecture."""
+    """Name of the architecture."""
     parameters: int
     dataset: str
     scored_on: Literal["test", "validation"]
