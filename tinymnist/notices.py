@@ -78,11 +78,11 @@ class FilesPassedOver:
 
 @dataclass(frozen=True, slots=True)
 class SpecsPassedOver:
-    """YAML files in a folder of architectures that are hidden, or belong to a run."""
+    """YAML files in a folder of architectures that are hidden, link to somewhere else, or belong to a run."""
 
     folder: str
     count: int
-    example: Path
+    examples: tuple[Path, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,12 +51,12 @@ WORDS: list[tuple[Notice, str]] = [
         "runs: left out 2 single runs, such as runs/a",
     ),
     (
-        SpecsPassedOver("archs", 1, Path("archs/._a.yaml")),
-        "archs: passed over 1 file that is hidden, or belongs to a run: archs/._a.yaml",
+        SpecsPassedOver("archs", 1, (Path("archs/._a.yaml"),)),
+        "archs: passed over 1 file (hidden, links elsewhere, of runs): archs/._a.yaml",
     ),
     (
-        SpecsPassedOver("archs", 2, Path("archs/._a.yaml")),
-        "archs: passed over 2 files that are hidden, or belong to a run: archs/._a.yaml, ...",
+        SpecsPassedOver("archs", 2, (Path("archs/._a.yaml"),)),
+        "archs: passed over 2 files (hidden, links elsewhere, of runs): archs/._a.yaml, ...",
     ),
     (SpecsFound(1, "this folder"), "no folder ./archs here: this is the architecture in this folder"),
     (SpecsFound(11, "tinymnist"), "no folder ./archs here: these are the 11 architectures that come with tinymnist"),

@@ -288,7 +288,7 @@ def test_anything_but_a_result_is_refused_in_one_line(
 @pytest.mark.parametrize(
     ("parameters", "accuracies", "images", "key"),
     [
-        (690, [], 10_000, "seeds, accuracies, losses and n do not fit"),
+        (690, [], 10_000, "seeds, accuracies, losses and n are not alike"),
         (690, [99.4, 199.4], 10_000, "an accuracy is not between 0 and 100"),
         (0, TEN, 10_000, "parameters: Input should be greater than or equal to 1"),
         (690, TEN, 0, "images: Input should be greater than or equal to 1"),

@@ -294,7 +294,22 @@ WORDS = {
     ),
     "MaxPool2D": ("blocks: [{convs: [4], pool: MaxPool2D}]", "here it is max"),
     "swish": ("blocks: [{convs: [{out_channels: 4, activation: swish}]}]", "here it is silu"),
-    "lr": ("blocks: [{convs: [4]}]\ntrain: {lr: 0.1}", "lr: unknown key: here it is `schedule: {name: one_cycle"),
+    "lr": ("blocks: [{convs: [4]}]\nlr: 0.1", "lr: unknown key: here it is `train: {schedule: {name: one_cycle"),
+    "of another section": ("blocks: [{convs: [4]}]\nepochs: 3", "epochs: unknown key: it belongs under `train:`"),
+    "of a convolution": (
+        "blocks: [{convs: [4], padding: same}]",
+        "padding: unknown key: it belongs in an entry of `convs`, or under `defaults:`",
+    ),
+    "known already": (
+        "blocks: [{convs: [{in_channels: 1, out_channels: 4}]}]",
+        "in_channels: unknown key: leave it out",
+    ),
+    "a number for a list": ("blocks: [{convs: 8}]", "convs: expects a list, found 8: write [8]"),
+    "a mapping for a list": ("blocks: {convs: [8]}", "begin each entry with `- `"),
+    "commas": (
+        "blocks: [{convs: [4]}]\nchecks:\n  max_params: 8,000",
+        "write it without commas, as in 8000",
+    ),
     "seed": ("blocks: [{convs: [4]}]\nseed: 3", "seed: unknown key: this is an option of `tinymnist train`: --seed"),
     "a slip of the pen first": ("blocks: [{convs: [4], pol: max}]", "pol: unknown key: did you mean 'pool'?"),
     "nothing near": ("blocks: [{convs: [{out_channels: 4, spam: 2}]}]", "spam: unknown key: known here: activation, "),
@@ -321,6 +336,12 @@ SYNTAX = {
         1,
         "checks: a comma ends an entry: write large numbers without, as in",
     ),
+    "decimal comma": (
+        "train: {optimizer: {name: sgd, momentum: 0,9}}\n",
+        1,
+        "train.optimizer: a comma ends an",
+    ),
+    "round brackets": ("train: {a: (3,3)}\n", 1, "train: round brackets mean nothing here: write a pair as [N, 3]"),
     "no space": (
         "checks: {max_params:8000}\n",
         1,

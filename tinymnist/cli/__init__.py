@@ -71,8 +71,10 @@ def run(arguments: list[str]) -> int:
         arguments = [*arguments[1:2], "--help"]
     try:
         return app(arguments or ["--help"], standalone_mode=False, prog_name="tinymnist") or 0
-    except SystemExit:  # what Typer makes of a broken pipe
-        raise BrokenPipeError from None
+    except SystemExit as leaving:
+        if isinstance(leaving.__context__, BrokenPipeError):  # which Typer turns into an exit with 1
+            raise BrokenPipeError from None
+        raise
     except TinyMnistError as error:
         return report_error(error, wants_json(arguments))
     except typer.TyperException as error:

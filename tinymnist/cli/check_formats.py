@@ -64,7 +64,8 @@ def as_annotations(reports: Sequence[Report]) -> str:
     for report in reports:
         if report.error is not None:
             line = getattr(report.error, "line", None)
-            lines.append(_annotation(report.file, line, "invalid spec", str(report.error)))
+            message = str(report.error).removeprefix(f"{report.file}:").removeprefix(f"{line}:").lstrip()
+            lines.append(_annotation(report.file, line, "invalid spec", message))
         for verdict in report.verdicts:
             if not verdict.passed:
                 found = f"asked {verdict.asked}, found {verdict.found}"

@@ -6,6 +6,7 @@ Fixed choices need nothing here: Typer completes them itself.
 from collections.abc import Callable, Iterable
 from glob import escape, glob
 from os.path import isdir
+from pathlib import Path
 from typing import get_args
 
 Complete = Callable[[str], list[str]]
@@ -31,7 +32,8 @@ def complete_recipes(incomplete: str) -> list[str]:
 def complete_runs(incomplete: str) -> list[str]:
     from tinymnist.spec.packaged import packaged_networks
 
-    return _names_and_files(packaged_networks(), incomplete, ".safetensors")
+    mine = sorted(path.name for path in Path("runs").glob("*") if path.is_dir())
+    return _names_and_files([*packaged_networks(), *mine], incomplete, ".safetensors")
 
 
 def complete_features(incomplete: str) -> list[str]:

@@ -45,10 +45,9 @@ def notice_text(notice: Notice) -> str:
             return f"{folder}: left out {what}, such as {example}"
         case FilesPassedOver(folder, count, expected, example):
             return f"{folder}: passed over {counted(count, 'file')} not named as {expected}, such as {example}"
-        case SpecsPassedOver(folder, count, example):
-            files, more = counted(count, "file"), ", ..." if count > 1 else ""
-            are = "is hidden, or belongs" if count == 1 else "are hidden, or belong"
-            return f"{folder}: passed over {files} that {are} to a run: {example}{more}"
+        case SpecsPassedOver(folder, count, examples):
+            shown = ", ".join([*map(str, examples), *(["..."] if count > len(examples) else [])])
+            return f"{folder}: passed over {counted(count, 'file')} (hidden, links elsewhere, of runs): {shown}"
         case SpecsFound(count, where):
             these = "this is the architecture" if count == 1 else f"these are the {count} architectures"
             place = "in this folder" if where == "this folder" else "that come with tinymnist"

@@ -1,17 +1,30 @@
 """Puts Pydantic's errors in the words of a spec: where, what was found, what is expected."""
 
+import re
 from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
+from tinymnist.spec.layers import Block, Conv
+from tinymnist.spec.models import Checks, Input
 from tinymnist.spec.path import Path
 from tinymnist.spec.plan import PlanProblem
-from tinymnist.spec.vocabulary import key_here, word_here
+from tinymnist.spec.recipe import Train
+from tinymnist.spec.vocabulary import KNOWN_ALREADY, key_here, word_here
 from tinymnist.text import did_you_mean, shown
 
 _TAGGED = {"pool", "norm", "head", "optimizer", "schedule"}
 """Keys with several forms: Pydantic's paths have the form's name after them, which the file does not."""
+
+_SECTIONS: tuple[tuple[type[BaseModel], str], ...] = (
+    (Conv, "in an entry of `convs`, or under `defaults:`"),
+    (Block, "in an entry of `blocks`"),
+    (Train, "under `train:`"),
+    (Checks, "under `checks:`"),
+    (Input, "under `input:`"),
+)
+"""Where the keys of each section belong."""
 
 _EXPECTED = {
     "int_type": "a whole number",
@@ -42,12 +55,11 @@ def explain(problem: ErrorDetails, root: type[BaseModel]) -> tuple[Path, str]:
             return cause.path, cause.message
         return path, f"{cause}"
     if kind == "extra_forbidden":
-        known = _known_keys(problem["loc"], root)
-        return path, f"unknown key: {_hint(str(path[-1]), known, key_here(str(path[-1])))}"
+        return path, f"unknown key: {_hint(str(path[-1]), _known_keys(problem['loc'], root))}"
     if kind == "missing":
         return path, "is missing: every spec needs it" if len(path) == 1 else "is missing: give it a value"
     if kind in _EXPECTED:
-        return path, f"expects {_EXPECTED[kind]}, found {shown(value)}"
+        return path, f"expects {_EXPECTED[kind]}, found {shown(value)}{_remedy(kind, value)}"
     if kind == "literal_error":
         return path, f"{shown(value)} is not one of {_choices(value, context['expected'])}"
     if kind == "union_tag_invalid":
@@ -73,7 +85,7 @@ def explain(problem: ErrorDetails, root: type[BaseModel]) -> tuple[Path, str]:
     if kind == "string_pattern_mismatch":
         return (
             path,
-            f"{shown(value)} is not a name: letters, digits and `_` (a spec's name also `.` and `-`), at most 64",
+            f"{shown(value)} is not a name: use letters, digits and `_` (a spec's name also `.` and `-`), at most 64",
         )
     return path, f"{problem['msg'][0].lower()}{problem['msg'][1:]}, found {shown(value)}"
 
@@ -95,10 +107,26 @@ def _choices(value: Any, expected: str) -> str:
     return ", ".join(words) + (f": {near}" if near.startswith("did") else "")
 
 
-def _hint(word: str, known: list[str], elsewhere: str | None) -> str:
-    """What a word for a key may have meant: a slip of the pen first, then another tool's word for it."""
+def _hint(word: str, known: list[str]) -> str:
+    """What a word for a key may have meant: a key of another section, a slip of the pen, or another tool's word."""
+    for model, section in _SECTIONS:
+        if word in model.model_fields:
+            return f"it belongs {section}"
+    if word in KNOWN_ALREADY:
+        return "leave it out: it is known from the layer before"
     near = did_you_mean(word, known)
-    return near if near.startswith("did") or elsewhere is None else elsewhere
+    return near if near.startswith("did") else key_here(word) or near
+
+
+def _remedy(kind: str, value: Any) -> str:
+    """What to write instead of a value of another type."""
+    if kind == "tuple_type" and isinstance(value, int):
+        return f": write [{value}]"
+    if kind == "tuple_type" and isinstance(value, dict):
+        return ": begin each entry with `- `"
+    if kind in ("int_type", "float_type") and isinstance(value, str) and re.fullmatch(r"\d{1,3}(,\d{3})+", value):
+        return f": write it without commas, as in {value.replace(',', '')}"
+    return ""
 
 
 def _known_keys(location: tuple[int | str, ...], root: type[BaseModel]) -> list[str]:

@@ -58,10 +58,14 @@ def measured_results() -> dict[str, dict[str, Any]]:
 
 
 def specs_in(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Every YAML file in a folder and its subfolders, sorted by path; and those that are passed over: hidden ones, what
-    macOS adds to archives, and specs that belong to a run. Raises `DataError`."""
+    """Every YAML file in a folder and its subfolders, sorted by path; and those passed over: hidden ones, links
+    elsewhere, what macOS adds to archives, and specs that belong to a run. Raises `DataError`."""
     try:
-        found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+        found = sorted(
+            path
+            for path in folder.rglob("*")
+            if path.suffix.lower() in SUFFIXES and (path.is_file() or path.is_symlink())
+        )
     except OSError as error:
         raise DataError(f"{folder}: cannot be read: {error.strerror or error}") from None
     passed = [path for path in found if _is_passed_over(path, folder)]
@@ -70,7 +74,9 @@ def specs_in(folder: Path) -> tuple[list[Path], list[Path]]:
 
 def _is_passed_over(path: Path, folder: Path) -> bool:
     hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.relative_to(folder).parts)
-    return hidden or any((path.parent / record).is_file() for record in ("environment.json", "series.json"))
+    elsewhere = not path.is_file() or not path.resolve().is_relative_to(folder.resolve())
+    of_a_run = any((path.parent / record).is_file() for record in ("environment.json", "series.json"))
+    return hidden or elsewhere or of_a_run
 
 
 def find_spec_file(arch: str) -> str:
@@ -105,9 +111,10 @@ def find_spec_files(archs: list[str], warn: Warn) -> list[str]:
 def _in_folder(folder: str, warn: Warn) -> list[str]:
     files, passed = specs_in(Path(folder))
     if passed:
-        warn(SpecsPassedOver(folder, len(passed), passed[0]))
+        named = sorted(passed, key=lambda path: path.name.startswith("._"))
+        warn(SpecsPassedOver(folder, len(passed), tuple(named[:3])))
     if not files:
-        raise SpecError(f"{folder}: holds no YAML file: name a spec, or start one with `tinymnist new FILE`")
+        raise SpecError(f"{folder}: holds no architecture: name a spec, or start one with `tinymnist new FILE`")
     return [str(file) for file in files]
 
 

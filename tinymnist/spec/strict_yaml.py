@@ -206,11 +206,21 @@ def _mapping(events: Iterator[yaml.Event], path: Path, lines: dict[Path, int]) -
         if len(entries) == MAX_KEYS:
             raise YamlProblem(f"more than {MAX_KEYS:,} keys: nothing here has that many", line, path)
         value = next(events)
-        if entries and re.fullmatch("[0-9]{3}", key) and isinstance(value, yaml.ScalarEvent) and not value.value:
-            raise YamlProblem(f"a comma ends an entry: write large numbers without, as in 8{key}", line, path)
+        if entries and isinstance(value, yaml.ScalarEvent) and not value.value:
+            _refuse_stray_comma(key, line, path)
         entries[key] = _value(value, events, here, lines)
         lines[here] = line
     return entries
+
+
+def _refuse_stray_comma(key: str, line: int, path: Path) -> None:
+    """Raises `YamlProblem` for what a comma has cut off from the value before it."""
+    if re.fullmatch("[0-9]{3}", key):
+        raise YamlProblem(f"a comma ends an entry: write large numbers without, as in 8{key}", line, path)
+    if re.fullmatch("[0-9]+", key):
+        raise YamlProblem(f"a comma ends an entry: write fractions with a point, as in 0.{key}", line, path)
+    if re.fullmatch(r"[0-9]+\)", key):
+        raise YamlProblem(f"round brackets mean nothing here: write a pair as [N, {key[:-1]}]", line, path)
 
 
 def scalar(text: str, line: int, path: Path) -> str | int | float | bool:

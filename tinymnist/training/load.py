@@ -41,7 +41,7 @@ def load_run(path: str | PathLike[str]) -> Run:
 def _place(path: str | PathLike[str]) -> Path:
     """Where a run is: at `path`, or in the folder of runs under this name."""
     given, among_runs = Path(path), Path(RUNS, path)
-    is_name = given.name == str(path) and str(path) not in packaged_networks()
+    is_name = not given.is_absolute() and ".." not in given.parts and str(path) not in packaged_networks()
     return among_runs if is_name and not os.path.lexists(given) and os.path.isdir(among_runs) else given
 
 
