@@ -13,7 +13,7 @@ from tinymnist import choices
 from tinymnist.cli.completion import complete_archs, complete_from, complete_runs
 
 if TYPE_CHECKING:
-    from tinymnist.spec import Spec
+    from tinymnist.spec import Override, Spec
 
 RECIPE, DATA, COMPUTING = "Recipe", "Data", "Computing"
 """Panels of the help."""
@@ -67,9 +67,26 @@ def load(
 ) -> "Spec":
     """The spec that ARCH, `--set`, `--recipe` and the flags for keys of `train` mean: `{"--batch-size": 64}`, with None
     for a flag that is not given."""
-    from tinymnist.errors import UsageError
-    from tinymnist.spec import Override, load_document, parse_override
+    from tinymnist.spec import load_document
     from tinymnist.spec.packaged import find_spec_file
+
+    return load_document(find_spec_file(arch), _given(overrides, train), recipe).spec
+
+
+def load_from_run(
+    run: Path, overrides: list[str] | None, recipe: str | None, train: Mapping[str, object] | None
+) -> "Spec":
+    """The spec of a run, with the same options."""
+    from tinymnist.spec.dump import dump_spec
+    from tinymnist.spec.load import document_from_text
+    from tinymnist.training import load_run
+
+    return document_from_text(dump_spec(load_run(run).spec), str(run), _given(overrides, train), recipe).spec
+
+
+def _given(overrides: list[str] | None, train: Mapping[str, object] | None) -> "list[Override]":
+    from tinymnist.errors import UsageError
+    from tinymnist.spec import Override, parse_override
 
     given = [parse_override(text) for text in overrides or []]
     for flag, value in (train or {}).items():
@@ -78,4 +95,4 @@ def load(
             if any(override.path == path for override in given):
                 raise UsageError(f"{flag} and --set {'.'.join(path)}: are the same: give one of the two")
             given.append(Override(path, value, f"{flag} {value}"))
-    return load_document(find_spec_file(arch), given, recipe).spec
+    return given

@@ -68,8 +68,9 @@ class Progress(Observer):
 
 def _start_text(start: Start) -> str:
     spec, held = start.spec, f" ({start.held_out:,} held out)" if start.held_out else ""
+    weights = "" if start.initial is None else f", from the weights of {start.initial}"
     return (
         f"{start.path}: {spec.name}, {spec.plan.parameters:,} parameters, {start.dataset}{held}, "
         f"{counted(spec.train.epochs, 'epoch')}, seed {start.seed}, {start.device}, "
-        f"{counted(start.threads, 'thread')}, engine: {start.engine}, augmentation: {start.augmentation}"
+        f"{counted(start.threads, 'thread')}, engine: {start.engine}, augmentation: {start.augmentation}{weights}"
     )

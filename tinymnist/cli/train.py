@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from tinymnist.cli import train_options as given
-from tinymnist.cli.options import DataDir, Dataset, Json, Set, load
+from tinymnist.cli.options import DataDir, Dataset, Json, Set, load, load_from_run
 from tinymnist.errors import UsageError
 from tinymnist.text import counted
 
@@ -14,6 +14,7 @@ def command(
     recipe: given.Recipe = None,
     epochs: given.Epochs = None,
     batch_size: given.BatchSize = None,
+    initial: given.From = None,
     seed: given.Seed = None,
     seeds: given.Seeds = None,
     jobs: given.Jobs = None,
@@ -40,33 +41,36 @@ def command(
     of_run = {"seed": seed, "dataset": dataset, "validation": validation, "output": output, "name": name}
     here = {"data_dir": data_dir, "device": device, "threads": threads}
     if resume is not None:
-        named = {"ARCH": arch, "--arch": arch_option, "--recipe": recipe, "--set": overrides}
+        named = {"ARCH": arch, "--arch": arch_option, "--recipe": recipe, "--set": overrides, "--from": initial}
         _refuse_beside_resume({**named, **of_recipe, **{f"--{option}": value for option, value in of_run.items()}})
 
         from tinymnist.cli.train_resume import resume_any
 
         run = resume_any(resume, seeds, jobs, here)
     else:
-        spec = load(_one_arch(arch, arch_option), overrides, recipe, of_recipe)
+        chosen = _one_arch(arch, arch_option)
+        if chosen is None and initial is not None:
+            spec = load_from_run(initial, overrides, recipe, of_recipe)
+        elif chosen is not None:
+            spec = load(chosen, overrides, recipe, of_recipe)
+        else:
+            raise UsageError("train: give an architecture, as in `tinymnist train tiny3130`, or a run with --resume")
         if last_epochs is not None and last_epochs > spec.train.epochs:
             raise UsageError(f"--last-epochs {last_epochs}: the recipe has {counted(spec.train.epochs, 'epoch')}")
 
         from tinymnist.cli.train_start import start_any
 
-        run = start_any(spec, seeds, jobs, {**of_run, **here})
+        run = start_any(spec, seeds, jobs, {**of_run, "initial": initial, **here})
 
     from tinymnist.cli.train_result import show_result
 
     return show_result(run, target, last_epochs, as_json)
 
 
-def _one_arch(arch: str | None, option: str | None) -> str:
+def _one_arch(arch: str | None, option: str | None) -> str | None:
     if arch is not None and option not in (None, arch):
         raise UsageError(f"{arch} and --arch {option}: are two architectures: give one of the two")
-    chosen = arch or option
-    if chosen is None:
-        raise UsageError("train: give an architecture, as in `tinymnist train tiny3130`, or a run with --resume")
-    return chosen
+    return arch or option
 
 
 def _check_target(target: float | None, last_epochs: int | None) -> None:

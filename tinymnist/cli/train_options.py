@@ -111,6 +111,17 @@ Output = Annotated[
 Name = Annotated[
     str | None, typer.Option("--name", metavar="NAME", help="Name of the run; default: made.", rich_help_panel=RUN)
 ]
+From = Annotated[
+    Path | None,
+    typer.Option(
+        "--from",
+        metavar="RUN",
+        readable=False,
+        autocompletion=complete_runs,
+        help="Start from the weights of this run; ARCH is then its architecture and recipe.",
+        rich_help_panel=RECIPE,
+    ),
+]
 Resume = Annotated[
     Path | None,
     typer.Option(

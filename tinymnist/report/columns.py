@@ -133,6 +133,8 @@ class Column:
         for key, value in self.entry.record.model_dump(exclude={"schema_version"}).items():
             if key == "command":
                 value = shlex.join(value)
+            if key == "initial" and value is not None:
+                value = value["run"]
             if isinstance(value, dict):
                 value = "\n".join(f"{name} {each}" for name, each in value.items())
             if value not in (None, "", []):

@@ -1,6 +1,7 @@
 """Training from Python: the functions behind `tinymnist train`."""
 
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ from tinymnist.training.device import prepare_device
 from tinymnist.training.directory import WEIGHTS, RunDirectory, create_run
 from tinymnist.training.engine import Engine, choose_engine
 from tinymnist.training.environment import describe_environment, describe_session, differences
+from tinymnist.training.initial import copy_initial, initial_record, open_initial, refuse_unfit_initial, reopen_initial
 from tinymnist.training.load import load_run
 from tinymnist.training.lock import locked
 from tinymnist.training.loop import Trainer
@@ -47,6 +49,7 @@ def train(
     dataset: str = "auto",
     data_dir: Path | None = None,
     validation: int = 0,
+    initial: str | PathLike[str] | None = None,
     output: str | PathLike[str] = "runs",
     name: str | None = None,
     device: str = "auto",
@@ -58,7 +61,8 @@ def train(
     Without a seed, one is drawn and recorded; the same seed, threads and versions give the same bits on the CPU. The
     test set is scored after every epoch and chooses nothing: the last epoch's weights are the result. `validation` is a
     number of training images, the last ones of each class, that are held out and scored instead; the test set is then
-    not looked at.
+    not looked at. `initial` is a finished run with the same layers, whose weights the training starts from; by default
+    they are random.
 
     Raises `CheckFailed` for a network over its own budget, `UsageError`, `SpecError` and `RunError` for what cannot be
     trained as asked, `DataError` for data or files, `DivergedError`, and `Interrupted` after SIGINT or SIGTERM.
@@ -71,13 +75,24 @@ def train(
     new_name = NewName.choose(name, spec, f"seed{seed}")
     new_name.refuse(Path(output))
     chosen_device = prepare_device(device, spec.train.engine, threads)
+    first = None if initial is None else open_initial(initial)
     material = gather(spec, dataset, data_dir, validation, observer.warned)
+    if first is not None:
+        refuse_unfit_initial(first, spec, material.data.name, validation)
     with torch_threads(threads), _parts(spec, seed, spec.train.engine, chosen_device, observer) as parts:
-        digests = teacher_digests(material.teachers)
         environment = describe_environment(
-            material.data, validation, seed, chosen_device, parts.engine, material.augmentation, digests
+            material.data,
+            validation,
+            seed,
+            chosen_device,
+            parts.engine,
+            material.augmentation,
+            teacher_digests(material.teachers),
+            None if first is None else initial_record(first),
         )
         run = create_run(Path(output), new_name, spec, environment)
+        if first is not None:
+            copy_initial(first, parts.model)
         return _train_to_end(run, material, parts, observer)
 
 
@@ -108,6 +123,8 @@ def resume(
     if teacher_digests(material.teachers) != before.teachers:
         raise DataError(f"{run.path}: its teachers are not those it was begun with: start a new run")
     with torch_threads(threads), _parts(run.spec, before.seed, engine, chosen_device, observer) as parts:
+        if before.initial is not None and not os.path.isfile(run.checkpoint):
+            copy_initial(reopen_initial(before.initial, str(run.path)), parts.model)
         return _train_to_end(run, material, parts, observer, resumed=True)
 
 
@@ -183,6 +200,7 @@ def _start(run: RunDirectory, parts: _Parts) -> Start:
         threads=parts.engine.threads,
         engine=parts.engine.name,
         augmentation=environment.augmentation,
+        initial=None if environment.initial is None else environment.initial.run,
     )
 
 

@@ -13,7 +13,7 @@ from tinymnist.data import Dataset
 from tinymnist.notices import Difference
 from tinymnist.text import printable
 from tinymnist.training.engine import Engine
-from tinymnist.training.records import Environment, Session
+from tinymnist.training.records import Environment, Initial, Session
 from tinymnist.version import __version__
 
 PACKAGES = ("torch", "torchvision", "albumentations", "opencv-python-headless", "numpy", "safetensors")
@@ -29,6 +29,7 @@ def describe_environment(
     engine: Engine,
     augmentation: str,
     teachers: dict[str, str],
+    initial: Initial | None,
 ) -> Environment:
     """Describes how a run is made here."""
     return Environment(
@@ -39,6 +40,7 @@ def describe_environment(
         checksums=dataset.checksums,
         validation=validation,
         teachers=teachers,
+        initial=initial,
         **_machinery(device, engine, augmentation),
     )
 

@@ -30,6 +30,8 @@ class Start:
     threads: int
     engine: str
     augmentation: str
+    initial: str | None
+    """The path of the trained network that it starts from; None: random weights."""
 
 
 @dataclass(frozen=True, slots=True)

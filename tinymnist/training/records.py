@@ -41,6 +41,26 @@ Threads = Annotated[int, Field(ge=1, le=256)]
 DatasetName = Annotated[str, Field(pattern=f"^({'|'.join(DATASETS)})$")]
 
 
+class TrainedOn(BaseModel):
+    """Images that weights were trained on: the training images of a data set, without the last `validation`."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    dataset: DatasetName
+    validation: Number
+
+
+class Initial(BaseModel):
+    """The trained network that a run starts from, and the images that it knows."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    run: str
+    """The path that it was found at."""
+    weights_sha256: str
+    trained_on: list[TrainedOn]
+
+
 class Session(BaseModel):
     """A resumption of a run: where it took the training up, and with what. Keys of later versions are kept."""
 
@@ -72,6 +92,8 @@ class Environment(Record):
     """Training images that are held out and scored instead of the test set."""
     teachers: dict[str, str] = {}
     """SHA-256 of each teacher's weights, by the teacher's path."""
+    initial: Initial | None = None
+    """The trained network that the run starts from; None: random weights."""
     device: str
     device_name: str
     engine: str
@@ -124,6 +146,8 @@ class Declaration(Record):
     validation: Number
     teachers: dict[str, str]
     """SHA-256 of each teacher's weights, by the teacher's path."""
+    initial: Initial | None = None
+    """The trained network that each seed starts from; None: random weights."""
     device: Annotated[str, Field(pattern=f"^({'|'.join(get_args(Device))})$")]
     threads: Threads | None
     """CPU threads of each training; None: PyTorch's choice."""

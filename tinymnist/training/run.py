@@ -9,7 +9,7 @@ from torch import nn
 
 from tinymnist.spec import Spec
 from tinymnist.training.observer import EpochRow
-from tinymnist.training.records import Environment, Result
+from tinymnist.training.records import Environment, Result, TrainedOn
 
 
 @dataclass(frozen=True)
@@ -48,3 +48,10 @@ class Run(ABC):
     def scored_on(self) -> Literal["test", "validation"]:
         """The images that the run is scored on: the test set, or those held out of the training images."""
         return "validation" if self.environment.validation else "test"
+
+    @property
+    def trained_on(self) -> tuple[TrainedOn, ...]:
+        """The images that the weights know: those of this run, then those of the networks that it started from."""
+        own, initial = self.environment, self.environment.initial
+        known = [TrainedOn(dataset=own.dataset, validation=own.validation)]
+        return tuple(dict.fromkeys([*known, *([] if initial is None else initial.trained_on)]))

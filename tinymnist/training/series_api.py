@@ -18,6 +18,7 @@ from tinymnist.statistics import summarize
 from tinymnist.text import printable
 from tinymnist.training.device import prepare_device
 from tinymnist.training.directory import RunDirectory, create_folder, open_folder, refuse_link, seed_name
+from tinymnist.training.initial import initial_record, open_initial, refuse_unfit_initial
 from tinymnist.training.lock import locked
 from tinymnist.training.material import gather
 from tinymnist.training.metrics import METRICS, write_series_metrics
@@ -39,6 +40,7 @@ def train_series(
     dataset: str = "auto",
     data_dir: Path | None = None,
     validation: int = 0,
+    initial: str | PathLike[str] | None = None,
     output: str | PathLike[str] = "runs",
     name: str | None = None,
     device: str = "auto",
@@ -61,13 +63,17 @@ def train_series(
         refuse_other_mains()
     observer = observer or SeriesObserver()
     prepare_device(device, spec.train.engine, threads)
+    first = None if initial is None else open_initial(initial)
     found = gather(spec, dataset, data_dir, validation, observer.warned)  # before the folder is made
+    if first is not None:
+        refuse_unfit_initial(first, spec, found.data.name, validation)
     declaration = Declaration(
         seeds=seeds,
         dataset=found.data.name,
         checksums=found.data.checksums,
         validation=validation,
         teachers=teacher_digests(found.teachers),
+        initial=None if first is None else initial_record(first),
         device=device,
         threads=1 if threads is None and jobs > 1 else threads,
     )
@@ -167,6 +173,7 @@ def _refuse_stranger(series: Series, run: RunDirectory) -> None:
         and dump_spec(run.spec) == dump_spec(series.spec)
         and (found.dataset, found.validation) == (declared.dataset, declared.validation)
         and (found.checksums, found.teachers) == (declared.checksums, declared.teachers)
+        and found.initial == declared.initial
     )
     if not same:
         raise DataError(f"{run.path}: is not of this series: move it away, then resume the series")

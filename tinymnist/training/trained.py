@@ -67,7 +67,7 @@ def open_trained(
 
 def _refuse_training_images(run: Run, data: Dataset) -> None:
     """Raises `UsageError` where the test images of `data` were among the training images of `run`."""
-    if (run.environment.dataset, data.name) == ("mnist", "mnist-5k"):
+    if data.name == "mnist-5k" and any(known.dataset == "mnist" for known in run.trained_on):
         raise UsageError(
             f"{run.path}: was trained on all of MNIST, which mnist-5k is a part of: evaluate it with --dataset mnist"
         )

@@ -15,6 +15,7 @@ from tinymnist.notices import Notice
 from tinymnist.spec import Spec
 from tinymnist.training.api import resume, train
 from tinymnist.training.directory import seed_name
+from tinymnist.training.initial import reopen_initial
 from tinymnist.training.observer import EpochRow, Observer, Step
 from tinymnist.training.records import Declaration, Result
 
@@ -52,6 +53,7 @@ def train_seed(task: Task, observer: Observer) -> Result:
             dataset=declared.dataset,
             data_dir=task.data_dir,
             validation=declared.validation,
+            initial=None if declared.initial is None else reopen_initial(declared.initial, str(task.path)).path,
             output=task.series,
             name=task.path.name,
             device=declared.device,
