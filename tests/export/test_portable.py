@@ -77,6 +77,7 @@ def test_three_programs_compute_what_pytorch_does(spec: Spec, folded: bool, tmp_
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_nothing_in_the_file_is_computed_but_the_network() -> None:
     model, _, _ = converted(EVERYTHING, False, 20)
     operators = {node.op_type for node in model.graph.node}

@@ -64,7 +64,9 @@ static int faulty(const char *what, const char *path, const char *other, int rem
 }
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
-#define CHANGES(flags) ((flags) & (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC))
+/* A file without a name, which filelock opens to learn what the file system can do, changes no folder. */
+#define ANONYMOUS(flags) (((flags) & O_TMPFILE) == O_TMPFILE)
+#define CHANGES(flags) (!ANONYMOUS(flags) && (flags) & (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC))
 #define MODE                                                                                                           \
     va_list rest;                                                                                                      \
     va_start(rest, flags);                                                                                             \
