@@ -151,6 +151,10 @@ BAD_FILES = {
         GOOD + "    pool: {kernel_size: 2}\n",
         "net.yaml:4: blocks[0].pool: kind is missing: it is one of max, average, global_average, global_max, none",
     ),
+    "a kind under another key": (
+        GOOD + "head: {type: global_pool}\n",
+        "net.yaml:4: head: kind is missing: write it instead of 'type'",
+    ),
     "two transforms in one": (
         GOOD + "train: {augment: [{HorizontalFlip: {}, VerticalFlip: {}}]}\n",
         "net.yaml:4: train.augment[0]: expects one transform, as in `- HorizontalFlip: {p: 0.5}`, found 2",

@@ -69,8 +69,10 @@ def explain(problem: ErrorDetails, root: type[BaseModel]) -> tuple[Path, str]:
             key,
         ), f"{shown(context['tag'])} is not one of {_choices(context['tag'], context['expected_tags'])}"
     if kind == "union_tag_not_found":
-        forms = ", ".join(_tags_at(problem["loc"], root))
-        return path, f"{context['discriminator'].strip(chr(39))} is missing: it is one of {forms}"
+        key, forms = context["discriminator"].strip("'"), _tags_at(problem["loc"], root)
+        others = [other for other, each in value.items() if each in forms] if isinstance(value, dict) else []
+        remedy = f"write it instead of {shown(others[0])}" if others else f"it is one of {', '.join(forms)}"
+        return path, f"{key} is missing: {remedy}"
     if kind in _BOUNDS:
         key, words = _BOUNDS[kind]
         bound = context[key]
