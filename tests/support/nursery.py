@@ -128,7 +128,8 @@ class Nursery:
         self._lives += 1
         place = self._work / str(self._lives)
         place.mkdir()
-        (place / "err").touch()
+        for stream in ("out", "err"):  # a child may be killed before it opens them
+            (place / stream).touch()
         request = {
             "place": str(place),
             "arguments": [str(argument) for argument in arguments],
