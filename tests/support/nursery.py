@@ -198,7 +198,6 @@ def _begin(request: dict[str, Any]) -> int:
     if pid == 0:
         try:
             leave_at_once_on_signals(__main__._last_words)  # what `main` begins with
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
             code = _live(request)
         except BaseException:  # a child never returns to the parent's loop
             traceback.print_exc()
@@ -215,6 +214,7 @@ def _live(request: dict[str, Any]) -> int:
     os.chdir(request["place"])
     for handle, name, flags in ((0, os.devnull, os.O_RDONLY), (1, "out", os.O_WRONLY), (2, "err", os.O_WRONLY)):
         os.dup2(os.open(name, flags | os.O_CREAT, 0o600), handle)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # their last words are written down from here on
     sys.argv = ["tinymnist", *request["arguments"]]
     if request["prepare"]:
         function, *given = request["prepare"]
