@@ -107,7 +107,7 @@ def test_more_seeds_is_the_smallest_number_that_would_decide(values: list[float]
         assert verdict.more_seeds is None
         assert half(n) <= gap + 1e-9
     elif verdict.more_seeds is None:
-        assert std == 0 or half(n + 10_000) >= gap - 1e-9
+        assert len(set(values)) == 1 or half(n + 10_000) >= gap - 1e-9
     else:
         assert half(n + verdict.more_seeds) <= gap + 1e-9
         assert half(n + verdict.more_seeds - 1) >= gap - 1e-9
@@ -127,14 +127,17 @@ EPOCHS = {
 def test_verdict_on_the_last_epochs(
     by_seed: list[list[float]], last: int, outcome: str, passed: int, lowest: float
 ) -> None:
-    verdict = judge_last_epochs(by_seed, last, 99.4)
+    verdict = judge_last_epochs(dict(enumerate(by_seed, 7)), last, 99.4)
     assert (verdict.outcome, verdict.passed, verdict.n, verdict.lowest) == (outcome, passed, len(by_seed), lowest)
+    seed, epoch = verdict.lowest_seed, verdict.lowest_epoch
+    assert by_seed[seed - 7][epoch - 1] == lowest
+    assert epoch > len(by_seed[seed - 7]) - last
 
 
 @pytest.mark.parametrize(("rows", "last"), [([[99.0, 99.0], [99.0]], 2), ([[99.0]], 0), ([], 1)])
 def test_epochs_that_were_not_trained_are_refused(rows: Sequence[Sequence[float]], last: int) -> None:
     with pytest.raises(UsageError, match=f"--last-epochs {last}: expects a number from 1 to the epochs trained, "):
-        judge_last_epochs(rows, last, 99.4)
+        judge_last_epochs(dict(enumerate(rows)), last, 99.4)
 
 
 @pytest.mark.parametrize(("a", "b"), [(TEN, FIVE), (FIVE, TEN), (TEN, TEN[:3])], ids=["ab", "ba", "near"])

@@ -6,7 +6,7 @@ import warnings
 from io import TextIOWrapper
 from typing import TextIO
 
-from tinymnist.console import report_error, result_begun, say, wants_json
+from tinymnist.console import complain, report_error, result_begun, wants_json
 from tinymnist.errors import Bug, DataError, Interrupted
 from tinymnist.signals import leave_at_once_on_signals, leave_by_signals
 
@@ -40,7 +40,7 @@ def main() -> None:
         import traceback
 
         for line in traceback.format_exc().splitlines():
-            say(line)
+            complain(line)
         code = report_error(Bug("this is a mistake in tinymnist itself: please report the lines above"), as_json)
     leave_by_signals()
     sys.exit(code)

@@ -17,6 +17,14 @@ from tinymnist.text import SCHEMA_VERSION, printable
 result_begun = Event()
 """Set once something is on stdout, or on its way there."""
 
+quiet = Event()
+"""Set by `--quiet`: no progress on stderr, and no notes."""
+
+
+def shows_bars() -> bool:
+    """Whether progress bars are drawn."""
+    return not quiet.is_set() and sys.stderr is not None and sys.stderr.isatty()
+
 
 def show(text: str) -> None:
     """Prints a result on stdout."""
@@ -31,7 +39,13 @@ def show_json(content: Mapping[str, Any]) -> None:
 
 
 def say(text: str) -> None:
-    """Prints one line on stderr: what happens meanwhile."""
+    """Prints one line on stderr, unless `--quiet` is given: what happens meanwhile."""
+    if not quiet.is_set():
+        complain(text)
+
+
+def complain(text: str) -> None:
+    """Prints one line on stderr: an error, or a warning."""
     if sys.stderr is not None:
         print(printable(text), file=sys.stderr, flush=True)
 
@@ -40,7 +54,7 @@ def report_error(error: TinyMnistError, as_json: bool) -> int:
     """Prints the error on stderr, one line for each mistake, and with `--json` an object on stdout. Returns its exit
     code."""
     for line in (str(error), *error.others):
-        say(f"tinymnist: {line}")
+        complain(f"tinymnist: {line}")
     if as_json:
         show_json({"error": {"kind": error.kind, "message": error.message, "exit_code": error.exit_code}})
     return error.exit_code

@@ -7,7 +7,7 @@ where it is used, since that takes a third of a second.
 import math
 import statistics
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -116,22 +116,27 @@ class LastEpochsVerdict:
     """The number of seeds."""
     lowest: float
     """The lowest accuracy over all seeds and those epochs."""
+    lowest_seed: int
+    lowest_epoch: int
+    """Counted from 1; where the lowest occurs more than once, the first seed and epoch that have it."""
 
 
-def judge_last_epochs(accuracies_by_seed: Sequence[Sequence[float]], last: int, target: float) -> LastEpochsVerdict:
+def judge_last_epochs(accuracies_by_seed: Mapping[int, Sequence[float]], last: int, target: float) -> LastEpochsVerdict:
     """The usual wording of assignments, "above 99.4 % in the last 5 epochs": passes where all of the last `last` epochs
-    of every seed are above `target`. `accuracies_by_seed` holds one row per seed, one value per epoch.
+    of every seed are above `target`. `accuracies_by_seed` holds one value per epoch for each seed.
 
     The verdict describes these seeds alone, and no epoch is chosen by it. Raises `UsageError` where there are fewer
     epochs.
     """
-    fewest = min((len(accuracies) for accuracies in accuracies_by_seed), default=0)
+    fewest = min(map(len, accuracies_by_seed.values()), default=0)
     if not 1 <= last <= fewest:
         raise UsageError(f"--last-epochs {last}: expects a number from 1 to the epochs trained, {fewest}")
-    lowest = [min(accuracies[-last:]) for accuracies in accuracies_by_seed]
-    passed = sum(accuracy > target for accuracy in lowest)
+    lowest = {seed: min(accuracies[-last:]) for seed, accuracies in accuracies_by_seed.items()}
+    passed = sum(accuracy > target for accuracy in lowest.values())
+    seed = min(lowest, key=lowest.__getitem__)
+    epoch = accuracies_by_seed[seed].index(lowest[seed], -last) + 1
     outcome: Literal["pass", "fail"] = "pass" if passed == len(lowest) else "fail"
-    return LastEpochsVerdict(outcome, target, last, passed, len(lowest), min(lowest))
+    return LastEpochsVerdict(outcome, target, last, passed, len(lowest), lowest[seed], seed, epoch)
 
 
 @dataclass(frozen=True, slots=True)

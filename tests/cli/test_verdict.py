@@ -62,11 +62,15 @@ def test_the_interval_is_told_within_0_and_100() -> None:
 EPOCHS = {
     "one seed": ([[98.0, 99.41, 99.45]], 2, "target 99.40 % in each of the last 2 epochs: pass (lowest 99.41 %)"),
     "one epoch": ([[98.0, 99.41, 99.45]], 1, "target 99.40 % in the last epoch: pass (lowest 99.45 %)"),
-    "an early epoch below": ([[98.0, 99.41]], 2, "target 99.40 % in each of the last 2 epochs: fail (lowest 98.00 %)"),
+    "an early epoch below": (
+        [[98.0, 99.41]],
+        2,
+        "target 99.40 % in each of the last 2 epochs: fail (lowest 98.00 %, in epoch 1)",
+    ),
     "two of three seeds": (
         [[99.5, 99.5], [99.5, 99.3], [99.41, 99.42]],
         2,
-        "target 99.40 % in each of the last 2 epochs: fail (2 of 3 seeds, lowest 99.30 %)",
+        "target 99.40 % in each of the last 2 epochs: fail (2 of 3 seeds, lowest 99.30 %, of seed 8 in epoch 2)",
     ),
     "all of two seeds": (
         [[99.5, 99.5], [1.0, 99.41, 99.42]],
@@ -76,11 +80,11 @@ EPOCHS = {
     "equal is not above": (
         [[99.4, 99.5]],
         2,
-        "target 99.4000 % in each of the last 2 epochs: fail (lowest 99.4000 %)",
+        "target 99.4000 % in each of the last 2 epochs: fail (lowest 99.4000 %, in epoch 1)",
     ),
 }
 
 
 @pytest.mark.parametrize(("accuracies_by_seed", "last", "text"), EPOCHS.values(), ids=EPOCHS.keys())
 def test_verdict_on_the_last_epochs_in_words(accuracies_by_seed: list[list[float]], last: int, text: str) -> None:
-    assert verdict_text(judge_last_epochs(accuracies_by_seed, last, 99.4)) == text
+    assert verdict_text(judge_last_epochs(dict(enumerate(accuracies_by_seed, 7)), last, 99.4)) == text

@@ -333,7 +333,10 @@ def test_one_row_per_seed_and_the_figures_below(quick: Path, cli: Cli, tmp_path:
     assert lines[4].startswith("mean ")
     assert "(n 2), 95 % interval of the mean " in lines[4]
     assert lines[5:] == [f"run: {tmp_path / 's'}", f"next: tinymnist compare {tmp_path / 's'} OTHER-SERIES"]
-    assert [line.split(":")[0] for line in outcome.err.splitlines()[1:]] == ["seed 0", "seed 1"]
+    assert [line.split(":")[0] for line in outcome.err.splitlines()[1:]] == [
+        *("seed 0, epoch 1", "seed 0, epoch 2", "seed 0"),
+        *("seed 1, epoch 1", "seed 1, epoch 2", "seed 1"),
+    ]
 
 
 @pytest.mark.parametrize(

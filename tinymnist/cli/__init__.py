@@ -16,11 +16,13 @@ from tinymnist.cli import (
     report,
     runs,
     schema,
+    silence,
     summary,
     train,
 )
 from tinymnist.cli.help import Command
-from tinymnist.console import report_error, show, wants_json
+from tinymnist.cli.silence import be_quiet, with_quiet
+from tinymnist.console import quiet, report_error, show, wants_json
 from tinymnist.errors import TinyMnistError, UsageError
 from tinymnist.version import __version__
 
@@ -48,7 +50,7 @@ for module in (
     list_,
     schema,
 ):
-    app.command(name=module.__name__.rpartition(".")[2].rstrip("_"), cls=Command)(module.command)
+    app.command(name=module.__name__.rpartition(".")[2].rstrip("_"), cls=Command)(with_quiet(module.command))
 
 
 def _version(wanted: bool) -> None:
@@ -60,6 +62,7 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: bool = typer.Option(False, "--version", "-V", callback=_version, is_eager=True, help="Show the version."),
+    silent: bool = typer.Option(False, "--quiet", "-q", callback=be_quiet, help=silence.HELP),
 ) -> None:
     pass
 
@@ -67,6 +70,7 @@ def _options(
 def run(arguments: list[str]) -> int:
     """Runs one command and returns its exit code. `help COMMAND` is `COMMAND --help`. Raises `BrokenPipeError` where
     nobody reads the result."""
+    quiet.clear()
     if arguments[:1] == ["help"]:
         arguments = [*arguments[1:2], "--help"]
     try:

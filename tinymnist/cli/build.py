@@ -7,7 +7,7 @@ import typer
 
 from tinymnist.cli.options import Arch, Json, Set, Strict, load
 from tinymnist.cli.outputs import output
-from tinymnist.console import say, show, show_json
+from tinymnist.console import complain, say, show, show_json
 from tinymnist.errors import CheckFailed
 from tinymnist.text import shape_text, table
 
@@ -41,7 +41,7 @@ def command(
         model = build_model(spec)
     found = doubts(spec)
     for doubt in found:
-        say(f"warning: {spec.name}: {doubt.text}")
+        complain(f"warning: {spec.name}: {doubt.text}")
     if weights is not None:
         save_weights(model, weights)
         say(f"wrote {weights}: fresh weights, seed {seed}")

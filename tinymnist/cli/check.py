@@ -10,7 +10,7 @@ from tinymnist.cli.completion import complete_archs, complete_features
 from tinymnist.cli.notices import say_notice
 from tinymnist.cli.options import Json, Strict
 from tinymnist.cli.outputs import output
-from tinymnist.console import say, show, show_json
+from tinymnist.console import complain, show, show_json
 from tinymnist.errors import TinyMnistError, UsageError, combined_exit_code
 from tinymnist.text import did_you_mean, printable
 
@@ -68,7 +68,7 @@ def command(
     for report in reports:
         if report.error is not None:
             for line in (str(report.error), *report.error.others):
-                say(f"tinymnist: {line}")
+                complain(f"tinymnist: {line}")
     exit_code = combined_exit_code([report.exit_code for report in reports])
     if as_json or form == "json":
         show_json(output("check", exit_code=exit_code, architectures=reports))

@@ -2,7 +2,7 @@
 
 from typing_extensions import assert_never
 
-from tinymnist.console import say
+from tinymnist.console import complain, say
 from tinymnist.notices import (
     CudaGraphUnavailable,
     FilesPassedOver,
@@ -17,10 +17,13 @@ from tinymnist.notices import (
 )
 from tinymnist.text import counted
 
+_NOTES = (ResultsLeftOut, FilesPassedOver, SpecsPassedOver, SpecsFound)
+"""What is good to know, and no warning."""
+
 
 def say_notice(notice: Notice) -> None:
-    """Prints a notice as one line on stderr."""
-    say(notice_text(notice))
+    """Prints a notice as one line on stderr; with `--quiet`, only if it is a warning."""
+    (say if isinstance(notice, _NOTES) else complain)(notice_text(notice))
 
 
 def notice_text(notice: Notice) -> str:

@@ -9,7 +9,7 @@ from tinymnist.cli.drawing import drawing
 from tinymnist.cli.notices import say_notice
 from tinymnist.cli.options import Device, Json, RunPath
 from tinymnist.cli.outputs import output
-from tinymnist.console import say, show, show_json
+from tinymnist.console import complain, show, show_json
 from tinymnist.text import counted, interval_text, printable, table
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def command(
     score = score_labelled(found)
     unusable = [each for each in found if isinstance(each, Unusable)]
     for each in unusable:
-        say(f"tinymnist: {each.error}")
+        complain(f"tinymnist: {each.error}")
     if as_json:
         files = [each if isinstance(each, Unusable) else _with_guesses(each, draw) for each in found]
         show_json(output("predict", run=run, score=score, files=files))

@@ -1,17 +1,34 @@
 """Progress of a training on stderr: a bar while an epoch runs, a line that stays when it is done."""
 
-import sys
+import time
 from types import TracebackType
 from typing import Any
 
 from tqdm import tqdm
 
 from tinymnist.cli.notices import say_notice
-from tinymnist.console import say
+from tinymnist.console import say, shows_bars
 from tinymnist.notices import Notice
 from tinymnist.text import counted
 from tinymnist.training import Observer
 from tinymnist.training.observer import EpochRow, Start, Step
+
+
+class Silence:
+    """The time since a line was printed. Where no bar moves, somebody who reads a log wants one per minute."""
+
+    LONG_SECONDS = 60.0
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    def is_long(self) -> bool:
+        return time.monotonic() - self._began > self.LONG_SECONDS
+
+    def end(self, line: str) -> None:
+        """Prints a line."""
+        say(line)
+        self._began = time.monotonic()
 
 
 class Progress(Observer):
@@ -21,6 +38,7 @@ class Progress(Observer):
         self._bar: Any = None
         self._epochs = 0
         self._scored = "test"
+        self._silence = Silence()
 
     def __enter__(self) -> "Progress":
         return self
@@ -43,17 +61,19 @@ class Progress(Observer):
             unit=" images",
             unit_scale=True,
             leave=False,
-            disable=not sys.stderr.isatty(),
+            disable=not shows_bars(),
         )
 
     def stepped(self, step: Step) -> None:
         self._bar.update(step.images - self._bar.n)
         self._bar.set_postfix_str(f"lr {step.lr:.4f}", refresh=False)
+        if self._bar.disable and self._silence.is_long():
+            self._silence.end(f"epoch {step.epoch}/{self._epochs}: {step.images:,} of {self._bar.total:,} images")
 
     def epoch_ended(self, row: EpochRow) -> None:
         self._close()
         width = len(str(self._epochs))
-        say(
+        self._silence.end(
             f"epoch {row.epoch:{width}}/{self._epochs}  "
             f"train loss {row.train_loss:.4f} accuracy {row.train_accuracy:5.2f} %  "
             f"{self._scored} loss {row.eval_loss:.4f} accuracy {row.eval_accuracy:5.2f} %  "

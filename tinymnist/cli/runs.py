@@ -7,7 +7,7 @@ import typer
 
 from tinymnist.cli.options import Json
 from tinymnist.cli.outputs import output
-from tinymnist.console import say, show, show_json
+from tinymnist.console import complain, show, show_json
 from tinymnist.text import table
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def command(
     runs = [each for each in found if isinstance(each, Standing)]
     damaged = [str(each) for each in found if isinstance(each, TinyMnistError)]
     for line in damaged:
-        say(f"tinymnist: {line}")
+        complain(f"tinymnist: {line}")
     if as_json:
         show_json(output("runs", folder=folder, runs=runs, damaged=damaged))
     else:

@@ -1,28 +1,30 @@
 """Progress of a series on stderr: a bar while seeds are trained, a line for each that is finished."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from tinymnist.cli.notices import notice_text
-from tinymnist.console import say
+from tinymnist.cli.notices import say_notice
+from tinymnist.cli.progress import Silence
+from tinymnist.console import say, shows_bars
 from tinymnist.notices import Notice
 from tinymnist.spec import Spec
 from tinymnist.text import counted
 from tinymnist.training import SeriesObserver
-from tinymnist.training.observer import EpochRow
+from tinymnist.training.observer import EpochRow, Step
 from tinymnist.training.records import Result
 
 
 class SeriesProgress(SeriesObserver):
-    """One bar over the epochs of all seeds, where stderr is a terminal, and a line for each that is finished."""
+    """One bar over the epochs of all seeds where stderr is a terminal, else a line for each epoch; and a line for each
+    seed that is finished."""
 
     def __init__(self) -> None:
         super().__init__()
         self._bar: Any = None
+        self._silence = Silence()
 
     def __enter__(self) -> "SeriesProgress":
         return self
@@ -32,7 +34,8 @@ class SeriesProgress(SeriesObserver):
             self._bar.close()
 
     def warned_first(self, notice: Notice) -> None:
-        self._say(notice_text(notice))
+        self._clear()
+        say_notice(notice)
 
     def started(self, path: Path, spec: Spec, seeds: Sequence[int], pending: int, jobs: int) -> None:
         finished = f" ({len(seeds) - pending} finished before)" if pending < len(seeds) else ""
@@ -40,18 +43,23 @@ class SeriesProgress(SeriesObserver):
             f"{path}: {spec.name}, {spec.plan.parameters:,} parameters, {counted(len(seeds), 'seed')}{finished}, "
             f"{counted(spec.train.epochs, 'epoch')} each, {jobs} at once"
         )
-        self._bar = tqdm(
-            total=pending * spec.train.epochs, unit=" epochs", leave=False, disable=not sys.stderr.isatty()
-        )
+        self._bar = tqdm(total=pending * spec.train.epochs, unit=" epochs", leave=False, disable=not shows_bars())
+
+    def stepped(self, seed: int, step: Step) -> None:
+        if self._bar.disable and self._silence.is_long():
+            self._silence.end(f"seed {seed}, epoch {step.epoch}: {step.images:,} images so far")
 
     def epoch_ended(self, seed: int, row: EpochRow) -> None:
-        self._bar.set_postfix_str(f"seed {seed}, epoch {row.epoch}: {row.eval_accuracy:.2f} %", refresh=False)
+        line = f"seed {seed}, epoch {row.epoch}: {row.eval_accuracy:.2f} %"
+        if self._bar.disable:
+            self._silence.end(line)
+        self._bar.set_postfix_str(line, refresh=False)
         self._bar.update()
 
     def seed_ended(self, result: Result) -> None:
-        self._say(f"seed {result.seed}: {result.accuracy:.2f} %  loss {result.loss:.4f}  {result.seconds:.0f} s")
+        self._clear()
+        say(f"seed {result.seed}: {result.accuracy:.2f} %  loss {result.loss:.4f}  {result.seconds:.0f} s")
 
-    def _say(self, text: str) -> None:
+    def _clear(self) -> None:
         if self._bar is not None:
             self._bar.clear()
-        say(text)

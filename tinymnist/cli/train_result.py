@@ -38,7 +38,9 @@ def _diagnosis(run: Run | Series) -> list[str]:
 
 def _verdict(run: Run | Series, target: float, last_epochs: int | None) -> Verdict | LastEpochsVerdict:
     if last_epochs is not None:
-        by_seed = [[row.eval_accuracy for row in rows] for rows in run.metrics_by_seed]
+        seeds = [run.environment.seed] if isinstance(run, Run) else run.seeds
+        accuracies = [[row.eval_accuracy for row in rows] for rows in run.metrics_by_seed]
+        by_seed = dict(zip(seeds, accuracies, strict=True))
         return judge_last_epochs(by_seed, last_epochs, target)
     return judge([run.result.accuracy] if isinstance(run, Run) else run.result.accuracies, target)
 

@@ -42,7 +42,12 @@ def _last_epochs_text(verdict: LastEpochsVerdict) -> str:
     decimals = _decimals(target, [lowest])
     epochs = "in the last epoch" if verdict.last == 1 else f"in each of the last {verdict.last} epochs"
     seeds = "" if verdict.n == 1 else f"{verdict.passed} of {verdict.n} seeds, "
-    return f"target {target:.{decimals}f} % {epochs}: {verdict.outcome} ({seeds}lowest {lowest:.{decimals}f} %)"
+    culprit = ""
+    if verdict.outcome == "fail":
+        of_seed = "" if verdict.n == 1 else f" of seed {verdict.lowest_seed}"
+        culprit = f",{of_seed} in epoch {verdict.lowest_epoch}"
+    found = f"{seeds}lowest {lowest:.{decimals}f} %{culprit}"
+    return f"target {target:.{decimals}f} % {epochs}: {verdict.outcome} ({found})"
 
 
 def _decimals(target: float, values: Sequence[float]) -> int:

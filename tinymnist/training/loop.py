@@ -112,7 +112,7 @@ class Trainer:
         if self.average is not None:
             self.average.follow(number)
         self.progress = replace(progress, step=progress.step + 1, images=progress.images + len(chosen))
-        return Step(self.progress.images, hyper.lr)
+        return Step(progress.epoch + 1, self.progress.images, hyper.lr)
 
     def _batch(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
         images = self.dataset.train.images.index_select(0, chosen)  # several times faster than [chosen]

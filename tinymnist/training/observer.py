@@ -39,7 +39,10 @@ class Step:
     """The place in an epoch after one step. The loss is known only at the end of the epoch: reading it earlier would
     make a GPU wait."""
 
+    epoch: int
+    """Counted from 1."""
     images: int
+    """Those seen in this epoch."""
     lr: float
 
 
@@ -99,6 +102,9 @@ class SeriesObserver:
 
     def started(self, path: Path, spec: Spec, seeds: Sequence[int], pending: int, jobs: int) -> None:
         """The series begins or resumes, with `pending` of its seeds to train, `jobs` at a time."""
+
+    def stepped(self, seed: int, step: Step) -> None:
+        """A seed has come as far as this. With several seeds at once, not every step is told."""
 
     def epoch_ended(self, seed: int, row: EpochRow) -> None:
         """An epoch of one seed is done and scored."""

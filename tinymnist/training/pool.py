@@ -14,7 +14,7 @@ from queue import Empty
 from tinymnist.errors import DataError, Interrupted, TinyMnistError, UsageError
 from tinymnist.notices import Notice
 from tinymnist.signals import StopRequest
-from tinymnist.training.observer import EpochRow, Observer, SeriesObserver
+from tinymnist.training.observer import EpochRow, Observer, SeriesObserver, Step
 from tinymnist.training.records import Result
 from tinymnist.training.worker import Message, Task, begin_worker, train_in_worker, train_seed
 
@@ -106,6 +106,8 @@ def _forward(messages: "Queue[Message]", observer: SeriesObserver) -> None:
             return
         if isinstance(told, EpochRow):
             observer.epoch_ended(seed, told)
+        elif isinstance(told, Step):
+            observer.stepped(seed, told)
         else:
             observer.warned(told)
 
@@ -118,6 +120,9 @@ class _Relay(Observer):
 
     def warned(self, notice: Notice) -> None:
         self._observer.warned(notice)
+
+    def stepped(self, step: Step) -> None:
+        self._observer.stepped(self._seed, step)
 
     def epoch_ended(self, row: EpochRow) -> None:
         self._observer.epoch_ended(self._seed, row)

@@ -22,7 +22,10 @@ from tinymnist.training.records import Declaration, Result
 LAST_SECONDS = 10.0
 """The time that a training has for its checkpoint after its parent has died."""
 
-Message = tuple[int, EpochRow | Notice]
+SECONDS_BETWEEN_STEPS = 10.0
+"""The time after which a worker reports another step."""
+
+Message = tuple[int, EpochRow | Step | Notice]
 """A report of a worker about one seed."""
 
 
@@ -109,6 +112,7 @@ class _Reporter(Observer):
     def __init__(self, seed: int, worker: _Worker) -> None:
         self._seed, self._worker = seed, worker
         self._told = False
+        self._last_step = time.monotonic()
 
     def warned(self, notice: Notice) -> None:
         self._worker.messages.put((self._seed, notice))
@@ -117,6 +121,9 @@ class _Reporter(Observer):
         if not self._told and self._worker.end.is_set():
             self._told = True
             os.kill(os.getpid(), signal.SIGTERM)
+        if time.monotonic() - self._last_step > SECONDS_BETWEEN_STEPS:
+            self._last_step = time.monotonic()
+            self._worker.messages.put((self._seed, step))
 
     def epoch_ended(self, row: EpochRow) -> None:
         self._worker.messages.put((self._seed, row))

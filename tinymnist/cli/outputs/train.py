@@ -23,6 +23,8 @@ class LastEpochs(Shown):
     passed: int
     n: int
     lowest: float
+    lowest_seed: int
+    lowest_epoch: int
 
 
 VerdictOutput = MeanVerdict | LastEpochs
