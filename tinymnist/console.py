@@ -5,8 +5,10 @@ gets an answer.
 """
 
 import json
+import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from itertools import pairwise
 from threading import Event
 from typing import Any
@@ -24,6 +26,25 @@ quiet = Event()
 def shows_bars() -> bool:
     """Whether progress bars are drawn."""
     return not quiet.is_set() and sys.stderr is not None and sys.stderr.isatty()
+
+
+@contextmanager
+def loading_torch() -> Iterator[None]:
+    """Says on a terminal what the seconds go into while a block imports PyTorch; the line is erased in the end."""
+    if not shows_bars() or "torch" in sys.modules:
+        yield
+        return
+    line = "loading PyTorch ..."
+    print(f"{line}\r", end="", file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        print(f"{' ' * len(line)}\r", end="", file=sys.stderr, flush=True)
+
+
+def width() -> int | None:
+    """The columns of the terminal that results are printed on; None for a file or a pipe."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def show(text: str) -> None:

@@ -1,6 +1,7 @@
 """Small helpers for text that people read."""
 
 import difflib
+import textwrap
 import unicodedata
 from collections.abc import Iterable, Sequence
 
@@ -69,6 +70,36 @@ def table(columns: str, rows: Iterable[Sequence[str]]) -> list[str]:
     ]
     formats = [f"{align}{width}" for (align, _), width in zip(aligned, widths, strict=True)]
     return ["  ".join(map(format, row, formats)).rstrip() for row in filled]
+
+
+def fitted_table(columns: str, rows: Iterable[Sequence[str]], width: int | None) -> list[str]:
+    """The table, in lines of at most `width` characters, so that a terminal breaks no word.
+
+    Where it is wider, the last cell of each row goes below the others; where that is too wide still, all of them go, in
+    words. The first row holds the titles.
+    """
+    filled = list(rows)
+    lines = table(columns, filled)
+    if width is None or max(map(len, lines)) <= width:
+        return lines
+    titles, *rest = filled
+    short = table(columns.rpartition(" ")[0], [row[:-1] for row in filled])
+    if max(map(len, short)) <= width:
+        return [
+            short[0],
+            *(line for head, row in zip(short[1:], rest, strict=True) for line in (head, *_below(row[-1], width))),
+        ]
+    facts = [
+        "; ".join(f"{title} {cell}" for title, cell in zip(titles[1:], row[1:], strict=True) if cell) for row in rest
+    ]
+    return [line for row, fact in zip(rest, facts, strict=True) for line in (row[0], *_below(fact, width))]
+
+
+def _below(text: str, width: int) -> list[str]:
+    """`text` in indented lines."""
+    return [
+        f"  {line}" for line in textwrap.wrap(text, max(width - 2, 20), break_long_words=False, break_on_hyphens=False)
+    ]
 
 
 SCHEMA_VERSION = 1

@@ -1,5 +1,6 @@
 """The command line: tables of arguments, output, errors and exit codes."""
 
+import contextlib
 import json
 import os
 import shlex
@@ -241,6 +242,40 @@ def test_summary_shows_the_reference_documents_table(cli: Cli) -> None:
     ]
 
 
+def test_summary_tells_what_was_seen_before_a_global_pooling(cli: Cli, spec_file: Callable[[str], Path]) -> None:
+    path = spec_file("name: net\nblocks:\n  - {convs: [{out_channels: 5, kernel_size: 1}], pool: global_average}\n")
+    assert cli("summary", path).out.splitlines()[-2] == "Receptive field: 28x28 (before global pooling 1x1)"
+    assert json.loads(cli("summary", path, "--json").out)["receptive_field_before_global_pooling"] == [1, 1]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="opens a terminal")
+def test_lists_break_no_word_in_a_narrow_terminal() -> None:
+    _, printed = in_a_terminal("list", columns=60)
+    lines = printed.splitlines()
+    assert max(map(len, lines)) <= 60
+    assert {word for line in lines for word in line.split()} >= {"multiply-adds", "convolution", "separable-residual"}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="opens a terminal")
+def test_a_terminal_is_told_what_the_seconds_go_into() -> None:
+    code, printed = in_a_terminal("build", TINY)
+    assert (code, printed.partition("tiny3130")[0]) == (0, f"loading PyTorch ...\r{' ' * 19}\r")
+
+
+def in_a_terminal(*arguments: object, columns: int = 80) -> tuple[int, str]:
+    """Runs a command in a terminal; returns its exit code and what it printed."""
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "tinymnist", *map(str, arguments)]
+    with subprocess.Popen(command, stdout=theirs, stderr=theirs, env={**os.environ, "COLUMNS": str(columns)}) as child:
+        os.close(theirs)
+        printed = b""
+        with contextlib.suppress(OSError):  # the other end is closed
+            while part := os.read(ours, 65536):
+                printed += part
+    os.close(ours)
+    return child.returncode, printed.decode().replace("\r\n", "\n")
+
+
 def test_summary_json(cli: Cli) -> None:
     content = json.loads(cli("summary", TINY, "--json").out)
     layers = content.pop("layers")
@@ -252,6 +287,7 @@ def test_summary_json(cli: Cli) -> None:
         "multiply_adds": 530_100,
         "torchinfo_mult_adds": 543_220,
         "receptive_field": [28, 28],
+        "receptive_field_before_global_pooling": None,
         "peak_activation_bytes": 37_632,
     }
     assert layers[0] == {

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from tinymnist.cli.notices import say_notice
 from tinymnist.cli.options import DataDir, Dataset, Json, RunPath
 from tinymnist.cli.outputs import output
-from tinymnist.console import show, show_json
+from tinymnist.console import loading_torch, show, show_json
 from tinymnist.text import table
 
 if TYPE_CHECKING:
@@ -19,9 +19,10 @@ def command(run_path: RunPath, dataset: Dataset = None, data_dir: DataDir = None
 
     Shows size, accuracy, time of one image alone, and images per second.
     """
-    from tinymnist.benchmark import benchmark
-    from tinymnist.training import load_run
-    from tinymnist.training.trained import open_trained
+    with loading_torch():
+        from tinymnist.benchmark import benchmark
+        from tinymnist.training import load_run
+        from tinymnist.training.trained import open_trained
 
     run = load_run(run_path)
     (trained,) = open_trained([run], dataset, data_dir, warn=say_notice)

@@ -7,7 +7,7 @@ import typer
 
 from tinymnist.cli.options import Arch, Json, Set, Strict, load
 from tinymnist.cli.outputs import output
-from tinymnist.console import complain, say, show, show_json
+from tinymnist.console import complain, loading_torch, say, show, show_json
 from tinymnist.errors import CheckFailed
 from tinymnist.text import shape_text, table
 
@@ -34,8 +34,9 @@ def command(
 
     spec = load(arch, overrides)
 
-    from tinymnist.model import build_model, save_weights
-    from tinymnist.model.generator import drawing
+    with loading_torch():
+        from tinymnist.model import build_model, save_weights
+        from tinymnist.model.generator import drawing
 
     with drawing(seed):
         model = build_model(spec)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from tinymnist.cli.notices import say_notice
 from tinymnist.cli.options import DataDir, Dataset, Device, Json, RunPath
 from tinymnist.cli.outputs import output
-from tinymnist.console import show, show_json
+from tinymnist.console import loading_torch, show, show_json
 from tinymnist.text import images_text, table
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ def command(
 
     Shows the difference of two runs on the same images, or of two series over their seeds, and what it means.
     """
-    from tinymnist.comparison import RunComparison, compare
+    with loading_torch():
+        from tinymnist.comparison import RunComparison, compare
 
     found = compare(run_a, run_b, dataset=dataset, data_dir=data_dir, device=device, warn=say_notice)
     if as_json:

@@ -7,7 +7,7 @@ import typer
 from tinymnist.cli.notices import say_notice
 from tinymnist.cli.options import DataDir, Dataset, Device, Json, RunPath
 from tinymnist.cli.outputs import output
-from tinymnist.console import show, show_json
+from tinymnist.console import loading_torch, show, show_json
 from tinymnist.text import counted, table
 
 if TYPE_CHECKING:
@@ -29,8 +29,9 @@ def command(
 
     Shows accuracy with its 95 % interval, loss, and the confusion matrix with the accuracy by class.
     """
-    from tinymnist.evaluation import evaluate
-    from tinymnist.training import load_run
+    with loading_torch():
+        from tinymnist.evaluation import evaluate
+        from tinymnist.training import load_run
 
     run = load_run(run_path)
     evaluation = evaluate(run, dataset=dataset, data_dir=data_dir, device=device, shifts=shifts, warn=say_notice)

@@ -11,7 +11,7 @@ from tinymnist.cli.export_words import export_words
 from tinymnist.cli.notices import say_notice
 from tinymnist.cli.options import DataDir, Dataset, Json, RunPath
 from tinymnist.cli.outputs import output
-from tinymnist.console import show, show_json
+from tinymnist.console import loading_torch, show, show_json
 
 
 def command(
@@ -39,7 +39,8 @@ def command(
 
     What is written is verified on the whole test set first.
     """
-    from tinymnist.export import export_run
+    with loading_torch():
+        from tinymnist.export import export_run
 
     artifact = export_run(
         run_path,

@@ -9,8 +9,8 @@ import typer
 from tinymnist.cli.notices import say_notice
 from tinymnist.cli.options import Json
 from tinymnist.cli.outputs import output
-from tinymnist.console import say, show, show_json
-from tinymnist.text import table
+from tinymnist.console import say, show, show_json, width
+from tinymnist.text import fitted_table
 
 if TYPE_CHECKING:
     from tinymnist.front import Front, Point
@@ -57,11 +57,18 @@ def _points(front: "Front") -> "list[tuple[Point, bool]]":
 def _as_text(front: "Front") -> str:
     titles = ["name", "parameters", "mean %", "std", "n", "95 % interval", "front"]
     rows = [_cells(point, on_front) for point, on_front in _points(front)]
-    lines = [f"on {front.scored_on}, after the last epoch", *table("< > > >4 >4 <14 <", [titles, *rows])]
+    lines = [
+        f"on {front.scored_on}, after the last epoch",
+        *fitted_table("< > > >4 >4 <14 <", [titles, *rows], width()),
+    ]
     if front.published:
         titles = ["parameters", "accuracy", "who, and how"]
         figures = [[f"{each.parameters:,}", each.figures, f"{each.who}: {each.how}"] for each in front.published]
-        lines += ["", "published, each with its source under --json", *table("> <14 <", [titles, *figures])]
+        lines += [
+            "",
+            "published, each with its source under --json",
+            *fitted_table("> <14 <", [titles, *figures], width()),
+        ]
     return "\n".join(lines)
 
 

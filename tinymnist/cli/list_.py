@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 from tinymnist.cli.options import Json
 from tinymnist.cli.outputs import output
-from tinymnist.console import show, show_json
-from tinymnist.text import table
+from tinymnist.console import show, show_json, width
+from tinymnist.text import fitted_table
 
 if TYPE_CHECKING:
     from tinymnist.cli.outputs.list import ArchitectureOutput, Measured, RecipeOutput
@@ -76,7 +76,7 @@ def _architectures_as_text(rows: "list[ArchitectureOutput]") -> list[str]:
         ]
         for row in rows
     ]
-    return table("< > > <17 < <", [titles, *cells])
+    return fitted_table("< > > <17 < <", [titles, *cells], width())
 
 
 def _measured(accuracy: "Measured | None") -> str:
@@ -91,4 +91,4 @@ def _recipes_as_text(rows: "list[RecipeOutput]") -> list[str]:
     cells = [
         [row.name, str(row.epochs), str(row.batch_size), row.optimizer, row.schedule, row.description] for row in rows
     ]
-    return table("< > > < <9 <", [titles, *cells])
+    return fitted_table("< > > < <9 <", [titles, *cells], width())

@@ -9,7 +9,7 @@ from tinymnist.cli.drawing import drawing
 from tinymnist.cli.notices import say_notice
 from tinymnist.cli.options import Device, Json, RunPath
 from tinymnist.cli.outputs import output
-from tinymnist.console import complain, show, show_json
+from tinymnist.console import complain, loading_torch, show, show_json
 from tinymnist.text import counted, interval_text, printable, table
 
 if TYPE_CHECKING:
@@ -34,8 +34,9 @@ def command(
 
     A folder whose subfolders are named 0 to 9 is scored. Exit code 0 if all could be used, 1 if some, 2 if none.
     """
-    from tinymnist.prediction import Unusable, predict_each, score_labelled
-    from tinymnist.training import load_run
+    with loading_torch():
+        from tinymnist.prediction import Unusable, predict_each, score_labelled
+        from tinymnist.training import load_run
 
     run = load_run(run_path)
     found = predict_each(run, images, many=many, device=device, warn=say_notice)

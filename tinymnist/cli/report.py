@@ -10,7 +10,7 @@ from tinymnist.cli.completion import complete_runs
 from tinymnist.cli.notices import say_notice
 from tinymnist.cli.options import DataDir, Dataset, Device, Json
 from tinymnist.cli.outputs import output
-from tinymnist.console import show, show_json
+from tinymnist.console import loading_torch, show, show_json
 
 if TYPE_CHECKING:
     from tinymnist.report import Entry, Report
@@ -43,7 +43,8 @@ def command(
 
     Shows curves, confusion matrix, mistakes, filters, spec and environment.
     """
-    from tinymnist.report import write_report
+    with loading_torch():
+        from tinymnist.report import write_report
 
     report = write_report(
         runs, page, pictures=pictures, dataset=dataset, data_dir=data_dir, device=device, warn=say_notice

@@ -7,8 +7,8 @@ import typer
 
 from tinymnist.cli.options import Json
 from tinymnist.cli.outputs import output
-from tinymnist.console import complain, show, show_json
-from tinymnist.text import table
+from tinymnist.console import complain, show, show_json, width
+from tinymnist.text import fitted_table
 
 if TYPE_CHECKING:
     from tinymnist.training.survey import Standing
@@ -39,7 +39,7 @@ def command(
 
 def _as_text(runs: "list[Standing]") -> str:
     titles = ["run", "network", "parameters", "seeds", "epochs", "accuracy %", "images"]
-    return "\n".join(table("< < > > > < <", [titles, *map(_cells, runs)]))
+    return "\n".join(fitted_table("< < > > > < <", [titles, *map(_cells, runs)], width()))
 
 
 def _cells(run: "Standing") -> list[str]:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from tinymnist.cli.options import Arch, Json, Set, load
 from tinymnist.cli.outputs import output
-from tinymnist.console import show, show_json
+from tinymnist.console import loading_torch, show, show_json
 
 if TYPE_CHECKING:
     from tinymnist.model import Summary
@@ -17,7 +17,8 @@ def command(arch: Arch, overrides: Set = None, as_json: Json = False) -> None:
     """
     spec = load(arch, overrides)
 
-    from tinymnist.model import summarize
+    with loading_torch():
+        from tinymnist.model import summarize
 
     summary = summarize(spec)
     if as_json:
@@ -29,10 +30,12 @@ def command(arch: Arch, overrides: Set = None, as_json: Json = False) -> None:
 def _as_text(summary: "Summary") -> str:
     plan = summary.plan
     height, width = plan.receptive_field
+    pooled = plan.field_before_global_pooling
+    before = "" if pooled is None else f" (before global pooling {pooled[0]}x{pooled[1]})"
     rows = {
         "Parameters": f"{plan.parameters:,} (buffers, not counted: {plan.buffers:,})",
         "Multiply-adds": f"{plan.macs:,} (without biases and norms; torchinfo: {summary.torchinfo_mult_adds:,})",
-        "Receptive field": f"{height}x{width}",
+        "Receptive field": f"{height}x{width}{before}",
         "Peak activation memory": f"{plan.peak_activation_bytes:,} bytes (inference, batch 1, float32)",
     }
     return "\n".join([summary.table, *(f"{name}: {value}" for name, value in rows.items())])

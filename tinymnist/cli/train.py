@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from tinymnist.cli import train_options as given
 from tinymnist.cli.options import DataDir, Dataset, Json, Set, load, load_from_run
+from tinymnist.console import loading_torch
 from tinymnist.errors import UsageError
 from tinymnist.text import counted
 
@@ -44,7 +45,8 @@ def command(
         named = {"ARCH": arch, "--arch": arch_option, "--recipe": recipe, "--set": overrides, "--from": initial}
         _refuse_beside_resume({**named, **of_recipe, **{f"--{option}": value for option, value in of_run.items()}})
 
-        from tinymnist.cli.train_resume import resume_any
+        with loading_torch():
+            from tinymnist.cli.train_resume import resume_any
 
         run = resume_any(resume, seeds, jobs, here)
     else:
@@ -58,7 +60,8 @@ def command(
         if last_epochs is not None and last_epochs > spec.train.epochs:
             raise UsageError(f"--last-epochs {last_epochs}: the recipe has {counted(spec.train.epochs, 'epoch')}")
 
-        from tinymnist.cli.train_start import start_any
+        with loading_torch():
+            from tinymnist.cli.train_start import start_any
 
         run = start_any(spec, seeds, jobs, {**of_run, "initial": initial, **here})
 

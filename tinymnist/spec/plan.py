@@ -104,6 +104,16 @@ class Plan:
         )
 
     @cached_property
+    def field_before_global_pooling(self) -> tuple[int, int] | None:
+        """Rows and columns of the input that one number which the last global pooling reads may depend on; behind it,
+        every number depends on all of the input. None for a network without global pooling."""
+        pooled = [layer for layer in self.layers if layer.label.startswith("global_")]
+        if not pooled:
+            return None
+        source = pooled[-1].sources[0]
+        return self.layers[source - 1].receptive_field if source else (1, 1)
+
+    @cached_property
     def peak_activation_bytes(self) -> int:
         """The largest sum of tensors alive at once in inference, batch 1, float32."""
         return FLOAT_BYTES * max(layer.alive for layer in self.layers)

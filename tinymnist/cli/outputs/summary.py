@@ -23,5 +23,6 @@ class Output(Shown):
     multiply_adds: int = at("plan.macs")
     torchinfo_mult_adds: int
     receptive_field: tuple[int, int] = at("plan.receptive_field")
+    receptive_field_before_global_pooling: tuple[int, int] | None = at("plan.field_before_global_pooling")
     peak_activation_bytes: int = at("plan.peak_activation_bytes")
     layers: list[LayerOutput] = at("plan.layers")
