@@ -7,13 +7,13 @@ gets an answer.
 import json
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from threading import Event
 from typing import Any
 
-from tinymnist.errors import TinyMnistError
+from tinymnist.errors import CheckFailed, TinyMnistError
 from tinymnist.text import SCHEMA_VERSION, printable
 
 result_begun = Event()
@@ -69,6 +69,13 @@ def complain(text: str) -> None:
     """Prints one line on stderr: an error, or a warning."""
     if sys.stderr is not None:
         print(printable(text), file=sys.stderr, flush=True)
+
+
+def complain_of(damaged: Sequence[str]) -> int:
+    """Says what was left out of a result because it is damaged. Returns the exit code."""
+    for line in damaged:
+        complain(f"tinymnist: left out {line}")
+    return CheckFailed.exit_code if damaged else 0
 
 
 def report_error(error: TinyMnistError, as_json: bool) -> int:

@@ -49,4 +49,4 @@ def test_a_damaged_run_is_left_out_with_a_line(cli: Cli, folder: Path, tmp_path:
     (tmp_path / "runs" / "bad" / "result.json").write_text("{")
     outcome = cli("runs", tmp_path / "runs")
     assert (outcome.code, len(outcome.out.splitlines()), outcome.err.count("\n")) == (1, 2, 1)
-    assert outcome.err.startswith(f"tinymnist: {tmp_path}/runs/bad/result.json: damaged (")
+    assert outcome.err.startswith(f"tinymnist: left out {tmp_path}/runs/bad/result.json: damaged (")

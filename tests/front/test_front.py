@@ -259,8 +259,8 @@ REFUSED = {
     "an empty folder": ("empty", 2, "empty: contains no result.json of a series: train one with --seeds"),
     "a single run": ("single", 2, "single/result.json: is the result of a single run: train a series with --seeds"),
     "an unfinished series": ("unfinished", 2, "unfinished: has no result.json yet: the series is not finished"),
-    "no JSON": ("text/result.json", 3, "text/result.json: is not a JSON object: copy the result again"),
-    "a list": ("list", 3, "list/result.json: is not a JSON object: copy the result again"),
+    "no JSON": ("text/result.json", 3, "text/result.json: damaged (Invalid JSON: "),
+    "a list": ("list", 3, "list/result.json: damaged (Input should be an object): copy the run again"),
     "a result with a hole": ("hole", 3, "hole/result.json: damaged (run: Field required): copy the run again"),
 }
 
@@ -283,6 +283,19 @@ def test_anything_but_a_result_is_refused_in_one_line(
     outcome = cli("front", path)
     assert (outcome.code, outcome.out, outcome.err.count("\n")) == (code, "", 1)
     assert outcome.err.startswith(f"tinymnist: {error}")
+
+
+@pytest.mark.parametrize("content", ["no JSON", "[]", "{}"])
+def test_one_damaged_result_among_others_is_left_out(
+    result: MakeResult, cli: Cli, tmp_path: Path, content: str
+) -> None:
+    whole, broken = result("runs/whole", 3130, TEN), result("runs/broken", 690, TEN)
+    broken.write_text(content)
+    outcome = cli("front", tmp_path / "runs", "--json")
+    shown = json.loads(outcome.out)
+    assert (outcome.code, [each["result"] for each in shown["series"]]) == (1, [str(whole)])
+    assert outcome.err.startswith(f"tinymnist: left out {broken}: damaged (")
+    assert [f"tinymnist: left out {line}\n" for line in shown["damaged"]] == [outcome.err]
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def series(quick: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def entry(small_run: Path) -> Entry:
-    (found,) = gather([small_run], Options())
+    ((found,), _) = gather([small_run], Options())
     return found
 
 
@@ -249,7 +249,7 @@ def test_runs_stand_side_by_side_with_the_same_sections(page_folder: Path) -> No
     shown = Document(page_folder / "report.html")
     names = ["Confusion matrix", "Epoch by epoch", "Mistakes", "Filters", "Spec", "Environment"]
     assert shown.of("h3") == names * 3
-    assert shown.of("h2") == ["tiny3130", "quick", "tiny3130"]
+    assert shown.of("h2") == ["small", "trio", "b-onclick-alert-1"]
     assert shown.of("title") == ["tiny3130, quick - tinymnist report"]
 
 
@@ -259,7 +259,7 @@ def test_the_spec_on_the_page_is_that_of_the_run(small_run: Path, page_folder: P
 
 
 def test_runs_of_the_same_folder_name_are_told_apart(small_run: Path, nasty_run: Path) -> None:
-    entries = gather([small_run, small_run, nasty_run], Options())
+    entries = gather([small_run, small_run, nasty_run], Options())[0]
     assert [each.label for each in entries] == ["small", "small-2", "b-onclick-alert-1"]
 
 
@@ -294,6 +294,7 @@ def test_json_says_what_was_written(cli: Cli, small_run: Path, tmp_path: Path) -
             }
         ],
         "pictures": [str(pictures / f"small-{name}") for name in names],
+        "damaged": [],
     }
     assert sorted(path.name for path in pictures.iterdir()) == sorted(f"small-{name}" for name in names)
     for path in pictures.glob("*.png"):
@@ -315,10 +316,24 @@ def test_another_kind_of_file_is_never_replaced(cli: Cli, small_run: Path, tmp_p
 def test_an_unfinished_run_is_refused_and_nothing_is_written(cli: Cli, small_run: Path, tmp_path: Path) -> None:
     shutil.copytree(small_run, tmp_path / "half")
     (tmp_path / "half" / "result.json").unlink()
-    outcome = cli("report", small_run, tmp_path / "half", "--output", tmp_path / "report.html")
+    outcome = cli("report", tmp_path / "half", "--output", tmp_path / "report.html")
     assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)
     assert outcome.err.startswith(f"tinymnist: {tmp_path}/half: not finished: resume it with")
     assert not (tmp_path / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    "damaged", ["spec.yaml", "environment.json", "metrics.csv", "weights.safetensors", "result.json"]
+)
+def test_one_damaged_run_among_others_is_left_out(cli: Cli, small_run: Path, tmp_path: Path, damaged: str) -> None:
+    broken = shutil.copytree(small_run, tmp_path / "broken")
+    (broken / damaged).write_bytes(b"\xff")
+    outcome = cli("report", broken, small_run, "--output", tmp_path / "report.html", "--json")
+    content = json.loads(outcome.out)
+    assert (outcome.code, [run["run"] for run in content["runs"]]) == (1, [str(small_run)])
+    assert outcome.err.startswith(f"tinymnist: left out {broken}/{damaged}")
+    assert [f"tinymnist: left out {line}\n" for line in content["damaged"]] == [outcome.err]
+    assert Document(tmp_path / "report.html").of("h2") == ["small"]
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import typer
 from tinymnist.cli.notices import say_notice
 from tinymnist.cli.options import Json
 from tinymnist.cli.outputs import output
-from tinymnist.console import say, show, show_json, width
+from tinymnist.console import complain_of, say, show, show_json, width
 from tinymnist.text import fitted_table
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ def command(
         typer.Option("--output", metavar="FILE", readable=False, help="Draw it to this file: .svg, .png or .pdf."),
     ] = None,
     as_json: Json = False,
-) -> None:
+) -> int:
     """Show accuracy against parameters, and the Pareto front.
 
-    Shows series of runs, beside published figures.
+    Shows series of runs, beside published figures. Exit code 1 if some results are damaged and left out.
     """
     from tinymnist.front import picture_format, read_front, write_picture
 
@@ -48,6 +48,7 @@ def command(
         show_json(output("front", front=front, scored_on="test", series=series))
     elif picture is None:
         show(_as_text(front))
+    return complain_of(front.damaged)
 
 
 def _points(front: "Front") -> "list[tuple[Point, bool]]":

@@ -10,7 +10,7 @@ from tinymnist.cli.completion import complete_runs
 from tinymnist.cli.notices import say_notice
 from tinymnist.cli.options import DataDir, Dataset, Device, Json
 from tinymnist.cli.outputs import output
-from tinymnist.console import loading_torch, show, show_json
+from tinymnist.console import complain_of, loading_torch, show, show_json
 
 if TYPE_CHECKING:
     from tinymnist.report import Entry, Report
@@ -38,10 +38,11 @@ def command(
     data_dir: DataDir = None,
     device: Device = "auto",
     as_json: Json = False,
-) -> None:
+) -> int:
     """Write one HTML page about runs, side by side.
 
-    Shows curves, confusion matrix, mistakes, filters, spec and environment.
+    Shows curves, confusion matrix, mistakes, filters, spec and environment. Exit code 1 if some runs are damaged and
+    left out.
     """
     with loading_torch():
         from tinymnist.report import write_report
@@ -53,6 +54,7 @@ def command(
         show_json(output("report", report=report, runs=[_with_network(entry) for entry in report.entries]))
     else:
         show(_as_text(report))
+    return complain_of(report.damaged)
 
 
 def _with_network(entry: "Entry") -> SimpleNamespace:

@@ -7,7 +7,7 @@ import typer
 
 from tinymnist.cli.options import Json
 from tinymnist.cli.outputs import output
-from tinymnist.console import complain, show, show_json, width
+from tinymnist.console import complain_of, show, show_json, width
 from tinymnist.text import fitted_table
 
 if TYPE_CHECKING:
@@ -22,19 +22,17 @@ def command(
 
     Exit code 1 if some are damaged.
     """
-    from tinymnist.errors import CheckFailed, TinyMnistError
+    from tinymnist.errors import TinyMnistError
     from tinymnist.training.survey import Standing, survey
 
     found = list(survey(folder))
     runs = [each for each in found if isinstance(each, Standing)]
     damaged = [str(each) for each in found if isinstance(each, TinyMnistError)]
-    for line in damaged:
-        complain(f"tinymnist: {line}")
     if as_json:
         show_json(output("runs", folder=folder, runs=runs, damaged=damaged))
     else:
         show(_as_text(runs))
-    return CheckFailed.exit_code if damaged else 0
+    return complain_of(damaged)
 
 
 def _as_text(runs: "list[Standing]") -> str:

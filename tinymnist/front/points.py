@@ -52,6 +52,8 @@ class Front:
     points: tuple[Point, ...]
     on_front: tuple[bool, ...]
     """For each point, whether no other has as few parameters and as high a mean, and is better in one of the two."""
+    damaged: tuple[str, ...] = ()
+    """What is wrong with results that were left out."""
 
     @property
     def best(self) -> list[Point]:

@@ -4,7 +4,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Literal
@@ -40,12 +40,21 @@ class _Found:
 
 def read_front(paths: Sequence[str | PathLike[str]] = (), *, warn: Warn | None = None) -> Front:
     """Makes the Pareto front of the series at `paths`: `result.json` files, directories of series, or folders that
-    contain some at any depth; by default `docs/results`. `warn` is told which results in folders are left out.
+    contain some at any depth; by default `docs/results`. `warn` is told which results in folders are left out. Damaged
+    ones are left out too where others remain.
 
     Raises `UsageError` for results that cannot share a front, `RunError` for a series without a result, `DataError` for
     damaged results.
     """
-    found = [_read(path) for path in find_results(paths, warn=warn)]
+    found: list[_Found] = []
+    damaged: list[DataError] = []
+    for path in find_results(paths, warn=warn):
+        try:
+            found.append(_read(path))
+        except DataError as error:
+            damaged.append(error)
+    if not found:
+        raise damaged[0]
     first = found[0]
     for each in found:
         if each.result.scored_on != "test":
@@ -63,7 +72,7 @@ def read_front(paths: Sequence[str | PathLike[str]] = (), *, warn: Warn | None =
         point(each.name(times[each.result.name] == 1), each.path, each.result.parameters, each.result.accuracies)
         for each in found
     ]
-    return front(points, first.result.dataset, first.result.images)
+    return replace(front(points, first.result.dataset, first.result.images), damaged=tuple(map(str, damaged)))
 
 
 def find_results(paths: Sequence[str | PathLike[str]] = (), *, warn: Warn | None = None) -> list[Path]:
@@ -90,7 +99,7 @@ def _results_at(path: Path, warn: Warn | None) -> list[Path]:
         raise UsageError(f"{path}: no such file or folder")
     if path.is_file() or (path / RESULT).is_file():
         file = path if path.is_file() else path / RESULT
-        if not _is_of_series(file):
+        if _is_of_run(file):
             raise UsageError(f"{file}: is the result of a single run: train a series with --seeds")
         return [file]
     if (path / SERIES).is_file():
@@ -98,7 +107,7 @@ def _results_at(path: Path, warn: Warn | None) -> list[Path]:
     series, single = _results_under(path)
     if not series:
         raise UsageError(f"{path}: contains no {RESULT} of a series: train one with --seeds")
-    held_out = [file for file in series if _read(file).result.scored_on != "test"]
+    held_out = [file for file in series if _is_held_out(file)]
     if len(held_out) < len(series):
         series = [file for file in series if file not in held_out]
         _tell(warn, path, "held-out series", held_out)
@@ -121,19 +130,25 @@ def _results_under(folder: Path) -> tuple[list[Path], list[Path]]:
             folders.clear()  # the folders below are the runs of its seeds
         if RESULT in files:
             file = Path(where, RESULT)
-            (series if _is_of_series(file) else single).append(file)
+            (single if _is_of_run(file) else series).append(file)
     return series, single
 
 
-def _is_of_series(file: Path) -> bool:
-    """Whether the result is of a series, not of one run. Raises `DataError` if the file is not a JSON object."""
+def _is_of_run(file: Path) -> bool:
+    """Whether the result is of one run, not of a series. What is damaged counts as a series, and is found when it is
+    read."""
     try:
         content = json.loads(read_bytes(file))
-    except (ValueError, RecursionError):
-        content = None
-    if not isinstance(content, dict):
-        raise DataError(f"{file}: is not a JSON object: copy the result again")
-    return "accuracy" not in content
+    except (ValueError, RecursionError, DataError):
+        return False
+    return isinstance(content, dict) and "accuracy" in content
+
+
+def _is_held_out(file: Path) -> bool:
+    try:
+        return _read(file).result.scored_on != "test"
+    except DataError:
+        return False
 
 
 def _read(file: Path) -> _Found:

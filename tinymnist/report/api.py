@@ -24,6 +24,8 @@ class Report:
     """One per run, series or packaged network."""
     pictures: tuple[Path, ...]
     """Pictures written as files; the page does not need them."""
+    damaged: tuple[str, ...]
+    """What is wrong with the runs that were left out: missing, not finished or damaged."""
 
 
 def write_report(
@@ -37,19 +39,20 @@ def write_report(
     warn: Warn = warn_in_python,
 ) -> Report:
     """Writes a page about finished runs, series and packaged networks to `output`, whole or not at all, and their
-    pictures to the folder `pictures` if one is given.
+    pictures to the folder `pictures` if one is given. Runs that are not finished or damaged are left out.
 
     `dataset`, `data_dir`, `device` and `warn` are as in `evaluate`. A run that held out images is scored on those,
     any other run on the test set.
 
-    Raises `UsageError` without matplotlib or if `output` does not end in `.html`, and otherwise as `evaluate` does.
+    Raises `UsageError` without matplotlib or if `output` does not end in `.html`, and otherwise as `evaluate` does, a
+    `RunError` only where no run is left.
     """
     target = Path(output)
     if target.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"{target}: expects a name that ends in .html")
     with picture_settings():  # without matplotlib, this fails before any work
-        entries = gather(runs, Options(dataset, data_dir, device, warn))
+        entries, left_out = gather(runs, Options(dataset, data_dir, device, warn))
     content = page(entries)
     files = [] if pictures is None else [path for entry in entries for path in write_pictures(entry, Path(pictures))]
     write_atomically(target, content)
-    return Report(target, tuple(entries), tuple(files))
+    return Report(target, tuple(entries), tuple(files), tuple(map(str, left_out)))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
+from tinymnist.errors import DataError, RunError, TinyMnistError
 from tinymnist.report.inspection import Inspection, Options, look_at
 from tinymnist.spec import Spec
 from tinymnist.spec.packaged import packaged_networks
@@ -54,13 +55,22 @@ class Entry:
         return self.result.median_seed if isinstance(self.result, SeriesResult) else None
 
 
-def gather(paths: Sequence[str | PathLike[str]], options: Options) -> list[Entry]:
-    """Makes one entry per path: a run directory, a series, a packed run or the name of a packaged network.
+def gather(paths: Sequence[str | PathLike[str]], options: Options) -> tuple[list[Entry], list[TinyMnistError]]:
+    """Makes one entry per path: a run directory, a series, a packed run or the name of a packaged network. What is
+    missing, not finished or damaged is left out; the second list says why.
 
-    Raises `RunError` if one is missing or not finished, `UsageError` if its test images were among its training images,
-    `DataError` if data or a run is damaged.
+    Raises the first of those errors where nothing is left, `UsageError` if the test images of a run were among its
+    training images, `DataError` if data is damaged.
     """
-    opened = [open_run(path) for path in paths]
+    opened: list[Run | Series] = []
+    left_out: list[TinyMnistError] = []
+    for path in paths:
+        try:
+            opened.append(_opened_whole(path))
+        except (RunError, DataError) as error:
+            left_out.append(error)
+    if not opened:
+        raise left_out[0]
     shown = [_median_run(each) if isinstance(each, Series) else each for each in opened]
     trained = iter(
         open_trained(
@@ -74,10 +84,22 @@ def gather(paths: Sequence[str | PathLike[str]], options: Options) -> list[Entry
     )
     networks = [None if run is None else look_at(next(trained)) for run in shown]
     labels = _labels([each.path for each in opened])
-    return [
+    entries = [
         _of_series(each, label, run, network) if isinstance(each, Series) else _of_run(each, label, network)
         for each, label, run, network in zip(opened, labels, shown, networks, strict=True)
     ]
+    return entries, left_out
+
+
+def _opened_whole(path: str | PathLike[str]) -> Run | Series:
+    """The run or series, with everything that is shown of it found to be readable. Raises `RunError`, `DataError`."""
+    opened = open_run(path)
+    run = _median_run(opened) if isinstance(opened, Series) else opened
+    if run is not None:
+        run.load_model()
+    if not isinstance(opened, PackedRun):
+        _ = opened.metrics_by_seed
+    return opened
 
 
 def _median_run(series: Series) -> Run | None:

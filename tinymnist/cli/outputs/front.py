@@ -36,3 +36,5 @@ class Output(Shown):
     images: int = at("front.images")
     series: list[SeriesOutput]
     published: list[PublishedOutput] = at("front.published")
+    damaged: list[Text] = at("front.damaged")
+    """What is wrong with each result that was left out."""

@@ -32,3 +32,5 @@ class Output(Shown):
     output: Text = at("report.page")
     runs: list[RunOutput]
     pictures: list[Text] = at("report.pictures")
+    damaged: list[Text] = at("report.damaged")
+    """What is wrong with each run that was left out."""
