@@ -16,7 +16,9 @@ from tests.support.command_line import ARCHS, Cli
 from tinymnist.comparison import RunComparison, SeriesComparison, compare
 from tinymnist.data.mnist_5k import read_mnist_5k
 from tinymnist.spec.dump import dump_spec
+from tinymnist.spec.packaged import packaged_networks, packaged_series
 from tinymnist.statistics import summarize
+from tinymnist.training import Series
 from tinymnist.training.records import Declaration, Interval, SeriesResult, write_record
 
 GOOD = [99.41, 99.44, 99.45, 99.42, 99.47]
@@ -256,6 +258,45 @@ def test_series_are_not_scored_again(cli: Cli, series: MakeSeries) -> None:
         2,
         "tinymnist: --dataset fashion-mnist: series are compared by the accuracies in their results, on mnist: "
         "leave it out\n",
+    )
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["series first", "network first"])
+def test_beside_a_series_a_network_of_tinymnist_means_the_series_that_it_is_from(
+    cli: Cli, series: MakeSeries, turned: bool
+) -> None:
+    mine, packaged = series("mine", GOOD), packaged_series()["smooth3092"]
+    content = json.loads(cli("compare", *(("smooth3092", mine) if turned else (mine, "smooth3092")), "--json").out)
+    accuracies = json.loads((packaged / "result.json").read_text())["accuracies"]
+    side, sign = ("a", 1) if turned else ("b", -1)
+    assert (content["kind"], content[side]["run"], content[side]["n"]) == ("series", str(packaged), 10)
+    expected = ttest_ind(accuracies, GOOD, equal_var=False)
+    assert (content["t"], content["p"]) == pytest.approx((sign * expected.statistic, expected.pvalue))
+    text = cli("compare", mine, "smooth3092").out
+    assert "B  99.52 ± 0.07 % (n 10)  smooth3092, 3,092 parameters, smooth3092 of tinymnist\n" in text
+
+
+def test_a_series_of_tinymnist_is_compared_by_name(cli: Cli) -> None:
+    content = json.loads(cli("compare", "tiny3130-steady", "tiny3130", "--json").out)
+    assert [content[side]["n"] for side in "ab"] == [20, 10]
+
+
+def test_each_network_of_tinymnist_is_from_a_series_of_its_name() -> None:
+    for name in packaged_networks():
+        many, network = tinymnist.open_run(packaged_series()[name]), tinymnist.load_run(name)
+        assert isinstance(many, Series)
+        assert dump_spec(many.spec) == dump_spec(network.spec)
+        accuracies = dict(zip(many.seeds, many.result.accuracies, strict=True))
+        median = accuracies[many.result.median_seed]
+        assert accuracies[network.environment.seed] == network.result.accuracy == median
+
+
+def test_an_architecture_without_a_series_says_so(cli: Cli, series: MakeSeries) -> None:
+    outcome = cli("compare", series("mine", GOOD), "mini697")
+    assert (outcome.code, outcome.err) == (
+        2,
+        "tinymnist: mini697: comes without a trained network or a series of runs: make one by `tinymnist train --arch "
+        "mini697`\n",
     )
 
 

@@ -20,6 +20,7 @@ from tinymnist.statistics import (
 )
 from tinymnist.text import images_text
 from tinymnist.training import Run, Series, open_run
+from tinymnist.training.load import series_of
 from tinymnist.training.records import SeriesResult
 from tinymnist.training.trained import open_trained
 
@@ -164,13 +165,17 @@ def compare(
     """Compares two finished runs on the test set of `dataset`, by default the data set that both were trained on. Where
     both held out the same training images and no `dataset` is named, they are compared on those images, so that a
     recipe that is still being tuned is never looked at through the test set. Two finished series are compared by the
-    accuracies in their results. `warn` is called where `auto` means mnist-5k.
+    accuracies in their results; beside a series, the name of a network that comes with tinymnist means the series that
+    it is from. `warn` is called where `auto` means mnist-5k.
 
     Raises `RunError` where one is not finished, `UsageError` for two that cannot be compared, `DataError` for data or
     damage.
     """
-    first = a if isinstance(a, Run | Series) else open_run(a)
-    second = b if isinstance(b, Run | Series) else open_run(b)
+    first, second = (each if isinstance(each, Run | Series) else open_run(each) for each in (a, b))
+    if isinstance(first, Run) and isinstance(second, Series):
+        first = series_of(first) or first
+    elif isinstance(first, Series) and isinstance(second, Run):
+        second = series_of(second) or second
     if isinstance(first, Run) and isinstance(second, Run):
         return _compare_runs(first, second, dataset, data_dir, device, warn)
     if isinstance(first, Series) and isinstance(second, Series):

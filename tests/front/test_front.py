@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from matplotlib.text import Text
 
 from tests.support.command_line import Cli
+from tests.test_rooms import PACKAGE
 from tinymnist.front import PUBLISHED, Front, Point, Published, draw, find_results, front, picture_format, read_front
 from tinymnist.front.points import point
 from tinymnist.statistics import summarize
@@ -135,6 +136,11 @@ def test_results_are_found_at_any_depth_each_once(result: MakeResult, tmp_path: 
     assert found == [paths[2], paths[0], paths[1]]
 
 
+def results_of_the_user(out: str) -> list[str]:
+    """The `result` of each series in the JSON that is not one of tinymnist's."""
+    return [each["result"] for each in json.loads(out)["series"] if not each["packaged"]]
+
+
 def test_seeds_of_a_series_are_not_points_and_single_runs_are_left_out(
     result: MakeResult, tmp_path: Path, cli: Cli
 ) -> None:
@@ -145,22 +151,54 @@ def test_seeds_of_a_series_are_not_points_and_single_runs_are_left_out(
     (tmp_path / "runs" / "unfinished" / "series.json").write_text("{}")
     outcome = cli("front", tmp_path / "runs", "--json")
     assert outcome.err == f"{tmp_path}/runs: left out 1 single run, such as {tmp_path}/runs/single\n"
-    assert [each["result"] for each in json.loads(outcome.out)["series"]] == [str(series)]
+    assert results_of_the_user(outcome.out) == [str(series)]
 
 
-def test_without_arguments_the_committed_results_are_taken(
-    result: MakeResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+PACKAGED = ["smooth675", "shared692", "shared986", "smooth996", "smooth1938", "smooth3092", "tiny3130-steady"]
+
+
+def test_without_arguments_the_series_of_tinymnist_are_shown_anywhere(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    result("docs/results/tiny3130", 3130, TEN)
     monkeypatch.chdir(tmp_path)
-    assert [each.source for each in read_front().points] == [Path("docs/results/tiny3130/result.json")]
+    outcome = cli("front")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert [line.split()[0] for line in outcome.out.splitlines()[2:10]] == [*PACKAGED, "tiny3130"]
+
+
+def test_series_stand_beside_those_of_tinymnist_of_the_same_images(result: MakeResult, cli: Cli) -> None:
+    mine = result("mine", 2000, [99.5, 99.6])
+    content = json.loads(cli("front", mine, "--json").out)
+    assert [(each["name"], each["packaged"]) for each in content["series"]][4:7] == [
+        ("smooth1938", True), ("mine", False), ("smooth3092", True),
+    ]  # fmt: skip
+    of_fashion = result("fashion", 2000, [89.5, 89.6], dataset="fashion-mnist")
+    assert [each["name"] for each in json.loads(cli("front", of_fashion, "--json").out)["series"]] == ["fashion"]
+
+
+def test_a_series_of_the_same_name_is_told_from_that_of_tinymnist(result: MakeResult, cli: Cli) -> None:
+    content = json.loads(cli("front", result("smooth3092", 3092, TEN), "--json").out)
+    names = {each["packaged"]: each["name"] for each in content["series"] if each["name"].startswith("smooth3092")}
+    assert names == {True: "smooth3092 (tinymnist)", False: "smooth3092"}
+
+
+def test_a_series_of_tinymnist_that_is_named_is_shown_once(cli: Cli) -> None:
+    series = json.loads(cli("front", PACKAGE / "results" / "smooth996", "--json").out)["series"]
+    assert [each["name"] for each in series].count("smooth996") == 1
+
+
+def test_alone_nothing_stands_beside_the_series(result: MakeResult, cli: Cli) -> None:
+    content = json.loads(cli("front", result("mine", 2000, TEN), "--alone", "--json").out)
+    assert ([each["name"] for each in content["series"]], content["published"]) == (["mine"], [])
+    outcome = cli("front", "--alone")
+    assert (outcome.code, outcome.err) == (2, "tinymnist: --alone: name the series that are to stand alone\n")
 
 
 def test_networks_of_the_same_name_are_told_apart_by_their_series(result: MakeResult, tmp_path: Path) -> None:
     for folder in ("tiny3130-mild", "reference"):
         result(folder, 3130, TEN, name="tiny3130")
     result("other", 690, TEN, name="mini690")
-    names = [each.name for each in read_front([tmp_path]).points]
+    names = [each.name for each in read_front([tmp_path], alone=True).points]
     assert names == ["mini690", "tiny3130 (reference)", "tiny3130-mild"]
 
 
@@ -168,15 +206,22 @@ def test_text(result: MakeResult, cli: Cli, tmp_path: Path) -> None:
     result("tiny3130", 3130, TEN)
     result("mini690", 690, [98.9])
     result("mini990", 990, [98.8, 98.9])
-    assert cli("front", tmp_path).out.splitlines()[:7] == [
+    assert cli("front", tmp_path, "--alone").out.splitlines() == [
         "on the 10,000 test images of mnist, after the last epoch",
         "name      parameters  mean %   std     n  95 % interval   front",
         "mini690          690   98.90           1                  yes",
         "mini990          990   98.85  0.07     2  98.21 to 99.49  no",
         "tiny3130       3,130   99.44  0.02    10  99.42 to 99.45  yes",
-        "",
-        "published, each with its source under --json",
     ]
+
+
+def test_published_figures_are_a_table_of_their_own(result: MakeResult, cli: Cli) -> None:
+    lines = cli("front", result("tiny3130", 3130, TEN)).out.splitlines()
+    assert lines[lines.index("") + 1 :][:2] == [
+        "published, each with its source under --json",
+        "parameters  accuracy        who, and how",
+    ]
+    assert "     1,936  99.10 %         ruslangrimov: one run" in lines
 
 
 def test_json(result: MakeResult, cli: Cli) -> None:
@@ -184,7 +229,7 @@ def test_json(result: MakeResult, cli: Cli) -> None:
     content = json.loads(cli("front", path.parent, "--json").out)
     interval = summary.interval
     assert interval is not None
-    assert content["series"] == [
+    assert [each for each in content["series"] if not each["packaged"]] == [
         {
             "name": "tiny3130",
             "result": str(path),
@@ -195,7 +240,8 @@ def test_json(result: MakeResult, cli: Cli) -> None:
             "interval": {"low": interval[0], "high": interval[1], "level": 95, "method": "t"},
             "minimum": 99.39,
             "maximum": 99.47,
-            "on_front": True,
+            "on_front": False,
+            "packaged": False,
         }
     ]
     assert [content[key] for key in ("schema_version", "dataset", "scored_on", "images")] == [1, "mnist", "test", 10000]
@@ -251,7 +297,7 @@ def test_a_series_on_held_out_images_that_a_folder_holds_is_left_out(
     assert outcome.err == (
         f"{tmp_path}/runs: left out 1 series scored on held-out images, such as {tmp_path}/runs/tuned\n"
     )
-    assert [each["result"] for each in json.loads(outcome.out)["series"]] == [str(series)]
+    assert results_of_the_user(outcome.out) == [str(series)]
 
 
 REFUSED = {
@@ -314,16 +360,6 @@ def test_an_impossible_result_is_damage(
     path = result("a", parameters, accuracies, images=images)
     outcome = cli("front", path)
     assert (outcome.code, outcome.err) == (3, f"tinymnist: {path}: damaged ({key}): copy the run again\n")
-
-
-def test_without_results_it_says_what_to_name(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    outcome = cli("front", "--json")
-    assert outcome.code == 2
-    assert json.loads(outcome.out)["error"]["message"] == (
-        f"no folder {Path('docs', 'results')} here: name results of series: result.json files, directories of series, "
-        "or folders that contain some"
-    )
 
 
 @pytest.mark.parametrize("name", ["front.jpg", "front", "svg", "front.svg.gz"])

@@ -1,5 +1,6 @@
 """`tinymnist compare`: whether one of two runs, or of two series of runs, is better."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinymnist.cli.notices import say_notice
@@ -22,7 +23,8 @@ def command(
 ) -> None:
     """Compare two runs, or two series of runs.
 
-    Shows the difference of two runs on the same images, or of two series over their seeds, and what it means.
+    Shows the difference of two runs on the same images, or of two series over their seeds, and what it means. Beside a
+    series, the name of a network in `list` means the series that it is from.
     """
     with loading_torch():
         from tinymnist.comparison import RunComparison, compare
@@ -78,5 +80,8 @@ def _series_as_text(found: "SeriesComparison") -> str:
     return "\n".join([f"on {images_of(found.results[0])}", *table("< < <", sides), line, found.conclusion, *note])
 
 
-def _network(name: str, parameters: int, path: object) -> str:
-    return f"{name}, {parameters:,} parameters, {path}"
+def _network(name: str, parameters: int, path: Path) -> str:
+    from tinymnist.spec.packaged import packaged_networks, packaged_series
+
+    packaged = path in (*packaged_networks().values(), *packaged_series().values())
+    return f"{name}, {parameters:,} parameters, {f'{path.stem} of tinymnist' if packaged else path}"

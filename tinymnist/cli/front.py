@@ -22,24 +22,28 @@ def command(
         typer.Argument(
             metavar="RESULT",
             readable=False,
-            help="Series, their result.json, or folders that hold some [docs/results].",
+            help="Series, their result.json, or folders that hold some.",
         ),
     ] = None,
     picture: Annotated[
         Path | None,
         typer.Option("--output", metavar="FILE", readable=False, help="Draw it to this file: .svg, .png or .pdf."),
     ] = None,
+    alone: Annotated[
+        bool, typer.Option("--alone", help="Leave out the series of tinymnist and published figures.")
+    ] = False,
     as_json: Json = False,
 ) -> int:
     """Show accuracy against parameters, and the Pareto front.
 
-    Shows series of runs, beside published figures. Exit code 1 if some results are damaged and left out.
+    Shows your series of runs beside those that come with tinymnist and published figures. Exit code 1 if some results
+    are damaged and left out.
     """
     from tinymnist.front import picture_format, read_front, write_picture
 
     if picture is not None:
         picture_format(picture)
-    front = read_front(results or (), warn=say_notice)
+    front = read_front(results or (), alone=alone, warn=say_notice)
     if picture is not None:
         write_picture(front, picture)
         say(f"wrote {picture}: {len(front.points)} series, {len(front.best)} on the front")

@@ -19,6 +19,8 @@ class Point:
     parameters: int
     summary: Summary
     """Summary of the accuracies, in percent."""
+    packaged: bool = False
+    """Whether the series is one that comes with tinymnist."""
 
     @property
     def error(self) -> float:
@@ -52,6 +54,8 @@ class Front:
     points: tuple[Point, ...]
     on_front: tuple[bool, ...]
     """For each point, whether no other has as few parameters and as high a mean, and is better in one of the two."""
+    published: tuple[Published, ...]
+    """What others report on the same test set."""
     damaged: tuple[str, ...] = ()
     """What is wrong with results that were left out."""
 
@@ -61,18 +65,14 @@ class Front:
         return [point for point, on_front in zip(self.points, self.on_front, strict=True) if on_front]
 
     @property
-    def published(self) -> tuple[Published, ...]:
-        """What others report on the same test set."""
-        return PUBLISHED if (self.dataset, self.images) == (DATASET, IMAGES) else ()
-
-    @property
     def scored_on(self) -> str:
         """`the 10,000 test images of mnist`."""
         return images_text(self.images, "test", self.dataset)
 
 
-def front(points: Sequence[Point], dataset: str, images: int) -> Front:
-    """The Pareto front of `points`, which are all scored on the same `images` test images of `dataset`."""
+def front(points: Sequence[Point], dataset: str, images: int, *, alone: bool = False) -> Front:
+    """The Pareto front of `points`, which are all scored on the same `images` test images of `dataset`; beside it,
+    unless it stands `alone`, what others have published on the same images."""
     ordered = tuple(sorted(points, key=lambda point: (point.parameters, -point.summary.mean, point.name)))
     on_front, best, best_at = [], -1.0, 0
     for point in ordered:
@@ -80,9 +80,10 @@ def front(points: Sequence[Point], dataset: str, images: int) -> Front:
         on_front.append(mean > best or equal)
         if mean > best:
             best, best_at = mean, point.parameters
-    return Front(dataset, images, ordered, tuple(on_front))
+    published = () if alone or (dataset, images) != (DATASET, IMAGES) else PUBLISHED
+    return Front(dataset, images, ordered, tuple(on_front), published)
 
 
-def point(name: str, source: Path, parameters: int, accuracies: Sequence[float]) -> Point:
+def point(name: str, source: Path, parameters: int, accuracies: Sequence[float], *, packaged: bool = False) -> Point:
     """The point of a series; `accuracies` are in percent, one per seed. Raises `UsageError` if there are none."""
-    return Point(name, source, parameters, summarize(accuracies))
+    return Point(name, source, parameters, summarize(accuracies), packaged)

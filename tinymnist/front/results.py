@@ -13,10 +13,9 @@ from tinymnist.errors import DataError, RunError, UsageError
 from tinymnist.files import read_bytes
 from tinymnist.front.points import Front, front, point
 from tinymnist.notices import ResultsLeftOut, Warn
+from tinymnist.spec.packaged import packaged_series
 from tinymnist.text import images_text
 from tinymnist.training.records import RESULT, SERIES, SeriesResult, read_record
-
-DEFAULT = Path("docs", "results")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +24,7 @@ class _Found:
 
     path: Path
     result: SeriesResult
+    packaged: bool
 
     @property
     def scored_on(self) -> str:
@@ -38,60 +38,82 @@ class _Found:
         return series if name in series else f"{name} ({series})"
 
 
-def read_front(paths: Sequence[str | PathLike[str]] = (), *, warn: Warn | None = None) -> Front:
+def read_front(paths: Sequence[str | PathLike[str]] = (), *, alone: bool = False, warn: Warn | None = None) -> Front:
     """Makes the Pareto front of the series at `paths`: `result.json` files, directories of series, or folders that
-    contain some at any depth; by default `docs/results`. `warn` is told which results in folders are left out. Damaged
-    ones are left out too where others remain.
+    contain some at any depth. Unless they stand `alone`, the series that come with tinymnist and published figures are
+    beside them, as far as they are of the same test images. `warn` is told which results in folders are left out.
+    Damaged ones are left out too where others remain.
 
     Raises `UsageError` for results that cannot share a front, `RunError` for a series without a result, `DataError` for
     damaged results.
     """
-    found: list[_Found] = []
+    if alone and not paths:
+        raise UsageError("--alone: name the series that are to stand alone")
+    read: list[_Found] = []
     damaged: list[DataError] = []
     for path in find_results(paths, warn=warn):
         try:
-            found.append(_read(path))
+            read.append(_read(path))
         except DataError as error:
             damaged.append(error)
-    if not found:
+    if damaged and not read:
         raise damaged[0]
-    first = found[0]
+    found = _comparable(read)
+    if not alone:
+        found = _with_packaged(found)
+    points = [
+        point(name, each.path, each.result.parameters, each.result.accuracies, packaged=each.packaged)
+        for name, each in zip(_names(found), found, strict=True)
+    ]
+    made = front(points, found[0].result.dataset, found[0].result.images, alone=alone)
+    return replace(made, damaged=tuple(map(str, damaged)))
+
+
+def _comparable(found: list[_Found]) -> list[_Found]:
+    """The same. Raises `UsageError` where they were not all scored on the same test images."""
     for each in found:
         if each.result.scored_on != "test":
             raise UsageError(
                 f"{each.path}: was scored on {each.scored_on}: a Pareto front needs test results: train the "
                 "final recipe without --validation"
             )
-        if each.scored_on != first.scored_on:
+        if each.scored_on != found[0].scored_on:
             raise UsageError(
-                f"{first.path} was scored on {first.scored_on}, {each.path} on {each.scored_on}: "
+                f"{found[0].path} was scored on {found[0].scored_on}, {each.path} on {each.scored_on}: "
                 "name the results of one data set"
             )
-    times = Counter(each.result.name for each in found)
-    points = [
-        point(each.name(times[each.result.name] == 1), each.path, each.result.parameters, each.result.accuracies)
-        for each in found
+    return found
+
+
+def _with_packaged(found: list[_Found]) -> list[_Found]:
+    """What was found, and the series of tinymnist that are comparable and not among it."""
+    known = {each.path.resolve() for each in found}
+    packaged = [_read(folder / RESULT, packaged=True) for folder in packaged_series().values()]
+    return found + [
+        each
+        for each in packaged
+        if each.path.resolve() not in known and (not found or each.scored_on == found[0].scored_on)
     ]
-    return replace(front(points, first.result.dataset, first.result.images), damaged=tuple(map(str, damaged)))
 
 
-def find_results(paths: Sequence[str | PathLike[str]] = (), *, warn: Warn | None = None) -> list[Path]:
+def _names(found: list[_Found]) -> list[str]:
+    """What to call each: those of tinymnist are told from others of the same name."""
+    times = Counter(each.result.name for each in found)
+    names = [each.name(times[each.result.name] == 1) for each in found]
+    return [
+        f"{name} (tinymnist)" if each.packaged and names.count(name) > 1 else name
+        for name, each in zip(names, found, strict=True)
+    ]
+
+
+def find_results(paths: Sequence[str | PathLike[str]], *, warn: Warn | None = None) -> list[Path]:
     """Finds the result files of series at `paths`, as `read_front` takes them: each once, in the order given and then
-    by name. Finds at least one, or raises as `read_front` does."""
+    by name. Finds at least one for each path, or raises as `read_front` does."""
     found: dict[Path, Path] = {}
-    for given in [Path(path) for path in paths] or [_default()]:
-        for file in _results_at(given, warn):
+    for given in paths:
+        for file in _results_at(Path(given), warn):
             found.setdefault(file.resolve(), file)
     return list(found.values())
-
-
-def _default() -> Path:
-    if not DEFAULT.is_dir():
-        raise UsageError(
-            f"no folder {DEFAULT} here: name results of series: result.json files, directories of series, or folders "
-            "that contain some"
-        )
-    return DEFAULT
 
 
 def _results_at(path: Path, warn: Warn | None) -> list[Path]:
@@ -151,5 +173,5 @@ def _is_held_out(file: Path) -> bool:
         return False
 
 
-def _read(file: Path) -> _Found:
-    return _Found(file, read_record(SeriesResult, file))
+def _read(file: Path, packaged: bool = False) -> _Found:
+    return _Found(file, read_record(SeriesResult, file), packaged)

@@ -1,4 +1,5 @@
-"""The architectures that come with tinymnist, and what an ARCH argument means."""
+"""What comes with tinymnist: architectures, recipes, networks and the figures of series; and what an ARCH argument
+means."""
 
 import json
 import os
@@ -31,6 +32,12 @@ def packaged_networks() -> dict[str, Path]:
     return {path.stem: path for path in sorted(packaged_folder().glob("*.safetensors"))}
 
 
+def packaged_series() -> dict[str, Path]:
+    """The series whose figures come with tinymnist by name: one folder each, without the runs of the seeds. The series
+    NAME of an architecture NAME was trained by the architecture's own recipe."""
+    return {path.name: path for path in sorted((_PACKAGE / "results").iterdir()) if path.is_dir()}
+
+
 def packaged_recipes() -> dict[str, Path]:
     """The packaged recipes by name."""
     return {path.stem: path for path in sorted((_PACKAGE / "recipes").glob("*.yaml"))}
@@ -48,13 +55,20 @@ def find_recipe_file(recipe: str) -> str:
 
 
 def measured_results() -> dict[str, dict[str, Any]]:
-    """Accuracies measured for packaged architectures by name: `{"mean": …, "std": …, "n": …}`, in percent of MNIST's
-    test set after the last epoch, over n seeds."""
-    results = packaged_folder() / "results.json"
-    if not results.is_file():
-        return {}
-    measured: dict[str, dict[str, Any]] = json.loads(results.read_text(encoding="utf-8"))["accuracy"]
-    return measured
+    """Accuracies measured for packaged architectures by name: `{"mean": …, "std": …, "n": …, "seeds": […]}`, in percent
+    of MNIST's test set after the last epoch, over n seeds: those of `packaged_series`, and of older architectures of
+    which only the accuracies were kept."""
+    older: dict[str, dict[str, Any]] = _content(packaged_folder() / "results.json")["accuracy"]
+    results = {name: _content(folder / "result.json") for name, folder in packaged_series().items()}
+    return older | {
+        name: {"mean": each["mean"], "std": each["std"], "n": each["n"], "seeds": each["accuracies"]}
+        for name, each in results.items()
+    }
+
+
+def _content(file: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return content
 
 
 def specs_in(folder: Path) -> tuple[list[Path], list[Path]]:

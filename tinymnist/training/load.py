@@ -6,7 +6,7 @@ from os import PathLike
 from pathlib import Path
 
 from tinymnist.errors import RunError
-from tinymnist.spec.packaged import packaged_files, packaged_networks
+from tinymnist.spec.packaged import packaged_files, packaged_networks, packaged_series
 from tinymnist.text import did_you_mean
 from tinymnist.training.directory import open_folder
 from tinymnist.training.packed import open_packed
@@ -31,7 +31,8 @@ def load_run(path: str | PathLike[str]) -> Run:
         if packaged := packaged_networks().get(str(path)):
             return open_packed(packaged)
         if str(path) in packaged_files():
-            raise RunError(f"{path}: comes without a trained network: make one by `tinymnist train --arch {path}`")
+            lacks = "a trained network" if str(path) in packaged_series() else "a trained network or a series of runs"
+            raise RunError(f"{path}: comes without {lacks}: make one by `tinymnist train --arch {path}`")
         if re.fullmatch(r"[\w-]+", str(path)):
             hint = did_you_mean(str(path), packaged_networks())
             raise RunError(f"{path}: no such run directory, nor a trained network of tinymnist: {hint}")
@@ -46,9 +47,21 @@ def _place(path: str | PathLike[str]) -> Path:
 
 
 def open_run(path: str | PathLike[str]) -> Run | Series:
-    """Opens a run, as `load_run` does, or the directory of a series. Raises as `load_run` does."""
+    """Opens a run, as `load_run` does, the directory of a series, or the figures of a series that comes with tinymnist,
+    by a name that no trained network has. Raises as `load_run` does."""
     folder = _place(path)
-    return open_series(folder) if os.path.lexists(folder / SERIES) else load_run(path)
+    if os.path.lexists(folder / SERIES):
+        return open_series(folder)
+    if not os.path.lexists(folder) and str(path) not in packaged_networks() and str(path) in packaged_series():
+        return open_series(packaged_series()[str(path)])
+    return load_run(path)
+
+
+def series_of(run: Run) -> Series | None:
+    """The series that a network which comes with tinymnist is from; None for any other run."""
+    name = run.path.stem
+    of_tinymnist = run.path == packaged_networks().get(name)
+    return open_series(packaged_series()[name]) if of_tinymnist and name in packaged_series() else None
 
 
 def load_runs(path: str | PathLike[str]) -> list[Run]:

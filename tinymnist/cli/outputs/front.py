@@ -16,6 +16,7 @@ class SeriesOutput(Shown):
     minimum: float = at("point.summary.minimum")
     maximum: float = at("point.summary.maximum")
     on_front: bool
+    packaged: bool = at("point.packaged")
 
 
 class PublishedOutput(Shown):
