@@ -337,7 +337,7 @@ def test_one_damaged_result_among_others_is_left_out(
 ) -> None:
     whole, broken = result("runs/whole", 3130, TEN), result("runs/broken", 690, TEN)
     broken.write_text(content)
-    outcome = cli("front", tmp_path / "runs", "--json")
+    outcome = cli("front", tmp_path / "runs", "--alone", "--json")
     shown = json.loads(outcome.out)
     assert (outcome.code, [each["result"] for each in shown["series"]]) == (1, [str(whole)])
     assert outcome.err.startswith(f"tinymnist: left out {broken}: damaged (")
