@@ -15,7 +15,7 @@ from hypothesis import given, settings
 
 import tinymnist.cli
 from tests.support.browser import Page
-from tests.support.command_line import Cli
+from tests.support.command_line import ROOT, Cli
 from tests.support.exported import difference_in_node
 from tests.support.models import trained
 from tests.support.specs import ACTIVATIONS, specs
@@ -359,6 +359,37 @@ def test_nothing_is_wider_than_the_screen(page: Page, width: int) -> None:
     page.resize(width, 740)
     page.settle()
     assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("width", "height"), [(704, 900), (768, 1024), (1000, 700), (1151, 700), (1280, 720), (1920, 1080)]
+)
+def test_the_answer_is_beside_the_drawing_and_needs_no_scrolling(page: Page, width: int, height: int) -> None:
+    page.resize(width, height)
+    page.settle()
+    boxes = "['pad', 'digit', 'bars'].map(id => document.getElementById(id).getBoundingClientRect()).map(box => "
+    pad, read, bars = page.evaluate(boxes + "[box.left, box.top, box.right, box.bottom])")
+    assert pad[2] < min(read[0], bars[0])
+    assert max(pad[3], read[3], bars[3]) <= height
+
+
+@pytest.mark.slow
+def test_on_a_phone_the_answer_comes_below_the_drawing(page: Page) -> None:
+    page.resize(360, 640)
+    page.settle()
+    tops = "['pad', 'digit', 'bars', 'test-images'].map(id => document.getElementById(id).getBoundingClientRect().top)"
+    assert page.evaluate(tops) == sorted(page.evaluate(tops))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sheet", ["export/page/page.css", "report/page.css"])
+def test_a_browser_understands_every_declaration_of_the_style_sheets(browser: Page, sheet: str) -> None:
+    text = re.sub(r"/\*.*?\*/", "", (ROOT / "tinymnist" / sheet).read_text(encoding="utf-8"), flags=re.DOTALL)
+    declarations = re.findall(r"([a-z-]+):\s+([^;{}]+?)(?: !important)?;", text)
+    assert len(declarations) > 50
+    script = f"{json.dumps(declarations)}.filter(([name, value]) => !CSS.supports(name, value)).map(String)"
+    assert browser.evaluate(script) == []
 
 
 @pytest.mark.slow
