@@ -75,6 +75,26 @@ def test_a_recipe_that_is_changed_is_not_the_one_that_was_chosen() -> None:
         ("train:\n  distill: {}\n", ":2: train.distill.teacher: is missing: give it a value"),
         ("train:\n  distill: {teacher: []}\n", ":2: train.distill.teacher: needs at least 1 entry"),
         ("train:\n  schedule: {name: linear}\n", ":2: train.schedule.lr: is missing: give it a value"),
+        (
+            "train:\n  schedule: {name: step, lr: 0.1}\n",
+            ":2: train.schedule: expects either every, as in `every: 10`, or",
+        ),
+        (
+            "train:\n  schedule: {name: step, lr: 0.1, every: 3, milestones: [3]}\n",
+            ":2: train.schedule: expects either every, as in `every: 10`, or milestones, as in `milestones: [10, 15]`",
+        ),
+        (
+            "train:\n  schedule: {name: step, lr: 0.1, milestones: [3, 5, 5]}\n",
+            ":2: train.schedule.milestones: each is later than the one before: 5 comes after 5",
+        ),
+        (
+            "train:\n  epochs: 15\n  schedule: {name: step, lr: 0.1, milestones: [10, 15]}\n",
+            ":3: train.schedule: milestones: after epoch 15 nothing is trained: epochs is 15",
+        ),
+        (
+            "train:\n  schedule: {name: step, lr: 1, milestones: 5}\n",
+            ":2: train.schedule.milestones: expects a list, found 5: write [5]",
+        ),
         ('train:\n  chosen_on: "a\\nb"\n', ":2: train.chosen_on: expects one line of text without control characters"),
         ("train: referense\n", ":1: train: 'referense' is not a recipe of tinymnist: did you mean 'reference'?"),
         ("train:\n  augment_until: 1.5\n", ":2: train.augment_until: must be at most 1, found 1.5"),
@@ -112,6 +132,8 @@ def test_a_spec_names_packaged_recipes_only(tmp_path: Path) -> None:
         {"distill": {"teacher": ["runs/a", "runs/b"], "temperature": 2.0, "views": "same"}},
         {"label_smoothing": 0.1, "augment_until": 0.9, "chosen_on": "validation"},
         {"schedule": {"name": "linear", "lr": 0.1, "warmup_epochs": 1.0}},
+        {"schedule": {"name": "step", "lr": 0.1, "every": 5}},
+        {"schedule": {"name": "step", "lr": 0.1, "milestones": [5, 10], "factor": 0.2, "warmup_epochs": 1.0}},
     ],
     ids=str,
 )

@@ -298,6 +298,14 @@ WORDS = {
     ),
     "MaxPool2D": ("blocks: [{convs: [4], pool: MaxPool2D}]", "here it is max"),
     "swish": ("blocks: [{convs: [{out_channels: 4, activation: swish}]}]", "here it is silu"),
+    "StepLR": (
+        "blocks: [{convs: [4]}]\ntrain: {schedule: {name: StepLR, lr: 0.1, every: 5}}",
+        "train.schedule.name: 'StepLR' is not one of one_cycle, cosine, linear, constant, step: here it is step",
+    ),
+    "gamma": (
+        "blocks: [{convs: [4]}]\ntrain: {schedule: {name: step, lr: 0.1, every: 5, gamma: 0.1}}",
+        "train.schedule.gamma: unknown key: here it is `factor`",
+    ),
     "lr": ("blocks: [{convs: [4]}]\nlr: 0.1", "lr: unknown key: here it is `train: {schedule: {name: one_cycle"),
     "of another section": ("blocks: [{convs: [4]}]\nepochs: 3", "epochs: unknown key: it belongs under `train:`"),
     "of a convolution": (

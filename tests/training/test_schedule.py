@@ -1,5 +1,7 @@
 """Learning rate and momentum: equal to torch's schedulers at every step."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from hypothesis import assume, given, settings
@@ -62,6 +64,52 @@ def test_cosine_warms_up_and_ends_at_its_final_rate() -> None:
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert rates[10] == 1.0
     assert rates[29] == pytest.approx(0.1)
+
+
+def torch_rates(
+    kind: Callable[..., torch.optim.lr_scheduler.LRScheduler], epochs: int, **options: object
+) -> list[float]:
+    """The rate of each epoch, from 0.3."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.3)
+    scheduler = kind(optimizer, **options)
+    found = []
+    for _ in range(epochs):
+        found.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    return found
+
+
+def rates_by_epoch(plan: dict[str, object], epochs: int, steps: int = 7) -> list[float]:
+    """The rate of each epoch, the same at all its steps."""
+    hyper = schedule(Train.model_validate({"epochs": epochs, "schedule": plan}), steps)
+    rates = [hyper(step).lr for step in range(epochs * steps)]
+    assert all(len(set(rates[first : first + steps])) == 1 for first in range(0, epochs * steps, steps))
+    return rates[::steps]
+
+
+@settings(deadline=None)
+@given(epochs=st.integers(1, 60), every=st.integers(1, 70), factor=st.floats(0.01, 0.99))
+def test_a_step_down_every_few_epochs_is_torchs(epochs: int, every: int, factor: float) -> None:
+    found = rates_by_epoch({"name": "step", "lr": 0.3, "every": every, "factor": factor}, epochs)
+    assert found == torch_rates(torch.optim.lr_scheduler.StepLR, epochs, step_size=every, gamma=factor)
+
+
+@settings(deadline=None)
+@given(milestones=st.sets(st.integers(1, 59), min_size=1), factor=st.floats(0.01, 0.99))
+def test_steps_down_at_milestones_are_torchs(milestones: set[int], factor: float) -> None:
+    given = sorted(milestones)
+    found = rates_by_epoch({"name": "step", "lr": 0.3, "milestones": given, "factor": factor}, 60)
+    assert found == torch_rates(torch.optim.lr_scheduler.MultiStepLR, 60, milestones=given, gamma=factor)
+
+
+def test_steps_down_may_follow_a_warm_up() -> None:
+    plan = {"name": "step", "lr": 1.0, "every": 2, "warmup_epochs": 0.4}
+    hyper = schedule(Train.model_validate({"epochs": 3, "schedule": plan}), 10)
+    rates = [hyper(step).lr for step in range(30)]
+    assert rates[:4] == pytest.approx([0.2, 0.4, 0.6, 0.8])
+    assert rates[4:20] == [1.0] * 16
+    assert rates[20:] == [0.1] * 10
 
 
 def test_constant_stays() -> None:

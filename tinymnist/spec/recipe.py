@@ -3,10 +3,21 @@
 What a file leaves out, at any depth, is as in the reference recipe, or as in PyTorch if that recipe does not name it.
 """
 
+import math
 import re
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, FailFast, Field, Strict, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    FailFast,
+    Field,
+    Strict,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from tinymnist.choices import Engine
 from tinymnist.spec.base import MAX_ENTRIES, Model, Probability, expand, expanding
@@ -19,6 +30,8 @@ def _listed(value: Any) -> Any:
 
 MAX_RATE = 1e6
 """The highest rate: beyond any use, and well within float32."""
+
+Epochs = Annotated[int, Field(ge=1, le=100_000)]
 
 
 class _Decaying(Model):
@@ -109,8 +122,40 @@ class Constant(Model):
     lr: float = Field(gt=0, le=MAX_RATE, description="Learning rate.")
 
 
+class Step(Model):
+    """A learning rate that is multiplied by a factor after certain epochs, as by torch's `StepLR` (`every`) and
+    `MultiStepLR` (`milestones`)."""
+
+    name: Literal["step"] = Field(description="Steps down.")
+    lr: float = Field(gt=0, le=MAX_RATE, description="First learning rate.")
+    every: Epochs | None = Field(None, description="Epochs from each step down to the next.")
+    milestones: Annotated[tuple[Epochs, ...], Strict(False), Field(min_length=1, max_length=MAX_ENTRIES)] | None = (
+        Field(None, description="Instead of `every`: the epochs after which the rate steps down.")
+    )
+    factor: float = Field(0.1, gt=0, lt=1, description="What the rate is multiplied by.")
+    warmup_epochs: float = Field(0.0, ge=0, le=100_000, description="Epochs in which the rate rises from 0.")
+
+    @model_validator(mode="after")
+    def _one_way_to_say_when(self) -> "Step":
+        if (self.every is None) == (self.milestones is None):
+            raise ValueError("expects either every, as in `every: 10`, or milestones, as in `milestones: [10, 15]`")
+        return self
+
+    @field_validator("milestones")
+    @classmethod
+    def _milestones_rise(cls, milestones: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        for before, after in pairwise(milestones or ()):
+            if before >= after:
+                raise ValueError(f"each is later than the one before: {after} comes after {before}")
+        return milestones
+
+    def falls_after(self, epochs: int) -> bool:
+        """Whether the rate steps down once so many epochs are done."""
+        return epochs % self.every == 0 if self.every else epochs in (self.milestones or ())
+
+
 Optimizer = Annotated[Sgd | Adam | Muon, Field(discriminator="name")]
-Schedule = Annotated[OneCycle | Falling | Constant, Field(discriminator="name")]
+Schedule = Annotated[OneCycle | Falling | Constant | Step, Field(discriminator="name")]
 
 
 class Ema(Model):
@@ -247,16 +292,16 @@ REFERENCE_AUGMENT = (AugmentStep(ShiftScaleRotate=ShiftScaleRotateOptions()),)
 class Train(Model):
     """A training recipe."""
 
-    epochs: int = Field(20, ge=1, le=100_000, description="Passes over the training images.")
+    epochs: Epochs = Field(20, description="Passes over the training images.")
     batch_size: int = Field(
         512, ge=1, le=60_000, description="Images per step; the last step of an epoch takes the rest."
     )
     optimizer: Annotated[
         Optimizer, expanding("optimizer", Sgd | Adam | Muon | Literal["sgd", "adam", "adamw", "muon"])
     ] = Field(Sgd(name="sgd"), description="How weights are updated from their gradients.")
-    schedule: Annotated[Schedule, expanding("schedule", OneCycle | Falling | Constant | Literal["one_cycle"])] = Field(
-        OneCycle(name="one_cycle"), description="Learning rate at each step."
-    )
+    schedule: Annotated[
+        Schedule, expanding("schedule", OneCycle | Falling | Constant | Step | Literal["one_cycle"])
+    ] = Field(OneCycle(name="one_cycle"), description="Learning rate at each step.")
     engine: Engine = Field(
         "auto",
         description="`native`: C compiled for the network, on the CPU; `auto`: native if available, else torch.",
@@ -293,6 +338,15 @@ class Train(Model):
         if rate is None or not isinstance(schedule, dict) or schedule.get("name") != "one_cycle":
             return data
         return {**data, "schedule": {"max_lr": rate, **schedule}}
+
+    @field_validator("schedule")
+    @classmethod
+    def _milestones_are_within_the_epochs(cls, schedule: Schedule, info: ValidationInfo) -> Schedule:
+        epochs = info.data.get("epochs", math.inf)
+        if isinstance(schedule, Step) and schedule.milestones and schedule.milestones[-1] >= epochs:
+            last = schedule.milestones[-1]
+            raise ValueError(f"milestones: after epoch {last} nothing is trained: epochs is {epochs}")
+        return schedule
 
     @field_validator("chosen_on")
     @classmethod

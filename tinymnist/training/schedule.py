@@ -1,10 +1,12 @@
 """Learning rate and momentum as pure functions of the step, so that resuming needs no state."""
 
 import math
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import accumulate
 
-from tinymnist.spec.recipe import Adam, Falling, OneCycle, Train
+from tinymnist.spec.recipe import Adam, Falling, OneCycle, Step, Train
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,9 @@ def schedule(recipe: Train, steps_per_epoch: int) -> Callable[[int], Hyper]:
         return lambda step: _one_cycle(plan, step, steps, momentum)
     if isinstance(plan, Falling):
         return lambda step: Hyper(_falling(plan, step, steps, steps_per_epoch), momentum)
+    if isinstance(plan, Step):
+        rates, warmup = _step_rates(plan, recipe.epochs), plan.warmup_epochs * steps_per_epoch
+        return lambda step: Hyper(rates[step // steps_per_epoch] * min(1.0, (step + 1) / (warmup + 1)), momentum)
     return lambda step: Hyper(plan.lr, momentum)
 
 
@@ -54,6 +59,12 @@ def _falling(plan: Falling, step: int, steps: int, steps_per_epoch: int) -> floa
         return plan.lr * (step + 1) / (warmup + 1)
     anneal = _cos if plan.name == "cosine" else _linear
     return anneal(plan.lr, plan.final_lr, (step - warmup) / max(1.0, steps - 1 - warmup))
+
+
+def _step_rates(plan: Step, epochs: int) -> list[float]:
+    """The rate of each epoch, but for the warm-up. One factor at a time, so that it has the bits of torch's."""
+    factors = (plan.factor if plan.falls_after(done) else 1.0 for done in range(1, epochs))
+    return [*accumulate(factors, operator.mul, initial=plan.lr)]
 
 
 def _cos(start: float, end: float, share: float) -> float:
