@@ -95,6 +95,10 @@ def test_a_recipe_that_is_changed_is_not_the_one_that_was_chosen() -> None:
             "train:\n  schedule: {name: step, lr: 1, milestones: 5}\n",
             ":2: train.schedule.milestones: expects a list, found 5: write [5]",
         ),
+        (
+            "train:\n  schedule: {name: plateau, lr: 0.1, min_lr: 0.2}\n",
+            ":2: train.schedule: min_lr (=0.2) is above lr (=0.1)",
+        ),
         ('train:\n  chosen_on: "a\\nb"\n', ":2: train.chosen_on: expects one line of text without control characters"),
         ("train: referense\n", ":1: train: 'referense' is not a recipe of tinymnist: did you mean 'reference'?"),
         ("train:\n  augment_until: 1.5\n", ":2: train.augment_until: must be at most 1, found 1.5"),
@@ -133,6 +137,7 @@ def test_a_spec_names_packaged_recipes_only(tmp_path: Path) -> None:
         {"label_smoothing": 0.1, "augment_until": 0.9, "chosen_on": "validation"},
         {"schedule": {"name": "linear", "lr": 0.1, "warmup_epochs": 1.0}},
         {"schedule": {"name": "step", "lr": 0.1, "every": 5}},
+        {"schedule": {"name": "plateau", "lr": 0.1, "patience": 2, "threshold": 0.0, "min_lr": 0.001}},
         {"schedule": {"name": "step", "lr": 0.1, "milestones": [5, 10], "factor": 0.2, "warmup_epochs": 1.0}},
     ],
     ids=str,

@@ -300,7 +300,11 @@ WORDS = {
     "swish": ("blocks: [{convs: [{out_channels: 4, activation: swish}]}]", "here it is silu"),
     "StepLR": (
         "blocks: [{convs: [4]}]\ntrain: {schedule: {name: StepLR, lr: 0.1, every: 5}}",
-        "train.schedule.name: 'StepLR' is not one of one_cycle, cosine, linear, constant, step: here it is step",
+        "'StepLR' is not one of one_cycle, cosine, linear, constant, step, plateau: here it is step",
+    ),
+    "ReduceLROnPlateau": (
+        "blocks: [{convs: [4]}]\ntrain: {schedule: {name: ReduceLROnPlateau, lr: 0.1}}",
+        "one_cycle, cosine, linear, constant, step, plateau: here it is plateau",
     ),
     "gamma": (
         "blocks: [{convs: [4]}]\ntrain: {schedule: {name: step, lr: 0.1, every: 5, gamma: 0.1}}",

@@ -1,15 +1,20 @@
 """Learning rate and momentum: equal to torch's schedulers at every step."""
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tests.support.command_line import ARCHS
-from tinymnist import load_spec
+from tests.support.command_line import ARCHS, Cli
+from tests.support.trainings import ENGINES, StopAfter
+from tinymnist import load_spec, train
+from tinymnist.errors import Interrupted
 from tinymnist.spec.recipe import Train
+from tinymnist.training import resume
 from tinymnist.training.schedule import schedule
 
 
@@ -112,6 +117,27 @@ def test_steps_down_may_follow_a_warm_up() -> None:
     assert rates[20:] == [0.1] * 10
 
 
+@settings(deadline=None)
+@given(
+    losses=st.lists(st.sampled_from([0.9, 0.5, 0.49999, 0.4999, 0.3, 0.1, 0.0]), max_size=40),
+    patience=st.integers(0, 5),
+    threshold=st.sampled_from([0.0, 1e-4, 0.1]),
+    factor=st.floats(0.2, 0.99),
+    min_lr=st.sampled_from([0.0, 0.01]),
+)
+def test_steps_down_on_a_plateau_are_torchs(
+    losses: list[float], patience: int, threshold: float, factor: float, min_lr: float
+) -> None:
+    options = {"factor": factor, "patience": patience, "threshold": threshold, "min_lr": min_lr}
+    recipe = Train.model_validate({"schedule": {"name": "plateau", "lr": 0.3, **options}})
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.3)
+    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, "min", eps=0, **options)  # type: ignore[arg-type]
+    for epoch, loss in enumerate(losses):
+        assert schedule(recipe, 10, losses[:epoch])(10 * epoch).lr == optimizer.param_groups[0]["lr"]
+        scheduler.step(loss)
+    assert schedule(recipe, 10, losses)(0).lr == optimizer.param_groups[0]["lr"]
+
+
 def test_constant_stays() -> None:
     hyper = schedule(Train.model_validate({"schedule": {"name": "constant", "lr": 0.3}}), 10)
     assert {hyper(step).lr for step in range(200)} == {0.3}
@@ -120,3 +146,42 @@ def test_constant_stays() -> None:
 def test_adam_cycles_its_first_beta() -> None:
     recipe = Train.model_validate({"optimizer": {"name": "adamw"}, "schedule": {"name": "one_cycle", "max_lr": 0.01}})
     assert {round(schedule(recipe, 10)(step).momentum, 2) for step in (0, 199)} == {0.95}
+
+
+PLATEAU = ["train.schedule={name: plateau, lr: 0.1, patience: 0, threshold: 0.3, factor: 0.5}", "train.epochs=5"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_on_a_plateau_the_held_out_loss_lowers_the_rate_and_a_resumed_training_ends_with_the_same_bits(
+    quick: Path, tmp_path: Path, engine: str
+) -> None:
+    spec = load_spec(quick, [*PLATEAU, f"train.engine={engine}"])
+    options: dict[str, Any] = {"seed": 1, "dataset": "mnist-5k", "validation": 500, "output": tmp_path}
+    uncut = train(spec, name="uncut", **options)
+    rows = uncut.read_metrics()
+    rates, lowest = [0.1], rows[0].eval_loss
+    for row in rows[1:-1]:
+        rates.append(rates[-1])
+        if row.eval_loss < 0.7 * lowest:
+            lowest = row.eval_loss
+        else:
+            rates[-1] /= 2
+    assert [row.lr for row in rows] == [0.1, *rates]
+    assert rates[-1] < 0.1
+    with pytest.raises(Interrupted):
+        train(spec, name="cut", observer=StopAfter(9 * 3 + 4), **options)
+    resumed = resume(tmp_path / "cut")
+    assert resumed.result.weights_sha256 == uncut.result.weights_sha256
+    assert [row.lr for row in resumed.read_metrics()] == [0.1, *rates]
+
+
+@pytest.mark.parametrize("seeds", [[], ["--seeds", 2]], ids=["run", "series"])
+def test_a_plateau_of_the_test_set_is_refused(cli: Cli, quick: Path, tmp_path: Path, seeds: list[object]) -> None:
+    options = ["--set", PLATEAU[0], "--dataset", "mnist-5k", "--output", tmp_path / "runs", *seeds]
+    outcome = cli("train", quick, *options)
+    assert (outcome.code, outcome.err) == (
+        2,
+        "tinymnist: quick: train.schedule: plateau goes by the loss on held-out images, and the test set decides "
+        "nothing: hold images out with --validation N\n",
+    )
+    assert not (tmp_path / "runs").exists()

@@ -154,8 +154,28 @@ class Step(Model):
         return epochs % self.every == 0 if self.every else epochs in (self.milestones or ())
 
 
+class Plateau(Model):
+    """A learning rate that is multiplied by a factor once the loss on held-out images no longer falls, as by torch's
+    `ReduceLROnPlateau`. Such images are held out by `train --validation N`; the test set decides nothing."""
+
+    name: Literal["plateau"] = Field(description="Steps down on a plateau.")
+    lr: float = Field(gt=0, le=MAX_RATE, description="First learning rate.")
+    factor: float = Field(0.1, gt=0, lt=1, description="What the rate is multiplied by.")
+    patience: int = Field(
+        10, ge=0, le=100_000, description="Epochs without a lower loss that are waited for; the next one steps down."
+    )
+    threshold: float = Field(1e-4, ge=0, lt=1, description="Share by which a loss must be lower than the lowest one.")
+    min_lr: float = Field(0.0, ge=0, le=MAX_RATE, description="Lowest learning rate.")
+
+    @model_validator(mode="after")
+    def _rate_may_fall(self) -> "Plateau":
+        if self.min_lr > self.lr:
+            raise ValueError(f"min_lr (={self.min_lr:g}) is above lr (={self.lr:g})")
+        return self
+
+
 Optimizer = Annotated[Sgd | Adam | Muon, Field(discriminator="name")]
-Schedule = Annotated[OneCycle | Falling | Constant | Step, Field(discriminator="name")]
+Schedule = Annotated[OneCycle | Falling | Constant | Step | Plateau, Field(discriminator="name")]
 
 
 class Ema(Model):
@@ -300,7 +320,7 @@ class Train(Model):
         Optimizer, expanding("optimizer", Sgd | Adam | Muon | Literal["sgd", "adam", "adamw", "muon"])
     ] = Field(Sgd(name="sgd"), description="How weights are updated from their gradients.")
     schedule: Annotated[
-        Schedule, expanding("schedule", OneCycle | Falling | Constant | Step | Literal["one_cycle"])
+        Schedule, expanding("schedule", OneCycle | Falling | Constant | Step | Plateau | Literal["one_cycle"])
     ] = Field(OneCycle(name="one_cycle"), description="Learning rate at each step.")
     engine: Engine = Field(
         "auto",

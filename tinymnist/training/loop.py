@@ -48,7 +48,6 @@ class Trainer:
         self.state = State(self.model, self.optimizer, self.average)
         self.seed = self.run.environment.seed
         self.steps_per_epoch = math.ceil(len(self.dataset.train) / recipe.batch_size)
-        self.hyper = schedule(recipe, self.steps_per_epoch)
         self.augmented_epochs = round(recipe.augment_until * recipe.epochs)
         self.progress = Progress()
         self.began = 0.0
@@ -83,6 +82,7 @@ class Trainer:
 
     def _epoch(self, stop: StopRequest) -> None:
         progress, images = self.progress, len(self.dataset.train)
+        self.hyper = schedule(self.spec.train, self.steps_per_epoch, [row.eval_loss for row in progress.rows])
         self.origin = _Origin(progress, {name: tensor.clone() for name, tensor in self.state.tensors.items()})
         self.observer.epoch_started(progress.epoch + 1, self.spec.train.epochs, images)
         self.began = time.perf_counter() - progress.seconds

@@ -6,9 +6,10 @@ from pathlib import Path
 from tinymnist.data import Dataset, load_dataset
 from tinymnist.data.affine import AffineAugmenter, is_affine
 from tinymnist.data.augment import Augmenter
-from tinymnist.errors import SpecError
+from tinymnist.errors import SpecError, UsageError
 from tinymnist.notices import Warn
 from tinymnist.spec import Spec
+from tinymnist.spec.recipe import Plateau
 from tinymnist.text import shape_text
 from tinymnist.training.run import Run
 from tinymnist.training.teacher import refuse_unfit_teachers, teacher_runs
@@ -30,6 +31,8 @@ class Material:
 
 def gather(spec: Spec, dataset: str, data_dir: Path | None, validation: int, warn: Warn) -> Material:
     """Gathers the material for training `spec`, and checks that it fits. Raises as `train` does."""
+    if not validation:
+        _refuse_choosing_by_the_test_set(spec)
     augmenter = _augmenter(spec)
     teachers = teacher_runs(spec.train.distill)
     data = load_dataset(dataset, data_dir, warn)
@@ -39,6 +42,15 @@ def gather(spec: Spec, dataset: str, data_dir: Path | None, validation: int, war
     _refuse_lonely_images(spec, len(data.train))
     refuse_unfit_teachers(teachers, spec, data.name, validation)
     return Material(data, augmenter, teachers)
+
+
+def _refuse_choosing_by_the_test_set(spec: Spec) -> None:
+    """Raises `UsageError` for a recipe that lets the scored images decide something."""
+    if isinstance(spec.train.schedule, Plateau):
+        raise UsageError(
+            f"{spec.name}: train.schedule: plateau goes by the loss on held-out images, and the test set decides "
+            "nothing: hold images out with --validation N"
+        )
 
 
 def _augmenter(spec: Spec) -> Augmenter | AffineAugmenter | None:

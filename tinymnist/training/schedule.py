@@ -1,12 +1,13 @@
-"""Learning rate and momentum as pure functions of the step, so that resuming needs no state."""
+"""Learning rate and momentum as pure functions of the step, and for `plateau` of the losses so far, so that resuming
+needs no further state."""
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from tinymnist.spec.recipe import Adam, Falling, OneCycle, Step, Train
+from tinymnist.spec.recipe import Adam, Falling, OneCycle, Plateau, Step, Train
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +19,12 @@ class Hyper:
     """SGD's momentum, or Adam's beta1."""
 
 
-def schedule(recipe: Train, steps_per_epoch: int) -> Callable[[int], Hyper]:
-    """The function from a step, counted from 0 over the whole training, to its learning rate and momentum."""
+def schedule(recipe: Train, steps_per_epoch: int, losses: Sequence[float] = ()) -> Callable[[int], Hyper]:
+    """The function from a step, counted from 0 over the whole training, to its learning rate and momentum.
+
+    `losses` are those of the scored images after each finished epoch; with `plateau`, the function is right for the
+    epoch that follows.
+    """
     steps = recipe.epochs * steps_per_epoch
     optimizer = recipe.optimizer
     momentum = optimizer.beta1 if isinstance(optimizer, Adam) else optimizer.momentum
@@ -31,7 +36,8 @@ def schedule(recipe: Train, steps_per_epoch: int) -> Callable[[int], Hyper]:
     if isinstance(plan, Step):
         rates, warmup = _step_rates(plan, recipe.epochs), plan.warmup_epochs * steps_per_epoch
         return lambda step: Hyper(rates[step // steps_per_epoch] * min(1.0, (step + 1) / (warmup + 1)), momentum)
-    return lambda step: Hyper(plan.lr, momentum)
+    rate = _plateau_rate(plan, losses) if isinstance(plan, Plateau) else plan.lr
+    return lambda step: Hyper(rate, momentum)
 
 
 def _one_cycle(plan: OneCycle, step: int, steps: int, momentum: float) -> Hyper:
@@ -65,6 +71,16 @@ def _step_rates(plan: Step, epochs: int) -> list[float]:
     """The rate of each epoch, but for the warm-up. One factor at a time, so that it has the bits of torch's."""
     factors = (plan.factor if plan.falls_after(done) else 1.0 for done in range(1, epochs))
     return [*accumulate(factors, operator.mul, initial=plan.lr)]
+
+
+def _plateau_rate(plan: Plateau, losses: Sequence[float]) -> float:
+    """The rate after epochs with these losses, as `ReduceLROnPlateau` reaches it by default."""
+    rate, lowest, waited = plan.lr, math.inf, 0
+    for loss in losses:
+        lowest, waited = (loss, 0) if loss < lowest * (1.0 - plan.threshold) else (lowest, waited + 1)
+        if waited > plan.patience:
+            rate, waited = max(rate * plan.factor, plan.min_lr), 0
+    return rate
 
 
 def _cos(start: float, end: float, share: float) -> float:
