@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tinymnist.cli.matplotlib_folder import use_own_folder
 from tinymnist.cli.notices import say_notice
 from tinymnist.cli.options import Json
 from tinymnist.cli.outputs import output
@@ -42,6 +43,7 @@ def command(
     from tinymnist.front import picture_format, read_front, write_picture
 
     if picture is not None:
+        use_own_folder()
         picture_format(picture)
     front = read_front(results or (), alone=alone, warn=say_notice)
     if picture is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tinymnist.cli.completion import complete_runs
+from tinymnist.cli.matplotlib_folder import use_own_folder
 from tinymnist.cli.notices import say_notice
 from tinymnist.cli.options import DataDir, Dataset, Device, Json
 from tinymnist.cli.outputs import output
@@ -44,6 +45,7 @@ def command(
     Shows curves, confusion matrix, mistakes, filters, spec and environment. Exit code 1 if some runs are damaged and
     left out.
     """
+    use_own_folder()
     with loading_torch():
         from tinymnist.report import write_report
 
