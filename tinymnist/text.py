@@ -46,6 +46,13 @@ def counted(number: int, thing: str) -> str:
     return f"{number:,} {thing}{'s' * (number != 1)}"
 
 
+def epochs_text(epochs: int, of_epochs: int, best_epoch: int | None) -> str:
+    """`20 epochs`; of a recipe that stops early, `stopped early after 12 of 20 epochs, weights of epoch 8`."""
+    trained = f"stopped early after {epochs:,} of " if epochs < of_epochs else ""
+    weights = "" if best_epoch is None else f", weights of epoch {best_epoch:,}"
+    return f"{trained}{counted(of_epochs, 'epoch')}{weights}"
+
+
 def images_text(count: int, scored_on: str, dataset: str) -> str:
     """`the 10,000 test images of mnist`."""
     return f"the {count:,} {'test' if scored_on == 'test' else 'held-out training'} images of {dataset}"

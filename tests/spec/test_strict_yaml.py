@@ -306,6 +306,14 @@ WORDS = {
         "blocks: [{convs: [4]}]\ntrain: {schedule: {name: ReduceLROnPlateau, lr: 0.1}}",
         "one_cycle, cosine, linear, constant, step, plateau: here it is plateau",
     ),
+    "EarlyStopping": (
+        "blocks: [{convs: [4]}]\nEarlyStopping: {patience: 5}",
+        "EarlyStopping: unknown key: here it is `train: {early_stopping: N}`",
+    ),
+    "min_delta": (
+        "blocks: [{convs: [4]}]\ntrain: {early_stopping: {patience: 5, min_delta: 0.1}}",
+        "train.early_stopping.min_delta: unknown key: here it is `min_improvement`",
+    ),
     "gamma": (
         "blocks: [{convs: [4]}]\ntrain: {schedule: {name: step, lr: 0.1, every: 5, gamma: 0.1}}",
         "train.schedule.gamma: unknown key: here it is `factor`",

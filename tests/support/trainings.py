@@ -16,8 +16,13 @@ from tinymnist.training import Observer, RunDirectory, Series, open_run
 ENGINES = ["native", "torch"]
 TIMES = ("seconds", "images_per_second")
 
-# Uses everything that a checkpoint can hold: dropout, augmentation, momentum and an average.
-RECIPE = ["train.augment=[{ShiftScaleRotate: {rotate_limit: 12}}]", "train.augment_until=0.4", "train.ema={decay: 0.9}"]
+# Uses everything that a checkpoint can hold: dropout, augmentation, momentum, an average, and the best epoch's weights.
+RECIPE = [
+    "train.augment=[{ShiftScaleRotate: {rotate_limit: 12}}]",
+    "train.augment_until=0.4",
+    "train.ema={decay: 0.9}",
+    "train.early_stopping=3",
+]
 
 
 class StopAfter(Observer):
@@ -50,7 +55,7 @@ class Uncut:
 def training(quick: Path, engine: str, *more: object) -> list[object]:
     """The arguments of a training of three short epochs."""
     options = [part for text in RECIPE for part in ("--set", text)]
-    where = ["--dataset", "mnist-5k", "--threads", 1, "--name", "run"]
+    where = ["--dataset", "mnist-5k", "--validation", 500, "--threads", 1, "--name", "run"]
     return ["train", "--arch", quick, "--epochs", 3, "--engine", engine, *options, *where, *more]
 
 

@@ -66,6 +66,17 @@ def test_metrics_have_the_rows_of_every_seed(series: Series) -> None:
     assert [float(row["eval_accuracy"]) for row in rows[1::2]] == series.result.accuracies
 
 
+def test_a_series_whose_metrics_lack_an_epoch_of_a_seed_is_damaged(series: Series, tmp_path: Path, cli: Cli) -> None:
+    copy = shutil.copytree(series.path, tmp_path / "copy")
+    lines = (copy / "metrics.csv").read_text().splitlines()
+    (copy / "metrics.csv").write_text("\n".join(lines[:-1]) + "\n")
+    outcome = cli("train", "--resume", copy, "--target", 50, "--last-epochs", 1)
+    assert (outcome.code, outcome.err) == (
+        3,
+        f"tinymnist: {copy}/metrics.csv: damaged (some seeds lack epochs): copy the series again\n",
+    )
+
+
 def test_a_finished_series_is_left_as_it_is(series: Series) -> None:
     before = {path: path.stat().st_mtime_ns for path in series.path.rglob("*")}
     assert resume_series(series).result == series.result

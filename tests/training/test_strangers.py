@@ -8,6 +8,7 @@ import pickle
 import random
 import shutil
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from tinymnist.errors import Interrupted
 from tinymnist.model.tensors import write_sealed
 from tinymnist.training import checkpoint as checkpoints
 from tinymnist.training import packed as packing
+from tinymnist.training.observer import EpochRow
 
 MUTATIONS = int(os.environ.get("TINYMNIST_MUTATIONS", "35"))
 
@@ -189,6 +191,7 @@ def forge(cut: Path, tensors: dict[str, Tensor], **progress: Any) -> None:
     write_sealed(path, checkpoints.FORMAT, {"progress": text}, content)
 
 
+ROW = EpochRow(1, 0.1, 1.0, 50.0, 1.0, 50.0, 1.0, 1.0)
 CHECKPOINTS: dict[str, tuple[dict[str, Tensor], dict[str, Any]]] = {
     "momentum of another shape": ({"optimizer.0.momentum_buffer": torch.zeros(1)}, {}),
     "momentum of another type": ({"optimizer.0.momentum_buffer": torch.zeros(6, 1, 3, 3, dtype=torch.float64)}, {}),
@@ -199,8 +202,10 @@ CHECKPOINTS: dict[str, tuple[dict[str, Tensor], dict[str, Any]]] = {
     "images of another step": ({}, {"images": 1}),
     "a loss that is none": ({}, {"loss_sum": float("nan")}),
     "time that runs back": ({}, {"seconds": -1e9}),
-    "an epoch too many": ({}, {"epoch": 3, "rows": [[1, 0, 0, 0, 0, 0, 0, 0]] * 3}),
-    "a row that is not a number": ({}, {"epoch": 1, "rows": [[1, float("nan"), 0, 0, 0, 0, 0, 0]]}),
+    "an epoch too many": ({}, {"epoch": 3, "rows": [asdict(ROW)] * 3}),
+    "a row that is not a number": ({}, {"epoch": 1, "rows": [{**asdict(ROW), "lr": float("nan")}]}),
+    "an accuracy above 100": ({}, {"epoch": 1, "rows": [{**asdict(ROW), "eval_accuracy": 1e308}]}),
+    "best weights of a recipe that keeps none": ({"best.block1.conv1.weight": torch.zeros(6, 1, 3, 3)}, {}),
 }
 
 
@@ -215,8 +220,28 @@ def test_checkpoints_that_are_whole_and_wrong_are_refused(
 
 
 def test_forged_checkpoints_would_be_taken_if_they_were_right(cli: Cli, cut: Path) -> None:
-    forge(cut, {})
+    forge(cut, {}, epoch=1, rows=[asdict(ROW)])
     assert cli("train", "--resume", cut, "--json").code == 0
+
+
+BEST: dict[str, dict[str, Tensor]] = {
+    "another shape": {"best.block1.conv1.weight": torch.zeros(1)},
+    "another type": {"best.block1.conv1.weight": torch.zeros(6, 1, 3, 3, dtype=torch.float64)},
+    "no parameter": {"best.more": torch.zeros(1)},
+}
+
+
+@pytest.mark.parametrize("tensors", BEST.values(), ids=BEST.keys())
+def test_best_weights_that_do_not_fit_are_refused(
+    cli: Cli, quick: Path, tmp_path: Path, tensors: dict[str, Tensor]
+) -> None:
+    spec = load_spec(quick, ["train.early_stopping=1"])
+    with pytest.raises(Interrupted):
+        train(spec, seed=1, dataset="mnist-5k", validation=500, output=tmp_path, name="cut", observer=StopAfter(3))
+    forge(tmp_path / "cut", tensors)
+    outcome = cli("train", "--resume", tmp_path / "cut", "--json")
+    assert (outcome.code, json.loads(outcome.out)["error"]["kind"]) == (3, "data")
+    assert "state.safetensors: does not belong to this network: " in outcome.err.splitlines()[-1]
 
 
 # Pickles

@@ -127,7 +127,7 @@ def test_result_is_the_last_epoch(whole: Run) -> None:
     }
     assert set(result) - set(facts) == {
         "run", "scored_on", "chosen_on", "accuracy", "loss", "train_accuracy", "train_loss", "seconds",
-        "weights_sha256",
+        "weights_sha256", "stopped_early", "best_epoch",
     }  # fmt: skip
 
 

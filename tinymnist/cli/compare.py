@@ -75,7 +75,7 @@ def _series_as_text(found: "SeriesComparison") -> str:
             f" (95 % interval {low:+.2f} to {high:+.2f}; Welch's t {welch.t:.2f} with "
             f"{welch.degrees_of_freedom:.1f} degrees of freedom, {p_text(welch.p)})"
         )
-    epochs = [result.epochs for result in found.results]
+    epochs = [f"{'up to ' if result.stopped_early else ''}{result.epochs}" for result in found.results]
     note = [] if epochs[0] == epochs[1] else [f"(A was trained for {epochs[0]} epochs, B for {epochs[1]})"]
     return "\n".join([f"on {images_of(found.results[0])}", *table("< < <", sides), line, found.conclusion, *note])
 

@@ -42,7 +42,12 @@ def _as_text(runs: "list[Standing]") -> str:
 
 def _cells(run: "Standing") -> list[str]:
     seeds = f"{run.seeds[0]}" if len(run.seeds) == 1 else f"{len(run.seeds)} seeds"
-    epochs = f"{run.of_epochs}" if run.accuracy is not None else f"{run.epochs} of {run.of_epochs}"
+    done = run.accuracy is not None and not run.stopped_early
+    epochs = f"{run.of_epochs}" if done else f"{run.epochs} of {run.of_epochs}"
+    if run.stopped_early:
+        epochs += ", stopped early" if len(run.seeds) == 1 else f", {run.stopped_early} stopped early"
+    if run.best_epoch is not None:
+        epochs += f", best {run.best_epoch}"
     accuracy = "not finished" if run.accuracy is None else f"{run.accuracy:.2f}"
     if run.std is not None:
         accuracy += f" ± {run.std:.2f}"

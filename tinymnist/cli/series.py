@@ -25,6 +25,7 @@ class SeriesProgress(SeriesObserver):
         super().__init__()
         self._bar: Any = None
         self._silence = Silence()
+        self._epochs = 0
 
     def __enter__(self) -> "SeriesProgress":
         return self
@@ -43,6 +44,7 @@ class SeriesProgress(SeriesObserver):
             f"{path}: {spec.name}, {spec.plan.parameters:,} parameters, {counted(len(seeds), 'seed')}{finished}, "
             f"{counted(spec.train.epochs, 'epoch')} each, {jobs} at once"
         )
+        self._epochs = spec.train.epochs
         self._bar = tqdm(total=pending * spec.train.epochs, unit=" epochs", leave=False, disable=not shows_bars())
 
     def stepped(self, seed: int, step: Step) -> None:
@@ -57,8 +59,10 @@ class SeriesProgress(SeriesObserver):
         self._bar.update()
 
     def seed_ended(self, result: Result) -> None:
+        stopped = f"  stopped early after epoch {result.epochs}" if result.stopped_early else ""
+        self._bar.update(self._epochs - result.epochs)
         self._clear()
-        say(f"seed {result.seed}: {result.accuracy:.2f} %  loss {result.loss:.4f}  {result.seconds:.0f} s")
+        say(f"seed {result.seed}: {result.accuracy:.2f} %  loss {result.loss:.4f}  {result.seconds:.0f} s{stopped}")
 
     def _clear(self) -> None:
         if self._bar is not None:

@@ -9,7 +9,7 @@ from tinymnist.cli.verdict import verdict_text
 from tinymnist.console import show, show_json
 from tinymnist.errors import CheckFailed, DataError
 from tinymnist.statistics import LastEpochsVerdict, Verdict, judge, judge_last_epochs
-from tinymnist.text import counted, images_text, interval_text, table
+from tinymnist.text import counted, epochs_text, images_text, interval_text, table
 from tinymnist.training import Run, Series
 from tinymnist.training.diagnosis import diagnose
 from tinymnist.training.records import Result, SeriesResult
@@ -31,7 +31,8 @@ def show_result(run: Run | Series, target: float | None, last_epochs: int | None
 def _diagnosis(run: Run | Series) -> list[str]:
     """Sentences about what went wrong; none where the metrics have been lost since."""
     try:
-        return diagnose(run.metrics_by_seed, run.spec.classes)
+        early_stopping = run.spec.train.early_stopping is not None
+        return diagnose(run.metrics_by_seed, run.spec.classes, early_stopping=early_stopping)
     except DataError:
         return []
 
@@ -46,30 +47,38 @@ def _verdict(run: Run | Series, target: float, last_epochs: int | None) -> Verdi
 
 
 def _as_text(run: Run | Series) -> list[str]:
-    lines = [_run_as_text(run.result)] if isinstance(run, Run) else _series_as_text(run.result)
+    epochs = run.spec.train.epochs
+    lines = [_run_as_text(run.result, epochs)] if isinstance(run, Run) else _series_as_text(run.result, epochs)
     chosen_on = [f"recipe chosen on: {run.result.chosen_on}"] if run.result.chosen_on else []
     return [*lines, *chosen_on, f"run: {run.path}"]
 
 
-def _run_as_text(result: Result) -> str:
+def _run_as_text(result: Result, of_epochs: int) -> str:
     images = "test" if result.scored_on == "test" else "held-out training"
     return (
         f"{result.name}: {result.accuracy:.2f} % on {result.dataset} ({result.n:,} {images} images, "
-        f"{result.parameters:,} parameters, seed {result.seed}, {counted(result.epochs, 'epoch')}, "
-        f"{result.seconds:.0f} s)"
+        f"{result.parameters:,} parameters, seed {result.seed}, "
+        f"{epochs_text(result.epochs, of_epochs, result.best_epoch)}, {result.seconds:.0f} s)"
     )
 
 
-def _series_as_text(result: SeriesResult) -> list[str]:
+def _series_as_text(result: SeriesResult, of_epochs: int) -> list[str]:
     """One row per seed, and the figures over all of them."""
     rows = [
         [str(seed), f"{accuracy:.2f} %", f"{loss:.4f}"]
         for seed, accuracy, loss in zip(result.seeds, result.accuracies, result.losses, strict=True)
     ]
+    titles, limit = ["seed", "accuracy", "loss"], ""
+    if result.epochs_by_seed and result.best_epochs:
+        titles, limit = [*titles, "epochs", "weights of epoch"], "up to "
+        rows = [
+            [*row, str(epochs), str(best)]
+            for row, epochs, best in zip(rows, result.epochs_by_seed, result.best_epochs, strict=True)
+        ]
     images = images_text(result.images, result.scored_on, result.dataset)
     return [
-        f"{result.name}, {result.parameters:,} parameters, {counted(result.epochs, 'epoch')}, on {images}",
-        *table("<10 > >7", [["seed", "accuracy", "loss"], *rows]),
+        f"{result.name}, {result.parameters:,} parameters, {limit}{counted(of_epochs, 'epoch')}, on {images}",
+        *table("<10 > >7 > >", [titles, *rows]),
         _figures(result),
     ]
 

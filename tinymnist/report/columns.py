@@ -13,6 +13,7 @@ from tinymnist.report.headline import Headline, headline
 from tinymnist.report.inspection import Inspection, Mistake
 from tinymnist.report.pictures import confusion_picture, curves_picture, percent, png
 from tinymnist.spec.dump import dump_spec
+from tinymnist.text import counted, epochs_text
 from tinymnist.training.diagnosis import diagnose
 from tinymnist.training.records import Result, SeriesResult
 
@@ -61,7 +62,9 @@ class Column:
     @property
     def diagnosis(self) -> list[str]:
         """Sentences about what went wrong in training, and about the classes that are confused most."""
-        sentences = diagnose(self.entry.metrics, self.entry.spec.classes)
+        spec = self.entry.spec
+        early_stopping = spec.train.early_stopping is not None
+        sentences = diagnose(self.entry.metrics, spec.classes, early_stopping=early_stopping)
         return [*sentences, *([confused] if (confused := self._confused()) else [])]
 
     def _confused(self) -> str:
@@ -90,7 +93,7 @@ class Column:
             *(_spread(result) if isinstance(result, SeriesResult) else _scores(self.entry, result)),
             ("parameters", f"{plan.parameters:,}"),
             ("multiply-adds", f"{plan.macs:,}"),
-            ("epochs", str(result.epochs)),
+            *_epochs(result, self.entry.spec.train.epochs),
         ]
         return [*facts, ("recipe chosen on", result.chosen_on)] if result.chosen_on else facts
 
@@ -144,6 +147,18 @@ class Column:
 
 def _spread(result: SeriesResult) -> list[Fact]:
     return [("lowest, highest", f"{result.minimum:.2f}, {result.maximum:.2f} %")]
+
+
+def _epochs(result: Result | SeriesResult, of_epochs: int) -> list[Fact]:
+    """How long it was trained and, where the recipe stops early, which epochs the weights are of."""
+    if isinstance(result, Result):
+        plain = result.best_epoch is None
+        return [("epochs", str(result.epochs) if plain else epochs_text(result.epochs, of_epochs, result.best_epoch))]
+    if not result.epochs_by_seed or not result.best_epochs:
+        return [("epochs", str(result.epochs))]
+    fewest, most = min(result.epochs_by_seed), max(result.epochs_by_seed)
+    stopped = f"{fewest} to {most} of {of_epochs}, {result.stopped_early} of {counted(result.n, 'seed')} stopped early"
+    return [("epochs", stopped), ("weights of epochs", f"{min(result.best_epochs)} to {max(result.best_epochs)}")]
 
 
 def _scores(entry: Entry, result: Result) -> list[Fact]:

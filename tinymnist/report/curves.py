@@ -27,8 +27,8 @@ def draw_panel(axes: "Axes", panel: Panel, metrics: Metrics, scored_on: str, bes
     """Draws one panel of `metrics`. The axes also have room for the metrics `beside` it, so that panels share a scale
     and can be compared.
 
-    Several seeds are drawn as thin lines, their mean as a thick one. Accuracies are drawn as errors on a log axis,
-    which keeps 99.3 and 99.4 % apart.
+    Several seeds are drawn as thin lines, their mean as a thick one, which ends with the seed that stopped first.
+    Accuracies are drawn as errors on a log axis, which keeps 99.3 and 99.4 % apart.
     """
     axes.set_title(_TITLES[panel], loc="left", fontsize=9)
     axes.set_xlabel("epoch")
@@ -44,18 +44,18 @@ def draw_panel(axes: "Axes", panel: Panel, metrics: Metrics, scored_on: str, bes
         axes.legend(frameon=False, fontsize=7.5, loc="best")
     values = [curve(row) for each in [metrics, *beside] for rows in each for row in rows for curve, _ in curves]
     _scale(axes, panel, min(values), max(values))
-    axes.set_xlim(0, max(len(each[0]) for each in [metrics, *beside]) + 0.5)
+    axes.set_xlim(0, max(len(rows) for each in [metrics, *beside] for rows in each) + 0.5)
 
 
 def _draw(axes: "Axes", metrics: Metrics, curve: Curve, colour: str, name: str) -> None:
-    epochs = range(1, len(metrics[0]) + 1)
-    style: dict[str, Any] = {"color": colour, "marker": "o" if len(epochs) < 3 else "", "markersize": 3.5}
+    longest = max(map(len, metrics))
+    style: dict[str, Any] = {"color": colour, "marker": "o" if longest < 3 else "", "markersize": 3.5}
     lines = [[curve(row) for row in rows] for rows in metrics]
     if len(lines) > 1:
         for line in lines[:MOST_LINES]:
-            axes.plot(epochs, line, linewidth=0.6, alpha=0.35, **style)
-        lines = [[sum(values) / len(values) for values in zip(*lines, strict=True)]]
-    axes.plot(epochs, lines[0], linewidth=1.4, label=name, **style)
+            axes.plot(range(1, len(line) + 1), line, linewidth=0.6, alpha=0.35, **style)
+        lines = [[sum(values) / len(values) for values in zip(*lines, strict=False)]]
+    axes.plot(range(1, len(lines[0]) + 1), lines[0], linewidth=1.4, label=name, **style)
 
 
 def _loss(loss: float) -> float:

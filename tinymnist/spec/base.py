@@ -27,6 +27,7 @@ SHORTHANDS = {
     "optimizer": "name",
     "schedule": "name",
     "ema": "decay",
+    "early_stopping": "patience",
 }
 """For each key that may be given as a bare value, the key of the mapping that the value stands for."""
 

@@ -188,6 +188,19 @@ class Ema(Model):
     )
 
 
+class EarlyStopping(Model):
+    """Training that stops once the accuracy on held-out images no longer improves. The result is then the weights of
+    the epoch where it was highest. Such images are held out by `train --validation N`; the test set decides nothing."""
+
+    patience: Epochs = Field(description="Epochs without a better accuracy after which training stops.")
+    min_improvement: float = Field(
+        0.0,
+        ge=0,
+        le=100,
+        description="Points by which an accuracy must exceed the best one for the wait to begin again.",
+    )
+
+
 class Distill(Model):
     """Distillation (Hinton, Vinyals and Dean 2015): besides the labels, the network learns the probabilities that
     trained networks give for the same images.
@@ -333,6 +346,9 @@ class Train(Model):
     ema: Annotated[Ema | None, expanding("ema", Ema | Annotated[float, Field(gt=0, lt=1)])] = Field(
         None, description="Average of the weights over the steps; a number is its decay."
     )
+    early_stopping: Annotated[
+        EarlyStopping | None, expanding("early_stopping", EarlyStopping | Annotated[int, Field(ge=1, le=100_000)])
+    ] = Field(None, description="When training stops before its last epoch; a number is its patience.")
     normalize: Normalize = Field(Normalize(), description="Scaling of the pixels.")
     augment: Annotated[
         tuple[Annotated[AugmentStep, BeforeValidator(_bare_name, json_schema_input_type=AugmentStep | str)], ...],

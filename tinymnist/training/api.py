@@ -16,8 +16,9 @@ from tinymnist.data import Dataset, usable_name
 from tinymnist.data.affine import AffineAugmenter
 from tinymnist.errors import DataError, UsageError
 from tinymnist.files import read_bytes
-from tinymnist.model import build_model, save_weights
+from tinymnist.model import build_model
 from tinymnist.model.generator import drawing
+from tinymnist.model.tensors import write_tensors
 from tinymnist.notices import ResumedElsewhere
 from tinymnist.signals import stop_on_signals
 from tinymnist.spec import Spec
@@ -25,6 +26,7 @@ from tinymnist.text import printable
 from tinymnist.training.checkpoint import Progress
 from tinymnist.training.device import prepare_device
 from tinymnist.training.directory import WEIGHTS, RunDirectory, create_run
+from tinymnist.training.early_stopping import best_row
 from tinymnist.training.engine import Engine, choose_engine
 from tinymnist.training.environment import describe_environment, describe_session, differences
 from tinymnist.training.initial import copy_initial, initial_record, open_initial, refuse_unfit_initial, reopen_initial
@@ -61,8 +63,8 @@ def train(
     Without a seed, one is drawn and recorded; the same seed, threads and versions give the same bits on the CPU. The
     test set is scored after every epoch and chooses nothing: the last epoch's weights are the result. `validation` is a
     number of training images, the last ones of each class, that are held out and scored instead; the test set is then
-    not looked at. `initial` is a finished run with the same layers, whose weights the training starts from; by default
-    they are random.
+    not looked at. Only then may the recipe stop early, with the best epoch's weights as the result. `initial` is a
+    finished run with the same layers, whose weights the training starts from; by default they are random.
 
     Raises `CheckFailed` for a network over its own budget, `UsageError`, `SpecError` and `RunError` for what cannot be
     trained as asked, `DataError` for data or files, `DivergedError`, and `Interrupted` after SIGINT or SIGTERM.
@@ -150,7 +152,7 @@ def _parts(spec: Spec, seed: int, engine: str, device: torch.device, observer: O
 def _train_to_end(
     run: RunDirectory, material: Material, parts: _Parts, observer: Observer, *, resumed: bool = False
 ) -> RunDirectory:
-    """Trains from the run's checkpoint, or from the beginning, to the last epoch, and writes weights and result."""
+    """Trains from the run's checkpoint, or from the beginning, to its end, and writes weights and result."""
     spec, device = run.spec, parts.device
     data, augmenter = material.data, material.augmenter
     if isinstance(augmenter, AffineAugmenter):
@@ -168,8 +170,7 @@ def _train_to_end(
             run = _noted(run, trainer.progress, material, parts, observer)
         observer.started(_start(run, parts))
         rows = trainer.train(stop)
-        with trainer.result_in_place():
-            save_weights(parts.model, run.path / WEIGHTS)
+        write_tensors(trainer.result_tensors(), run.path / WEIGHTS)
         write_record(_result(run, data, rows), run.path / RESULT)
     return run
 
@@ -205,22 +206,25 @@ def _start(run: RunDirectory, parts: _Parts) -> Start:
 
 
 def _result(run: RunDirectory, data: Dataset, rows: tuple[EpochRow, ...]) -> Result:
-    last = rows[-1]
+    recipe = run.spec.train
+    row = rows[-1] if recipe.early_stopping is None else best_row(rows)
     return Result(
         run=printable(str(run.path)),
         name=run.spec.name,
         parameters=run.spec.plan.parameters,
         dataset=data.name,
         seed=run.environment.seed,
-        epochs=last.epoch,
+        epochs=len(rows),
+        stopped_early=len(rows) < recipe.epochs,
+        best_epoch=None if recipe.early_stopping is None else row.epoch,
         scored_on=run.scored_on,
-        chosen_on=run.spec.train.chosen_on,
-        accuracy=last.eval_accuracy,
+        chosen_on=recipe.chosen_on,
+        accuracy=row.eval_accuracy,
         n=len(data.test),
-        loss=last.eval_loss,
-        train_accuracy=last.train_accuracy,
-        train_loss=last.train_loss,
-        seconds=sum(row.seconds for row in rows),
+        loss=row.eval_loss,
+        train_accuracy=row.train_accuracy,
+        train_loss=row.train_loss,
+        seconds=sum(each.seconds for each in rows),
         weights_sha256=hashlib.sha256(read_bytes(run.path / WEIGHTS)).hexdigest(),
     )
 

@@ -1,8 +1,8 @@
 """The checkpoint: one sealed safetensors file, so that it is whole or not there.
 
 Its tensors are the model's (`model.block1.conv1.weight`), the optimizer's (`optimizer.0.momentum_buffer`) and, where a
-recipe has one, the average's (`average.block1.conv1.weight`); its header holds the progress as JSON. Nothing random is
-in it: see `seeds`.
+recipe has them, the average's (`average.block1.conv1.weight`) and the best epoch's (`best.block1.conv1.weight`); its
+header holds the progress as JSON. Nothing random is in it: see `seeds`.
 """
 
 import json
@@ -17,6 +17,7 @@ from tinymnist.errors import DataError
 from tinymnist.files import make_folder
 from tinymnist.model.tensors import DamagedError, copy_tensors, read_sealed, write_sealed
 from tinymnist.training.averaging import Average
+from tinymnist.training.early_stopping import Best
 from tinymnist.training.observer import EpochRow
 from tinymnist.training.optimizer import Optimizer, optimizer_tensors, restore_optimizer
 from tinymnist.training.records import gist
@@ -51,6 +52,7 @@ class State:
     model: nn.Module
     optimizer: Optimizer
     average: Average | None = None
+    best: Best | None = None
 
     @property
     def tensors(self) -> dict[str, Tensor]:
@@ -58,7 +60,8 @@ class State:
         parts = {
             "model": self.model.state_dict(),
             "optimizer": optimizer_tensors(self.optimizer),
-            "average": self._averages,
+            "average": _tensors_of(self.average),
+            "best": _tensors_of(self.best),
         }
         return {f"{part}.{name}": tensor for part, tensors in parts.items() for name, tensor in tensors.items()}
 
@@ -66,11 +69,8 @@ class State:
         """Sets the state to a copy of `tensors`. Raises `DataError` or `ValueError` where they do not fit."""
         copy_tensors(self.model.state_dict(), _with_prefix("model.", tensors), origin)
         restore_optimizer(self.optimizer, _with_prefix("optimizer.", tensors))
-        copy_tensors(self._averages, _with_prefix("average.", tensors), origin)
-
-    @property
-    def _averages(self) -> dict[str, Tensor]:
-        return {} if self.average is None else self.average.tensors
+        copy_tensors(_tensors_of(self.average), _with_prefix("average.", tensors), origin)
+        copy_tensors(_tensors_of(self.best), _with_prefix("best.", tensors), origin)
 
 
 def save_checkpoint(path: Path, progress: Progress, state: State) -> None:
@@ -93,6 +93,10 @@ def load_checkpoint(path: Path, state: State) -> Progress:
     except (DamagedError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise DataError(f"{path}: damaged checkpoint ({gist(error)}): delete it to begin this run again") from None
     return progress
+
+
+def _tensors_of(part: Average | Best | None) -> dict[str, Tensor]:
+    return {} if part is None else part.tensors
 
 
 def _with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

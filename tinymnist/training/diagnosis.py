@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from statistics import stdev
 
+from tinymnist.training.early_stopping import best_row
 from tinymnist.training.observer import EpochRow
 
 Epochs = Sequence[EpochRow]
@@ -25,22 +26,24 @@ SCATTER = 0.3
 """Standard deviation over seeds, in points; three times that of most networks here."""
 
 
-def diagnose(epochs_by_seed: Sequence[Epochs], classes: int) -> list[str]:
-    """Sentences about a training with one seed or many, from its epochs. Accuracies are percent."""
+def diagnose(epochs_by_seed: Sequence[Epochs], classes: int, *, early_stopping: bool = False) -> list[str]:
+    """Sentences about a training with one seed or many, from its epochs. Accuracies are percent. With early stopping,
+    the result is the best epoch of each seed, else the last one."""
     if not any(epochs_by_seed):
         return []
+    ends = [best_row(epochs) if early_stopping else epochs[-1] for epochs in epochs_by_seed]
     sentences = [
-        _did_not_learn(epochs_by_seed, classes) or _fell(epochs_by_seed),
-        _by_heart(epochs_by_seed),
+        _did_not_learn(epochs_by_seed, ends, classes) or _fell(epochs_by_seed),
+        _by_heart(ends),
         _too_soon(epochs_by_seed),
-        _scattered(epochs_by_seed),
+        _scattered(ends),
     ]
     return [sentence for sentence in sentences if sentence]
 
 
-def _did_not_learn(epochs_by_seed: Sequence[Epochs], classes: int) -> str:
+def _did_not_learn(epochs_by_seed: Sequence[Epochs], ends: Epochs, classes: int) -> str:
     guessing = 100.0 / classes
-    failed = [epochs[-1].train_accuracy for epochs in epochs_by_seed if epochs[-1].train_accuracy < LEARNED * guessing]
+    failed = [row.train_accuracy for row in ends if row.train_accuracy < LEARNED * guessing]
     if not failed:
         return ""
     who = "the network" if len(epochs_by_seed) == 1 else f"{len(failed)} of {len(epochs_by_seed)} seeds"
@@ -68,9 +71,8 @@ def _fell(epochs_by_seed: Sequence[Epochs]) -> str:
     )
 
 
-def _by_heart(epochs_by_seed: Sequence[Epochs]) -> str:
-    last = [epochs[-1] for epochs in epochs_by_seed]
-    worst = max(last, key=lambda row: row.train_accuracy - row.eval_accuracy)
+def _by_heart(ends: Epochs) -> str:
+    worst = max(ends, key=lambda row: row.train_accuracy - row.eval_accuracy)
     if worst.train_accuracy < KNOWN or worst.train_accuracy - worst.eval_accuracy < GAP:
         return ""
     return (
@@ -91,8 +93,8 @@ def _too_soon(epochs_by_seed: Sequence[Epochs]) -> str:
     return f"accuracy was still rising, by {least:.2f} points in the last two epochs: more epochs may help"
 
 
-def _scattered(epochs_by_seed: Sequence[Epochs]) -> str:
-    accuracies = [epochs[-1].eval_accuracy for epochs in epochs_by_seed]
+def _scattered(ends: Epochs) -> str:
+    accuracies = [row.eval_accuracy for row in ends]
     if len(accuracies) < 3 or (deviation := stdev(accuracies)) < SCATTER:
         return ""
     return f"seeds scatter: {min(accuracies):.2f} to {max(accuracies):.2f} %, standard deviation {deviation:.2f} points"

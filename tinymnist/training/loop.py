@@ -20,6 +20,7 @@ from tinymnist.spec import Spec
 from tinymnist.training.averaging import Average
 from tinymnist.training.checkpoint import Progress, State, load_checkpoint, save_checkpoint
 from tinymnist.training.directory import RunDirectory
+from tinymnist.training.early_stopping import Best, has_stalled
 from tinymnist.training.engine import Engine
 from tinymnist.training.memory import enough_memory
 from tinymnist.training.observer import EpochRow, Observer, Step
@@ -45,7 +46,8 @@ class Trainer:
     def __post_init__(self) -> None:
         recipe = self.spec.train
         self.average = None if recipe.ema is None else Average(self.model, recipe, self.dataset.train)
-        self.state = State(self.model, self.optimizer, self.average)
+        self.best = None if recipe.early_stopping is None else Best(self.model)
+        self.state = State(self.model, self.optimizer, self.average, self.best)
         self.seed = self.run.environment.seed
         self.steps_per_epoch = math.ceil(len(self.dataset.train) / recipe.batch_size)
         self.augmented_epochs = round(recipe.augment_until * recipe.epochs)
@@ -67,18 +69,25 @@ class Trainer:
                 raise DataError(f"{self.run.checkpoint}: does not belong to this run: it is at no step of it")
 
     def train(self, stop: StopRequest) -> tuple[EpochRow, ...]:
-        """Trains to the last epoch and returns one row per epoch.
+        """Trains to the last epoch, or stops early, and returns one row per epoch.
 
         Raises `Interrupted` once `stop` is set, with a checkpoint written; `DivergedError` where the loss, a gradient
         or a tensor that training changes is no longer finite, with the last good checkpoint kept.
         """
         if self.teacher is not None:
             self.teacher.prepare(self.dataset.train)
-        while self.progress.epoch < self.spec.train.epochs:
+        while not self._done:
             self._epoch(stop)
-            if self.progress.epoch < self.spec.train.epochs:
+            if not self._done:
                 self._stop_if(stop)
         return self.progress.rows
+
+    @property
+    def _done(self) -> bool:
+        progress, recipe = self.progress, self.spec.train
+        if recipe.early_stopping is not None and has_stalled(recipe.early_stopping, progress.rows):
+            return True
+        return progress.epoch >= recipe.epochs
 
     def _epoch(self, stop: StopRequest) -> None:
         progress, images = self.progress, len(self.dataset.train)
@@ -132,8 +141,10 @@ class Trainer:
 
     def _finish_epoch(self, stop: StopRequest) -> None:
         progress = self._take_totals(stop)
-        with self.result_in_place(), enough_memory():
+        with self._average_in_place(), enough_memory():
             scored = self.engine.score(self.dataset.test)
+            if self.best is not None and all(scored.accuracy > row.eval_accuracy for row in progress.rows):
+                self.best.take()
         if not math.isfinite(scored.loss):
             what = f"the loss on the images that are scored is {scored.loss}"
             raise self._diverged(what, f"after step {progress.step}")
@@ -153,8 +164,15 @@ class Trainer:
         self._save()
         self.observer.epoch_ended(row)
 
-    def result_in_place(self) -> AbstractContextManager[None]:
-        """Puts the weights that are the result into the model: the average, where the recipe has one."""
+    def result_tensors(self) -> dict[str, Tensor]:
+        """The weights that are the result: those of the best epoch where the recipe stops early, else the last ones."""
+        if self.best is not None:
+            return self.best.tensors
+        with self._average_in_place():
+            return {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+
+    def _average_in_place(self) -> AbstractContextManager[None]:
+        """Puts the weights that are scored into the model: the average, where the recipe has one."""
         return nullcontext() if self.average is None else self.average.in_place(self.engine)
 
     def _stop_if(self, stop: StopRequest) -> None:

@@ -47,10 +47,15 @@ def gather(spec: Spec, dataset: str, data_dir: Path | None, validation: int, war
 def _refuse_choosing_by_the_test_set(spec: Spec) -> None:
     """Raises `UsageError` for a recipe that lets the scored images decide something."""
     if isinstance(spec.train.schedule, Plateau):
-        raise UsageError(
-            f"{spec.name}: train.schedule: plateau goes by the loss on held-out images, and the test set decides "
-            "nothing: hold images out with --validation N"
-        )
+        deciding = "train.schedule: plateau goes by the loss"
+    elif spec.train.early_stopping is not None:
+        deciding = "train.early_stopping: goes by the accuracy"
+    else:
+        return
+    raise UsageError(
+        f"{spec.name}: {deciding} on held-out images, and the test set decides nothing: hold images out with "
+        "--validation N"
+    )
 
 
 def _augmenter(spec: Spec) -> Augmenter | AffineAugmenter | None:

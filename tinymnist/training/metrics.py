@@ -39,21 +39,24 @@ def _write(columns: Sequence[str], rows: Sequence[tuple[object, ...]], path: Pat
 
 
 def read_metrics(path: Path, seeds: int = 1) -> list[list[EpochRow]]:
-    """The rows of each seed; a run has one. Raises `DataError` where the file is missing or damaged."""
+    """The rows of each seed, which may have stopped at different epochs; a run has one seed. Raises `DataError` where
+    the file is missing or damaged."""
     try:
         rows = list(csv.DictReader(read_bytes(path, MAX_BYTES).decode().splitlines()))
         read = []
         for row in rows:
             row.pop("seed", None)
             read.append(_row(row))
-        epochs = len(read) // seeds
-        if not read or [row.epoch for row in read] != seeds * list(range(1, epochs + 1)):
+        starts = [index for index, row in enumerate(read) if row.epoch == 1]
+        by_seed = [read[first:end] for first, end in zip(starts, [*starts[1:], None], strict=True)]
+        epochs = [number for rows in by_seed for number in range(1, len(rows) + 1)]
+        if len(by_seed) != seeds or [row.epoch for row in read] != epochs:
             raise ValueError("its epochs are not 1, 2, 3 and so on")
         if not all(math.isfinite(value) for row in read for value in astuple(row)):
             raise ValueError("a figure is not finite")
     except (ValueError, csv.Error) as error:
         raise DataError(f"{path}: damaged ({error}): copy the run again") from None
-    return [read[first : first + epochs] for first in range(0, len(read), epochs)]
+    return by_seed
 
 
 def _row(texts: dict[str, str]) -> EpochRow:

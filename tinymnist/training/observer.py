@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from tinymnist.notices import Notice, warn_in_python
 from tinymnist.spec import Spec
@@ -46,6 +46,9 @@ class Step:
     lr: float
 
 
+Percent = Annotated[float, Field(ge=0, le=100)]
+
+
 @dataclass(frozen=True, slots=True)
 class EpochRow:
     """One row of `metrics.csv`. Losses are means per image, accuracies percent. The training figures are those of the
@@ -57,9 +60,9 @@ class EpochRow:
     lr: float
     """Learning rate of the last step."""
     train_loss: float
-    train_accuracy: float
+    train_accuracy: Percent
     eval_loss: float
-    eval_accuracy: float
+    eval_accuracy: Percent
     seconds: float
     images_per_second: float
 

@@ -122,11 +122,16 @@ class Result(Record):
     dataset: str
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)]
     epochs: Number
+    """Epochs that were trained."""
+    stopped_early: bool = False
+    """Whether training stopped before the last epoch of the recipe."""
+    best_epoch: Number | None = None
+    """The epoch whose weights and figures these are, where the recipe stops early; None: those of the last one."""
     scored_on: Literal["test", "validation"] = "test"
     chosen_on: Line = ""
     """The data that the recipe was chosen on, according to the recipe."""
     accuracy: Percent
-    """After the last epoch."""
+    """After the last epoch, or the best one."""
     n: Number
     """Images scored."""
     loss: float
@@ -175,7 +180,8 @@ class Interval(BaseModel):
 class SeriesResult(Record):
     """`result.json` of a series: one spec trained with many seeds.
 
-    Accuracies are percent, after the last epoch; `std`, with n - 1, and `interval` are None where n is 1.
+    Accuracies are percent, after the last epoch or the best one; `std`, with n - 1, and `interval` are None where n
+    is 1.
     """
 
     run: str
@@ -187,6 +193,13 @@ class SeriesResult(Record):
     images: Annotated[int, Field(ge=1, le=10**12)]
     """The number of images that each seed was scored on."""
     epochs: Number
+    """Epochs that each seed was trained, with early stopping the most of any seed."""
+    epochs_by_seed: list[Number] | None = None
+    """Epochs that each seed was trained, where the recipe stops early."""
+    best_epochs: list[Number] | None = None
+    """The epoch whose weights and figures are those of each seed, where the recipe stops early."""
+    stopped_early: Number = 0
+    """Seeds that stopped before the last epoch of the recipe."""
     seeds: list[Annotated[int, Field(ge=0, le=LARGEST_SEED)]]
     accuracies: list[float]
     """One per seed, in the order of `seeds`; so are the losses."""
@@ -211,6 +224,8 @@ class SeriesResult(Record):
     def _figures_fit_each_other(self) -> "SeriesResult":
         if not len(self.accuracies) == len(self.losses) == len(self.seeds) == self.n >= 1:
             raise ValueError("seeds, accuracies, losses and n are not alike")
+        if any(each is not None and len(each) != self.n for each in (self.epochs_by_seed, self.best_epochs)):
+            raise ValueError("epochs_by_seed, best_epochs and n are not alike")
         if not all(0 <= accuracy <= 100 for accuracy in self.accuracies):
             raise ValueError("an accuracy is not between 0 and 100")
         if (self.std is None) != (self.n == 1) or (self.interval is None) != (self.n == 1):

@@ -23,12 +23,12 @@ class Run(ABC):
     @property
     @abstractmethod
     def finished(self) -> bool:
-        """Whether the training has come to its last epoch."""
+        """Whether the training has come to its end."""
 
     @property
     @abstractmethod
     def result(self) -> Result:
-        """The figures after the last epoch. Raises `RunError` where the run is not finished, `DataError` for damage."""
+        """The figures of its weights. Raises `RunError` where the run is not finished, `DataError` for damage."""
 
     @abstractmethod
     def load_model(self) -> nn.Sequential:

@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from tinymnist.errors import DataError
 from tinymnist.spec import Spec
 from tinymnist.training.directory import RunDirectory, load_begun, not_finished, open_folder, seed_name
 from tinymnist.training.metrics import METRICS, read_metrics
@@ -37,7 +38,10 @@ class Series:
     @property
     def metrics_by_seed(self) -> list[list[EpochRow]]:
         """The epochs of each seed. Raises `DataError` where `metrics.csv` is missing or damaged."""
-        return read_metrics(self.path / METRICS, len(self.seeds))
+        rows_by_seed = read_metrics(self.path / METRICS, len(self.seeds))
+        if self.spec.train.early_stopping is None and len({*map(len, rows_by_seed)}) > 1:
+            raise DataError(f"{self.path / METRICS}: damaged (some seeds lack epochs): copy the series again")
+        return rows_by_seed
 
     def seed_path(self, seed: int) -> Path:
         return self.path / seed_name(seed)

@@ -186,6 +186,7 @@ def _result(series: Series) -> SeriesResult:
     first, accuracies = results[0], [result.accuracy for result in results]
     summary = summarize(accuracies)
     interval = summary.interval
+    stops_early = series.spec.train.early_stopping is not None
     return SeriesResult(
         run=printable(str(series.path)),
         name=series.spec.name,
@@ -194,7 +195,10 @@ def _result(series: Series) -> SeriesResult:
         scored_on=first.scored_on,
         chosen_on=first.chosen_on,
         images=first.n,
-        epochs=first.epochs,
+        epochs=max(result.epochs for result in results),
+        epochs_by_seed=[result.epochs for result in results] if stops_early else None,
+        best_epochs=[result.best_epoch or result.epochs for result in results] if stops_early else None,
+        stopped_early=sum(result.stopped_early for result in results),
         seeds=list(series.seeds),
         accuracies=accuracies,
         losses=[result.loss for result in results],

@@ -26,8 +26,12 @@ class Standing:
     scored_on: Literal["test", "validation"]
     seeds: tuple[int, ...]
     epochs: int
-    """Epochs that are done, of a series by its slowest seed."""
+    """Epochs that are done, of a series by the seed with the fewest."""
     of_epochs: int
+    stopped_early: int
+    """Seeds that stopped before the last epoch; of a run, 0 or 1."""
+    best_epoch: int | None
+    """The epoch whose weights are those of a finished run that could stop early."""
     accuracy: float | None
     std: float | None
 
@@ -48,14 +52,21 @@ def survey(folder: str | PathLike[str] = RUNS) -> Iterator[Standing | TinyMnistE
 
 
 def _standing(opened: Run | Series) -> Standing:
-    spec, series = opened.spec, isinstance(opened, Series)
+    spec = opened.spec
     record = opened.declaration if isinstance(opened, Series) else opened.environment
     accuracy: float | None = None
     std: float | None = None
+    best_epoch: int | None = None
+    epochs, stopped_early = 0, 0
     if opened.finished and isinstance(opened, Series):
-        accuracy, std = opened.result.mean, opened.result.std
+        series = opened.result
+        accuracy, std, stopped_early = series.mean, series.std, series.stopped_early
+        epochs = min(series.epochs_by_seed or [series.epochs])
     elif opened.finished and isinstance(opened, Run):
-        accuracy = opened.result.accuracy
+        run = opened.result
+        accuracy, epochs, stopped_early, best_epoch = run.accuracy, run.epochs, int(run.stopped_early), run.best_epoch
+    elif isinstance(opened, Run):
+        epochs = _epochs(opened)
     return Standing(
         path=opened.path,
         name=spec.name,
@@ -63,16 +74,17 @@ def _standing(opened: Run | Series) -> Standing:
         dataset=record.dataset,
         scored_on="validation" if record.validation else "test",
         seeds=opened.seeds if isinstance(opened, Series) else (opened.environment.seed,),
-        epochs=spec.train.epochs if opened.finished else 0 if series else _epochs(opened),
+        epochs=epochs,
         of_epochs=spec.train.epochs,
+        stopped_early=stopped_early,
+        best_epoch=best_epoch,
         accuracy=accuracy,
         std=std,
     )
 
 
-def _epochs(run: Run | Series) -> int:
+def _epochs(run: Run) -> int:
     """Epochs that an unfinished run has done."""
-    assert isinstance(run, Run)
     try:
         return len(run.read_metrics())
     except TinyMnistError:

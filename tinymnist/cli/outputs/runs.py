@@ -6,7 +6,8 @@ from tinymnist.cli.outputs.base import Shown, Text, at
 
 
 class RunOutput(Shown):
-    """A run or a series. Accuracy is percent, null before the end; `std` is over the seeds of a series."""
+    """A run or a series. Accuracy is percent, null before the end; `std` is over the seeds of a series, and
+    `stopped_early` is the number of its seeds that stopped before `of_epochs`."""
 
     run: Text = at("path")
     name: str
@@ -16,6 +17,8 @@ class RunOutput(Shown):
     seeds: list[int]
     epochs: int
     of_epochs: int
+    stopped_early: int
+    best_epoch: int | None
     accuracy: float | None
     std: float | None
 

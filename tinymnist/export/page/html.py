@@ -87,7 +87,8 @@ class _Block:
 
 def _facts(run: Run) -> str:
     result = run.result
-    trained = f"trained on {result.dataset} for {counted(result.epochs, 'epoch')} with seed {result.seed}"
+    best = "" if result.best_epoch is None else f" (weights of epoch {result.best_epoch})"
+    trained = f"trained on {result.dataset} for {counted(result.epochs, 'epoch')}{best} with seed {result.seed}"
     return (
         f"{result.parameters:,} parameters, {trained}. After training, {result.accuracy:.2f} % of {result.n:,} "
         f"{result.scored_on} images were classified correctly."
