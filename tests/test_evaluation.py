@@ -14,10 +14,13 @@ from numpy.typing import NDArray
 from scipy.ndimage import shift
 from torch import Tensor, nn
 
+import tinymnist
 from tests.support.command_line import ARCHS, Cli
+from tests.support.trainings import StopAfter
 from tinymnist import build_model, evaluate, load_run, load_spec
 from tinymnist.data.idx import MissingDataError
 from tinymnist.data.mnist_5k import read_mnist_5k
+from tinymnist.errors import Interrupted
 from tinymnist.evaluation import shifted_probabilities
 from tinymnist.training.records import Declaration, write_record
 
@@ -135,12 +138,34 @@ def test_a_run_of_mnist_5k_may_be_evaluated_on_mnists_test_set(cli: Cli, run: Pa
     assert content["accuracy"] > 85
 
 
-def test_an_unfinished_run_says_how_to_resume_it(cli: Cli, run: Path) -> None:
-    (run / "result.json").unlink()
-    (run / "weights.safetensors").unlink()
+def test_a_run_without_a_checkpoint_says_how_to_resume_it(cli: Cli, run: Path) -> None:
+    for name in ("result.json", "weights.safetensors", "checkpoint/state.safetensors"):
+        (run / name).unlink()
     outcome = cli("evaluate", run)
     assert outcome.code == 2
     assert outcome.err == f"tinymnist: {run}: not finished: resume it with `tinymnist train --resume {run}`\n"
+
+
+@pytest.mark.parametrize("average", [[], ["train.ema=0.9"]], ids=["last weights", "average"])
+def test_before_its_result_a_run_is_what_it_will_be(cli: Cli, quick: Path, tmp_path: Path, average: list[str]) -> None:
+    run = tinymnist.train(
+        load_spec(quick, average), seed=1, dataset="mnist-5k", output=tmp_path, name="run", device="cpu"
+    )
+    (run.path / "weights.safetensors").unlink()
+    expected = run.result.accuracy
+    (run.path / "result.json").unlink()
+    content = json.loads(cli("evaluate", run.path, "--json").out)
+    assert content["accuracy"] == pytest.approx(expected)
+    assert content["unfinished"] == {"epoch": 2, "step": 0, "epochs": 2}
+
+
+def test_an_interrupted_run_is_scored_as_far_as_it_is(cli: Cli, quick: Path, tmp_path: Path) -> None:
+    with pytest.raises(Interrupted):
+        tinymnist.train(load_spec(quick), dataset="mnist-5k", output=tmp_path, name="half", observer=StopAfter(13))
+    lines = cli("evaluate", tmp_path / "half").out.splitlines()
+    assert lines[2] == "unfinished: after epoch 1 of 2 and step 3 of the next"
+    outcome = cli("compare", tmp_path / "half", tmp_path / "half")
+    assert (outcome.code, outcome.err.startswith(f"tinymnist: {tmp_path}/half: not finished: ")) == (2, True)
 
 
 class Malicious:

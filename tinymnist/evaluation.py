@@ -17,6 +17,7 @@ from tinymnist.training import Run, load_run
 from tinymnist.training.memory import enough_memory, refuse_too_large
 from tinymnist.training.score import Score, in_batches, normalized, score
 from tinymnist.training.trained import TrainedNetwork, open_trained
+from tinymnist.training.unfinished import Reached
 
 MAX_SHIFTS = 3
 """Pixels; MNIST's digits are centred, and keep 4 pixels of background on each side."""
@@ -55,6 +56,8 @@ class Evaluation:
     """Counts: one row per true class, one column per predicted class."""
     shifts: ShiftedEvaluation | None = None
     """The figures with test-time shifts, where they were asked for; all other figures are without."""
+    unfinished: Reached | None = None
+    """How far the training is, where it is not finished."""
 
     @property
     def accuracy(self) -> float:
@@ -80,18 +83,18 @@ def evaluate(
     shifts: int = 0,
     warn: Warn = warn_in_python,
 ) -> Evaluation:
-    """Scores a finished run, or the one in a directory, on the test set of `dataset`, by default the data set that it
-    was trained on; with `shifts`, also with test-time shifts of up to so many pixels. `warn` is called where `auto`
-    means mnist-5k.
+    """Scores a run, or the one in a directory, on the test set of `dataset`, by default the data set that it was
+    trained on; with `shifts`, also with test-time shifts of up to so many pixels. A run that is not finished is scored
+    as its last checkpoint has it. `warn` is called where `auto` means mnist-5k.
 
-    Raises `RunError` where the run is not finished, `UsageError` where the test images were among its training images,
-    `DataError` for data or damage.
+    Raises `RunError` where the run is not finished and has no checkpoint yet, `UsageError` where the test images were
+    among its training images, `DataError` for data or damage.
     """
     if not isinstance(run, Run):
         run = load_run(run)
     if not 0 <= shifts <= MAX_SHIFTS:
         raise UsageError(f"--shifts {shifts}: expects a number from 0 to {MAX_SHIFTS}")
-    (trained,) = open_trained([run], dataset, data_dir, device, warn)
+    (trained,) = open_trained([run], dataset, data_dir, device, warn, unfinished=True)
     evaluation = evaluation_of(trained, score_on_test(trained))
     return replace(evaluation, shifts=_with_shifts(trained, shifts)) if shifts else evaluation
 
@@ -118,6 +121,7 @@ def evaluation_of(trained: TrainedNetwork, scored: Score) -> Evaluation:
         correct=scored.correct,
         loss=scored.loss,
         confusion=confusion_matrix(scored.predictions, test.labels, trained.run.spec.classes),
+        unfinished=trained.reached,
     )
 
 

@@ -53,6 +53,11 @@ def epochs_text(epochs: int, of_epochs: int, best_epoch: int | None) -> str:
     return f"{trained}{counted(of_epochs, 'epoch')}{weights}"
 
 
+def reached_text(epoch: int, step: int, epochs: int) -> str:
+    """`unfinished: after epoch 3 of 12 and step 40 of the next`."""
+    return f"unfinished: after epoch {epoch} of {epochs}" + (f" and step {step} of the next" if step else "")
+
+
 def images_text(count: int, scored_on: str, dataset: str) -> str:
     """`the 10,000 test images of mnist`."""
     return f"the {count:,} {'test' if scored_on == 'test' else 'held-out training'} images of {dataset}"

@@ -20,7 +20,9 @@ from PIL import Image
 import tinymnist
 from tests.support.browser import Page
 from tests.support.command_line import Cli
+from tests.support.trainings import StopAfter
 from tinymnist.data import load_dataset
+from tinymnist.errors import Interrupted
 from tinymnist.report.contents import Entry, gather
 from tinymnist.report.inspection import MOST_MISTAKES, Inspection, Options
 from tinymnist.report.page import page
@@ -313,13 +315,31 @@ def test_another_kind_of_file_is_never_replaced(cli: Cli, small_run: Path, tmp_p
     assert (tmp_path / name).read_text() == "mine"
 
 
-def test_an_unfinished_run_is_refused_and_nothing_is_written(cli: Cli, small_run: Path, tmp_path: Path) -> None:
+def test_a_run_without_a_checkpoint_is_refused_and_nothing_is_written(
+    cli: Cli, small_run: Path, tmp_path: Path
+) -> None:
     shutil.copytree(small_run, tmp_path / "half")
-    (tmp_path / "half" / "result.json").unlink()
+    for name in ("result.json", "checkpoint/state.safetensors"):
+        (tmp_path / "half" / name).unlink()
     outcome = cli("report", tmp_path / "half", "--output", tmp_path / "report.html")
     assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)
     assert outcome.err.startswith(f"tinymnist: {tmp_path}/half: not finished: resume it with")
     assert not (tmp_path / "report.html").exists()
+
+
+@pytest.mark.parametrize("steps", [4, 13])
+def test_an_unfinished_run_is_shown_as_such(cli: Cli, quick: Path, tmp_path: Path, steps: int) -> None:
+    with pytest.raises(Interrupted):
+        tinymnist.train(
+            tinymnist.load_spec(quick), dataset="mnist-5k", output=tmp_path, name="half", observer=StopAfter(steps)
+        )
+    outcome = cli("report", tmp_path / "half", "--output", tmp_path / "report.html", "--json")
+    (run,) = json.loads(outcome.out)["runs"]
+    epoch, step = divmod(steps, 10)
+    assert (outcome.code, run["unfinished"]) == (0, {"epoch": epoch, "step": step, "epochs": 2})
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert f"unfinished: after epoch {epoch} of 2 and step {step} of the next" in page
+    assert ("No epoch is done yet." in page) == (epoch == 0)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from tinymnist.cli.notices import say_notice
 from tinymnist.cli.options import DataDir, Dataset, Device, Json, RunPath
 from tinymnist.cli.outputs import output
 from tinymnist.console import loading_torch, show, show_json
-from tinymnist.text import counted, table
+from tinymnist.text import counted, reached_text, table
 
 if TYPE_CHECKING:
     from tinymnist.evaluation import Evaluation
@@ -48,6 +48,7 @@ def _as_text(run: "Run", evaluation: "Evaluation") -> str:
         f"{evaluation.dataset}",
         f"accuracy {evaluation.accuracy:.2f} % (95 % Wilson interval {low:.2f} to {high:.2f} %), "
         f"{evaluation.n - evaluation.correct:,} wrong, loss {evaluation.loss:.4f}",
+        *([reached_text(so_far.epoch, so_far.step, so_far.epochs)] if (so_far := evaluation.unfinished) else []),
         *_shifts_as_text(evaluation),
         "",
         *_confusion_as_text(evaluation),

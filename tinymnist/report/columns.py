@@ -90,12 +90,13 @@ class Column:
         """The table below the headline."""
         result, plan = self.entry.result, self.entry.spec.plan
         facts = [
-            *(_spread(result) if isinstance(result, SeriesResult) else _scores(self.entry, result)),
+            *(_spread(result) if isinstance(result, SeriesResult) else _scores(self.entry)),
             ("parameters", f"{plan.parameters:,}"),
             ("multiply-adds", f"{plan.macs:,}"),
-            *_epochs(result, self.entry.spec.train.epochs),
+            *_epochs(self.entry),
         ]
-        return [*facts, ("recipe chosen on", result.chosen_on)] if result.chosen_on else facts
+        chosen_on = "" if result is None else result.chosen_on
+        return [*facts, ("recipe chosen on", chosen_on)] if chosen_on else facts
 
     @property
     def seeds(self) -> list[tuple[str, str, str]]:
@@ -149,8 +150,11 @@ def _spread(result: SeriesResult) -> list[Fact]:
     return [("lowest, highest", f"{result.minimum:.2f}, {result.maximum:.2f} %")]
 
 
-def _epochs(result: Result | SeriesResult, of_epochs: int) -> list[Fact]:
+def _epochs(entry: Entry) -> list[Fact]:
     """How long it was trained and, where the recipe stops early, which epochs the weights are of."""
+    result, of_epochs = entry.result, entry.spec.train.epochs
+    if result is None:
+        return [("epochs", f"{len(entry.metrics[0]) if entry.metrics else 0} of {of_epochs}")]
     if isinstance(result, Result):
         plain = result.best_epoch is None
         return [("epochs", str(result.epochs) if plain else epochs_text(result.epochs, of_epochs, result.best_epoch))]
@@ -161,14 +165,14 @@ def _epochs(result: Result | SeriesResult, of_epochs: int) -> list[Fact]:
     return [("epochs", stopped), ("weights of epochs", f"{min(result.best_epochs)} to {max(result.best_epochs)}")]
 
 
-def _scores(entry: Entry, result: Result) -> list[Fact]:
+def _scores(entry: Entry) -> list[Fact]:
     """The scores measured for this page, and those measured after training where they differ."""
     assert entry.network is not None, "only a series may lack one"
-    evaluation = entry.network.evaluation
+    evaluation, result = entry.network.evaluation, entry.result
     facts = [("wrong", f"{entry.network.wrong:,} of {evaluation.n:,}"), ("loss", f"{evaluation.loss:.4f}")]
-    if (result.accuracy, entry.scored_on) != (evaluation.accuracy, entry.network.images):
+    if isinstance(result, Result) and (result.accuracy, entry.scored_on) != (evaluation.accuracy, entry.network.images):
         facts.append(("after training", f"{result.accuracy:.2f} % of {entry.scored_on}"))
-    return [*facts, ("seed", str(result.seed))]
+    return [*facts, ("seed", str(*entry.seeds))]
 
 
 def _digit(mistake: Mistake) -> Digit:

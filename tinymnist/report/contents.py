@@ -12,11 +12,12 @@ from tinymnist.report.inspection import Inspection, Options, look_at
 from tinymnist.spec import Spec
 from tinymnist.spec.packaged import packaged_networks
 from tinymnist.text import images_text
-from tinymnist.training import Run, Series, load_run, open_run
+from tinymnist.training import Run, RunDirectory, Series, load_run, open_run
 from tinymnist.training.observer import EpochRow
 from tinymnist.training.packed import SUFFIX, PackedRun
 from tinymnist.training.records import Declaration, Environment, Result, SeriesResult
 from tinymnist.training.trained import open_trained
+from tinymnist.training.unfinished import Reached, reached
 
 Metrics = Sequence[Sequence[EpochRow]]
 """The epochs of each seed; a run has one seed."""
@@ -30,7 +31,8 @@ class Entry:
     """A plain file name, unique among the entries."""
     path: str
     spec: Spec
-    result: Result | SeriesResult
+    result: Result | SeriesResult | None
+    """None for a run that is not finished."""
     record: Environment | Declaration
     """How it was made; for a series without its runs, what was declared."""
     metrics: Metrics
@@ -40,12 +42,18 @@ class Entry:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        return tuple(self.result.seeds) if isinstance(self.result, SeriesResult) else (self.result.seed,)
+        if isinstance(self.result, SeriesResult):
+            return tuple(self.result.seeds)
+        assert isinstance(self.record, Environment), "only a series may have been declared alone"
+        return (self.record.seed,)
 
     @property
     def scored_on(self) -> str:
         """The images that its result was scored on: `the 10,000 test images of mnist`."""
         result = self.result
+        if result is None:
+            assert self.network is not None, "only a series may lack one"
+            return self.network.images
         count = result.images if isinstance(result, SeriesResult) else result.n
         return images_text(count, result.scored_on, result.dataset)
 
@@ -56,8 +64,10 @@ class Entry:
 
 
 def gather(paths: Sequence[str | PathLike[str]], options: Options) -> tuple[list[Entry], list[TinyMnistError]]:
-    """Makes one entry per path: a run directory, a series, a packed run or the name of a packaged network. What is
-    missing, not finished or damaged is left out; the second list says why.
+    """Makes one entry per path: a run directory, a series, a packed run or the name of a packaged network.
+
+    A run that is not finished is shown as its last checkpoint has it. What is missing or damaged, or has no checkpoint
+    yet, is left out; the second list says why.
 
     Raises the first of those errors where nothing is left, `UsageError` if the test images of a run were among its
     training images, `DataError` if data is damaged.
@@ -80,6 +90,7 @@ def gather(paths: Sequence[str | PathLike[str]], options: Options) -> tuple[list
             options.device,
             options.warn,
             held_out=True,
+            unfinished=True,
         )
     )
     networks = [None if run is None else look_at(next(trained)) for run in shown]
@@ -95,11 +106,18 @@ def _opened_whole(path: str | PathLike[str]) -> Run | Series:
     """The run or series, with everything that is shown of it found to be readable. Raises `RunError`, `DataError`."""
     opened = open_run(path)
     run = _median_run(opened) if isinstance(opened, Series) else opened
+    if isinstance(run, RunDirectory) and not run.finished:
+        _metrics_so_far(run, reached(run))
+        return opened
     if run is not None:
         run.load_model()
     if not isinstance(opened, PackedRun):
         _ = opened.metrics_by_seed
     return opened
+
+
+def _metrics_so_far(run: RunDirectory, so_far: Reached) -> Metrics:
+    return run.metrics_by_seed if so_far.epoch else []
 
 
 def _median_run(series: Series) -> Run | None:
@@ -109,6 +127,10 @@ def _median_run(series: Series) -> Run | None:
 
 
 def _of_run(run: Run, label: str, network: Inspection | None) -> Entry:
+    if network is not None and (so_far := network.evaluation.unfinished) is not None:
+        assert isinstance(run, RunDirectory)
+        metrics = _metrics_so_far(run, so_far)
+        return Entry(label, str(run.path), run.spec, None, run.environment, metrics, network)
     metrics = [] if isinstance(run, PackedRun) else run.metrics_by_seed
     place = label if run.path in packaged_networks().values() else str(run.path)
     return Entry(label, place, run.spec, run.result, run.environment, metrics, network)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from tinymnist.report.contents import Entry
-from tinymnist.text import counted, interval_text
+from tinymnist.text import counted, interval_text, reached_text
 from tinymnist.training.records import SeriesResult
 
 
@@ -31,7 +31,9 @@ def headline(entry: Entry) -> Headline:
     assert network is not None, "only a series may lack one"
     evaluation = network.evaluation
     interval = _interval(*evaluation.interval, "Wilson interval")
-    return Headline(f"{evaluation.accuracy:.2f}", interval, f"of {network.images}")
+    so_far = evaluation.unfinished
+    unfinished = "" if so_far is None else f"; {reached_text(so_far.epoch, so_far.step, so_far.epochs)}"
+    return Headline(f"{evaluation.accuracy:.2f}", interval, f"of {network.images}{unfinished}")
 
 
 def _interval(low: float, high: float, kind: str) -> str:

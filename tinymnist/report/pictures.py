@@ -32,7 +32,7 @@ WEIGHT, LINE, ROOM = 0.045, 0.11, 1.5
 
 def curves_picture(entry: Entry, beside: Sequence[Metrics] = (), panels: Sequence[Panel] = PANELS) -> bytes:
     """Draws panels side by side as an SVG; see `draw_panel`."""
-    images = "test" if entry.result.scored_on == "test" else "held-out"
+    images = "held-out" if entry.record.validation else "test"
     with picture_settings():
         figure = _figure(SMALL if len(panels) == 1 else WIDE, 2.4)
         for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):

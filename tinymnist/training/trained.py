@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Literal
 
@@ -13,7 +13,9 @@ from tinymnist.data import Dataset, load_dataset, usable_name
 from tinymnist.errors import UsageError
 from tinymnist.notices import Warn, warn_in_python
 from tinymnist.training.device import choose_device
+from tinymnist.training.directory import RunDirectory
 from tinymnist.training.run import Run
+from tinymnist.training.unfinished import Reached, network_so_far
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class TrainedNetwork:
     scored_on: Literal["test", "validation"]
     """Whether the images to score are the test set, or those that the run held out."""
     device: torch.device
+    reached: Reached | None = None
+    """How far the training is, where it is not finished."""
 
 
 def open_trained(
@@ -38,19 +42,22 @@ def open_trained(
     warn: Warn = warn_in_python,
     *,
     held_out: bool = False,
+    unfinished: bool = False,
 ) -> list[TrainedNetwork]:
     """Opens finished runs with the data set `dataset`, by default the one that each was trained on. Each data set is
     loaded once, after the networks: what is damaged is not worth a download.
 
     With `held_out`, and where no `dataset` is named, a run that held images out is scored on those, so that a recipe
-    that is still being tuned is never looked at through the test set. `warn` is called where `auto` means mnist-5k.
+    that is still being tuned is never looked at through the test set. With `unfinished`, a run that is not finished is
+    opened with the network of its last checkpoint. `warn` is called where `auto` means mnist-5k.
 
-    Raises `RunError` where a run is not finished, `UsageError` where the test images were among its training images,
-    `DataError` for data or damage.
+    Raises `RunError` where a run is not finished, or has no checkpoint yet, `UsageError` where the test images were
+    among its training images, `DataError` for data or damage.
     """
     chosen_device = choose_device(device)
     names = [usable_name(run.environment.dataset if dataset is None else dataset) for run in runs]
-    models = [run.load_model().to(chosen_device) for run in runs]
+    so_far = {id(run) for run in runs if unfinished and isinstance(run, RunDirectory) and not run.finished}
+    models = [None if id(run) in so_far else run.load_model().to(chosen_device) for run in runs]
 
     @cache
     def load(name: str, count: int) -> Dataset:
@@ -61,7 +68,13 @@ def open_trained(
         count = run.environment.validation if held_out and dataset is None else 0
         data = load(name, count)
         _refuse_training_images(run, data)
-        opened.append(TrainedNetwork(run, model, data, "validation" if count else "test", chosen_device))
+        how_far = None
+        if model is None:
+            assert isinstance(run, RunDirectory)
+            made = run.environment
+            train_images = partial(load, made.dataset, made.validation)
+            model, how_far = network_so_far(run, train_images, chosen_device, warn)
+        opened.append(TrainedNetwork(run, model, data, "validation" if count else "test", chosen_device, how_far))
     return opened
 
 

@@ -37,6 +37,14 @@ Text = Annotated[str, BeforeValidator(str)]
 """A path, or another object, as text."""
 
 
+class ReachedOutput(Shown):
+    """How far an unfinished training is: `epoch` of `epochs` are done, and `step` steps of the next."""
+
+    epoch: int
+    step: int
+    epochs: int
+
+
 class IntervalOutput(Shown):
     low: float
     high: float

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic.json_schema import SkipJsonSchema
 
-from tinymnist.cli.outputs.base import IntervalOutput, Shown, Text, at, by, optional
+from tinymnist.cli.outputs.base import IntervalOutput, ReachedOutput, Shown, Text, at, by, optional
 
 
 class ShiftsOutput(Shown):
@@ -27,4 +27,5 @@ class Output(Shown):
     loss: float = at("evaluation.loss")
     accuracy_by_class: tuple[float, ...] = at("evaluation.accuracy_by_class")
     confusion: tuple[tuple[int, ...], ...] = at("evaluation.confusion")
+    unfinished: ReachedOutput | SkipJsonSchema[None] = optional("evaluation.unfinished")
     shifts: ShiftsOutput | SkipJsonSchema[None] = optional("evaluation.shifts")

@@ -1,6 +1,8 @@
 """The JSON of `report`."""
 
-from tinymnist.cli.outputs.base import Shown, Text, at
+from pydantic.json_schema import SkipJsonSchema
+
+from tinymnist.cli.outputs.base import ReachedOutput, Shown, Text, at, optional
 
 
 class NetworkOutput(Shown):
@@ -23,6 +25,7 @@ class RunOutput(Shown):
     name: str = at("entry.spec.name")
     parameters: int = at("entry.spec.plan.parameters")
     seeds: list[int] = at("entry.seeds")
+    unfinished: ReachedOutput | SkipJsonSchema[None] = optional("entry.network.evaluation.unfinished")
     network: NetworkOutput | None
 
 
