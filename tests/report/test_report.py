@@ -225,6 +225,20 @@ def test_extreme_figures_are_drawn(entry: Entry, figure: float) -> None:
     assert curves_picture(replace(entry, metrics=[rows, rows])).startswith(b"<?xml")
 
 
+def test_the_curve_on_images_as_they_are_is_drawn_where_it_is_known(entry: Entry) -> None:
+    name = b"training images, not augmented"
+    (rows,) = entry.metrics
+    assert name in curves_picture(entry)
+    without = [replace(row, clean_train_accuracy=None) for row in rows]
+    assert name not in curves_picture(replace(entry, metrics=[without]))
+    assert name in curves_picture(replace(entry, metrics=[[*without, *rows]]))
+
+
+def test_seeds_that_stopped_at_different_epochs_are_drawn(entry: Entry) -> None:
+    rows = [EpochRow(epoch, *[50.0] * 7) for epoch in range(1, 6)]
+    assert curves_picture(replace(entry, metrics=[rows, rows[:2], rows[:4]])).startswith(b"<?xml")
+
+
 # the page
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,11 @@ SERIES = sorted((ROOT / "docs" / "results").glob("*/metrics.csv"))
 def epochs(train: Sequence[float], scored: Sequence[float] | None = None, lr: float = 0.1) -> list[EpochRow]:
     rows = zip(train, scored or train, strict=True)
     return [EpochRow(number, lr, 1.0, one, 1.0, other, 1.0, 1.0) for number, (one, other) in enumerate(rows, start=1)]
+
+
+def clean(rows: Sequence[EpochRow], accuracy: float) -> list[EpochRow]:
+    """The epochs with this accuracy on training images that are not augmented."""
+    return [replace(row, clean_train_accuracy=accuracy) for row in rows]
 
 
 @pytest.mark.parametrize("metrics", SERIES, ids=lambda path: path.parent.name)
@@ -42,7 +48,13 @@ CASES = {
     ),
     "learned by heart": (
         [epochs([99.0, 99.9], [97.0, 98.1])],
-        "the training images are known better than others: 99.90 against 98.10 %: augmentation or dropout may help",
+        "the training images are known better than others: 99.90 against 98.10 %: augmentation or dropout, or "
+        "more of it, may help",
+    ),
+    "learned by heart, though augmentation hides it": (
+        [clean(epochs([96.0, 97.0], [97.0, 98.1]), 99.9)],
+        "the training images are known better than others: 99.90 against 98.10 %: augmentation or dropout, or "
+        "more of it, may help",
     ),
     "too soon": (
         [epochs([90.0, 91.0, 92.0], [90.0, 91.0, 92.0])],
@@ -65,6 +77,15 @@ def test_each_thing_that_went_wrong_is_a_sentence_with_its_figures(
 @pytest.mark.parametrize("rows", [[99.0], [97.0, 99.0], [98.0, 99.0, 99.1], [98.0, 99.0, 98.5, 99.2]])
 def test_a_training_that_went_well_has_none(rows: list[float]) -> None:
     assert diagnose([epochs(rows)], 10) == []
+
+
+def test_the_accuracy_on_images_as_they_are_counts_where_it_is_known() -> None:
+    assert diagnose([clean(epochs([99.0, 99.9], [97.0, 98.1]), 98.5)], 10) == []
+
+
+@pytest.mark.parametrize(("images", "sentences"), [(1000, 0), (10_000, 1)])
+def test_what_few_images_leave_to_chance_is_no_finding(images: int, sentences: int) -> None:
+    assert len(diagnose([clean(epochs([74.6], [90.9]), 92.8)], 10, images=images)) == sentences
 
 
 def test_without_metrics_there_is_nothing_to_say() -> None:

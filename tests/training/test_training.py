@@ -109,6 +109,7 @@ def test_metrics_have_one_row_per_epoch(whole: Run) -> None:
     assert [row["epoch"] for row in rows] == ["1", "2"]
     assert list(rows[0]) == [
         "epoch", "lr", "train_loss", "train_accuracy", "eval_loss", "eval_accuracy", "seconds", "images_per_second",
+        "clean_train_accuracy",
     ]  # fmt: skip
     assert float(rows[1]["eval_accuracy"]) == whole.result.accuracy
 

@@ -31,8 +31,9 @@ def show_result(run: Run | Series, target: float | None, last_epochs: int | None
 def _diagnosis(run: Run | Series) -> list[str]:
     """Sentences about what went wrong; none where the metrics have been lost since."""
     try:
+        images = run.result.n if isinstance(run, Run) else run.result.images
         early_stopping = run.spec.train.early_stopping is not None
-        return diagnose(run.metrics_by_seed, run.spec.classes, early_stopping=early_stopping)
+        return diagnose(run.metrics_by_seed, run.spec.classes, images=images, early_stopping=early_stopping)
     except DataError:
         return []
 

@@ -34,6 +34,12 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def sample(self, count: int) -> "Split":
+        """`count` of the images, or all where there are fewer, at even distances: always the same ones."""
+        kept = min(count, len(self))
+        chosen = torch.arange(kept, device=self.labels.device) * len(self) // max(1, kept)
+        return Split(self.images[chosen], self.labels[chosen])
+
     def to(self, device: torch.device) -> "Split":
         return Split(self.images.to(device), self.labels.to(device))
 

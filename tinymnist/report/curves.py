@@ -1,6 +1,8 @@
 """Loss, accuracy and learning rate by epoch, one panel each."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from tinymnist.plotting import BLUE, GRID, VERMILION
@@ -20,7 +22,15 @@ LEAST_ERROR, LEAST_LOSS, MOST = 0.01, 1e-6, 1e6
 MOST_LINES = 40
 """Seeds that get their own line; the mean is over all seeds."""
 
-Curve = Callable[[EpochRow], float]
+
+@dataclass(frozen=True)
+class Curve:
+    """A line of a panel. `value` is NaN where an epoch has none; `name` has a place for what was scored."""
+
+    value: Callable[[EpochRow], float]
+    name: str
+    colour: str
+    style: Literal["-", "--"] = "-"
 
 
 def draw_panel(axes: "Axes", panel: Panel, metrics: Metrics, scored_on: str, beside: Sequence[Metrics]) -> None:
@@ -38,19 +48,23 @@ def draw_panel(axes: "Axes", panel: Panel, metrics: Metrics, scored_on: str, bes
         axes.spines[side].set_visible(False)
     axes.tick_params(length=0)
     curves = _CURVES[panel]
-    for (curve, name), colour in zip(curves, (VERMILION, BLUE)[-len(curves) :], strict=True):
-        _draw(axes, metrics, curve, colour, name.format(scored_on))
+    for curve in curves:
+        _draw(axes, metrics, curve, curve.name.format(scored_on))
     if len(curves) > 1:
         axes.legend(frameon=False, fontsize=7.5, loc="best")
-    values = [curve(row) for each in [metrics, *beside] for rows in each for row in rows for curve, _ in curves]
-    _scale(axes, panel, min(values), max(values))
+    values = [curve.value(row) for each in [metrics, *beside] for rows in each for row in rows for curve in curves]
+    known = [value for value in values if not math.isnan(value)]
+    _scale(axes, panel, min(known), max(known))
     axes.set_xlim(0, max(len(rows) for each in [metrics, *beside] for rows in each) + 0.5)
 
 
-def _draw(axes: "Axes", metrics: Metrics, curve: Curve, colour: str, name: str) -> None:
+def _draw(axes: "Axes", metrics: Metrics, curve: Curve, name: str) -> None:
+    lines = [[curve.value(row) for row in rows] for rows in metrics]
+    if all(math.isnan(value) for line in lines for value in line):
+        return
     longest = max(map(len, metrics))
-    style: dict[str, Any] = {"color": colour, "marker": "o" if longest < 3 else "", "markersize": 3.5}
-    lines = [[curve(row) for row in rows] for rows in metrics]
+    marker = "o" if longest < 3 else ""
+    style: dict[str, Any] = {"color": curve.colour, "linestyle": curve.style, "marker": marker, "markersize": 3.5}
     if len(lines) > 1:
         for line in lines[:MOST_LINES]:
             axes.plot(range(1, len(line) + 1), line, linewidth=0.6, alpha=0.35, **style)
@@ -62,7 +76,9 @@ def _loss(loss: float) -> float:
     return min(max(loss, LEAST_LOSS), MOST)
 
 
-def _error(accuracy: float) -> float:
+def _error(accuracy: float | None) -> float:
+    if accuracy is None:
+        return math.nan
     return min(max(100.0 - accuracy, LEAST_ERROR), 100.0)
 
 
@@ -71,16 +87,17 @@ _TITLES: dict[Panel, str] = {
     "accuracy": "Accuracy, %",
     "learning rate": "Learning rate",
 }
-_CURVES: dict[Panel, tuple[tuple[Curve, str], ...]] = {
+_CURVES: dict[Panel, tuple[Curve, ...]] = {
     "loss": (
-        (lambda row: _loss(row.train_loss), "training, augmented"),
-        (lambda row: _loss(row.eval_loss), "{}"),
+        Curve(lambda row: _loss(row.train_loss), "training, augmented", VERMILION),
+        Curve(lambda row: _loss(row.eval_loss), "{}", BLUE),
     ),
     "accuracy": (
-        (lambda row: _error(row.train_accuracy), "training, augmented"),
-        (lambda row: _error(row.eval_accuracy), "{}"),
+        Curve(lambda row: _error(row.train_accuracy), "training, augmented", VERMILION),
+        Curve(lambda row: _error(row.clean_train_accuracy), "training images, not augmented", VERMILION, "--"),
+        Curve(lambda row: _error(row.eval_accuracy), "{}", BLUE),
     ),
-    "learning rate": ((lambda row: min(row.lr, MOST), "learning rate"),),
+    "learning rate": (Curve(lambda row: min(row.lr, MOST), "learning rate", BLUE),),
 }
 
 

@@ -3,6 +3,7 @@
 A training that went well has none.
 """
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from statistics import stdev
@@ -20,21 +21,25 @@ LEARNED = 1.5
 GAP, KNOWN = 1.5, 90.0
 """Points by which the training accuracy exceeds the other one, where the network has learned its images by heart; and
 the training accuracy below which it cannot have."""
+ERRORS = 3.0
+"""Standard errors by which it exceeds the other one at least, because few images leave much to chance."""
 RISE = 0.15
 """Points that the accuracy gains in each of the last two epochs, where the end came too soon."""
 SCATTER = 0.3
 """Standard deviation over seeds, in points; three times that of most networks here."""
 
 
-def diagnose(epochs_by_seed: Sequence[Epochs], classes: int, *, early_stopping: bool = False) -> list[str]:
-    """Sentences about a training with one seed or many, from its epochs. Accuracies are percent. With early stopping,
-    the result is the best epoch of each seed, else the last one."""
+def diagnose(
+    epochs_by_seed: Sequence[Epochs], classes: int, *, images: int = 10_000, early_stopping: bool = False
+) -> list[str]:
+    """Sentences about a training with one seed or many, from its epochs, of which each was scored on so many `images`.
+    Accuracies are percent. With early stopping, the result is the best epoch of each seed, else the last one."""
     if not any(epochs_by_seed):
         return []
     ends = [best_row(epochs) if early_stopping else epochs[-1] for epochs in epochs_by_seed]
     sentences = [
         _did_not_learn(epochs_by_seed, ends, classes) or _fell(epochs_by_seed),
-        _by_heart(ends),
+        _by_heart(ends, images),
         _too_soon(epochs_by_seed),
         _scattered(ends),
     ]
@@ -71,14 +76,21 @@ def _fell(epochs_by_seed: Sequence[Epochs]) -> str:
     )
 
 
-def _by_heart(ends: Epochs) -> str:
-    worst = max(ends, key=lambda row: row.train_accuracy - row.eval_accuracy)
-    if worst.train_accuracy < KNOWN or worst.train_accuracy - worst.eval_accuracy < GAP:
+def _by_heart(ends: Epochs, images: int) -> str:
+    known, other = max(((_known(row), row.eval_accuracy) for row in ends), key=lambda pair: pair[0] - pair[1])
+    right = (known + other) / 200.0
+    chance = 100.0 * ERRORS * math.sqrt(2.0 * right * (1.0 - right) / images)
+    if known < KNOWN or known - other < max(GAP, chance):
         return ""
     return (
-        f"the training images are known better than others: {worst.train_accuracy:.2f} against "
-        f"{worst.eval_accuracy:.2f} %: augmentation or dropout may help"
+        f"the training images are known better than others: {known:.2f} against {other:.2f} %: "
+        "augmentation or dropout, or more of it, may help"
     )
+
+
+def _known(row: EpochRow) -> float:
+    """The accuracy on training images as they are; in metrics of earlier versions, as they were trained on."""
+    return row.train_accuracy if row.clean_train_accuracy is None else row.clean_train_accuracy
 
 
 def _too_soon(epochs_by_seed: Sequence[Epochs]) -> str:

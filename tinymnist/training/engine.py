@@ -50,7 +50,7 @@ class Engine(ABC):
 
     @abstractmethod
     def score(self, split: Split) -> Score:
-        """Scores the model in evaluation mode; `split` must be the same in every call."""
+        """Scores the model in evaluation mode."""
 
     @abstractmethod
     def pass_over(self, images: Tensor, labels: Tensor) -> None:
@@ -90,7 +90,6 @@ class TorchEngine(Engine):
         self._parameters = list(model.parameters())
         self._draws = any(isinstance(module, nn.Dropout | nn.Dropout2d) for module in model.modules())
         self._objective = objective_of(recipe)
-        self._test_images: Tensor | None = None
         self.threads = torch.get_num_threads()
         real = torch.float32 if device.type == "mps" else torch.float64
         self._loss_sum = torch.zeros((), dtype=real, device=device)
@@ -130,9 +129,7 @@ class TorchEngine(Engine):
         return float(self._loss_sum), int(self._correct)
 
     def score(self, split: Split) -> Score:
-        if self._test_images is None:
-            self._test_images = normalized(split.images, self._normalize, self._device)
-        return score(self._model, self._test_images, split.labels)
+        return score(self._model, normalized(split.images, self._normalize, self._device), split.labels)
 
     @torch.no_grad()
     def pass_over(self, images: Tensor, labels: Tensor) -> None:
@@ -154,7 +151,6 @@ class TorchEngine(Engine):
         return self._resample[kind](images, maps_of_all(warps).to(self._device, non_blocking=True))
 
     def close(self) -> None:
-        self._test_images = None
         # Graphs share a workspace with graphs that are recorded later, so they must not outlive their engine.
         self._learn = self._gradients
         self._resample.clear()

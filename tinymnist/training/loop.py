@@ -29,6 +29,10 @@ from tinymnist.training.schedule import schedule
 from tinymnist.training.seeds import derived_seed
 from tinymnist.training.teacher import Teacher
 
+MOST_KNOWN = 5_000
+"""The most training images that are scored as they are after each epoch, which adds 1.5 % to an epoch of tiny3130 on
+MNIST."""
+
 
 @dataclass
 class Trainer:
@@ -48,6 +52,7 @@ class Trainer:
         self.average = None if recipe.ema is None else Average(self.model, recipe, self.dataset.train)
         self.best = None if recipe.early_stopping is None else Best(self.model)
         self.state = State(self.model, self.optimizer, self.average, self.best)
+        self.known = self.dataset.train.sample(min(MOST_KNOWN, len(self.dataset.test)))
         self.seed = self.run.environment.seed
         self.steps_per_epoch = math.ceil(len(self.dataset.train) / recipe.batch_size)
         self.augmented_epochs = round(recipe.augment_until * recipe.epochs)
@@ -143,6 +148,7 @@ class Trainer:
         progress = self._take_totals(stop)
         with self._average_in_place(), enough_memory():
             scored = self.engine.score(self.dataset.test)
+            known = self.engine.score(self.known)
             if self.best is not None and all(scored.accuracy > row.eval_accuracy for row in progress.rows):
                 self.best.take()
         if not math.isfinite(scored.loss):
@@ -158,6 +164,7 @@ class Trainer:
             eval_accuracy=scored.accuracy,
             seconds=progress.seconds,
             images_per_second=progress.images / progress.seconds,
+            clean_train_accuracy=known.accuracy,
         )
         self.progress = Progress(epoch=progress.epoch + 1, rows=(*progress.rows, row))
         self.run.write_metrics(self.progress.rows)

@@ -16,6 +16,9 @@ METRICS = "metrics.csv"
 MAX_BYTES = 256 << 20
 """The largest file that is read: at a hundred bytes per row, several times the epochs of any series."""
 
+CLEAN = "clean_train_accuracy"
+"""The column that files of earlier versions lack, and that is empty in rows of theirs."""
+
 _COLUMNS = [field.name for field in fields(EpochRow)]
 
 
@@ -52,7 +55,7 @@ def read_metrics(path: Path, seeds: int = 1) -> list[list[EpochRow]]:
         epochs = [number for rows in by_seed for number in range(1, len(rows) + 1)]
         if len(by_seed) != seeds or [row.epoch for row in read] != epochs:
             raise ValueError("its epochs are not 1, 2, 3 and so on")
-        if not all(math.isfinite(value) for row in read for value in astuple(row)):
+        if not all(math.isfinite(value) for row in read for value in astuple(row) if value is not None):
             raise ValueError("a figure is not finite")
     except (ValueError, csv.Error) as error:
         raise DataError(f"{path}: damaged ({error}): copy the run again") from None
@@ -62,6 +65,8 @@ def read_metrics(path: Path, seeds: int = 1) -> list[list[EpochRow]]:
 def _row(texts: dict[str, str]) -> EpochRow:
     """Raises `ValueError`, which does not quote the file, for what is not a row."""
     try:
-        return EpochRow(epoch=int(texts.pop("epoch")), **{key: float(text) for key, text in texts.items()})
+        epoch, clean = int(texts.pop("epoch")), texts.pop(CLEAN, "")
+        figures = {key: float(text) for key, text in texts.items()}
+        return EpochRow(epoch=epoch, **figures, clean_train_accuracy=float(clean) if clean else None)
     except (ValueError, TypeError, KeyError):
         raise ValueError("a row does not hold the figures of an epoch") from None

@@ -52,7 +52,8 @@ Percent = Annotated[float, Field(ge=0, le=100)]
 @dataclass(frozen=True, slots=True)
 class EpochRow:
     """One row of `metrics.csv`. Losses are means per image, accuracies percent. The training figures are those of the
-    augmented images that were trained on; the `eval_` figures are those of the test set, or of the images held out."""
+    augmented images, with dropout, while they were trained on; the `eval_` figures are those of the test set, or of the
+    images held out, after the epoch."""
 
     __pydantic_config__ = ConfigDict(allow_inf_nan=False)
 
@@ -65,6 +66,9 @@ class EpochRow:
     eval_accuracy: Percent
     seconds: float
     images_per_second: float
+    clean_train_accuracy: Percent | None = None
+    """Of a sample of the training images after the epoch, without augmentation and dropout, so that it can be compared
+    with `eval_accuracy`; None in rows of earlier versions."""
 
 
 class Observer:
