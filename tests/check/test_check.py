@@ -156,7 +156,7 @@ def test_with_strict_it_is_a_failure(cli: Cli, spec_file: Callable[[str], Path])
     path = spec_file(DOUBTFUL)
     outcome = cli("check", path, "--strict")
     assert outcome.code == 1
-    assert outcome.out.splitlines()[1] == f"FAIL {path}:2: --strict: asked nothing doubtful, found {DOUBT}"
+    assert outcome.out.splitlines()[1] == f"FAIL {path}:2: --strict: {DOUBT}"
 
 
 @pytest.mark.parametrize(("options", "code"), [([], 0), (["--strict"], 1)], ids=["plain", "strict"])
@@ -238,9 +238,7 @@ def test_github_annotates_the_line_of_an_invalid_spec(cli: Cli, spec_file: Calla
 
 def test_a_spec_without_rules_is_still_judged_valid(cli: Cli, spec_file: Callable[[str], Path]) -> None:
     path = spec_file("name: net\nblocks: [{convs: [4]}]\n")
-    assert (
-        cli("check", path).out.splitlines()[0] == f"ok   {path}:1: valid: asked a valid spec, found 31,418 parameters"
-    )
+    assert cli("check", path).out.splitlines()[0] == f"ok   {path}:1: valid: 31,418 parameters"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak memory from /proc")

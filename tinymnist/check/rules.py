@@ -18,7 +18,8 @@ class Verdict:
 
     rule: str
     """`exact_params`, `require batch_norm`; from the command line, `--exact-params`, `--require batch_norm`."""
-    asked: str
+    asked: str | None
+    """None where the rule asks for nothing but that the spec is valid, or free of doubts."""
     found: str
     passed: bool
     place: Place
@@ -70,11 +71,10 @@ def check(document: Document, given: Checks | None = None, *, strict: bool = Fal
         verdicts += _judge(spec.plan, given, lambda _: document.place(("blocks",)), of_options=True)
     if not verdicts:
         found = f"{spec.plan.parameters:,} parameters"
-        verdicts = [Verdict("valid", "a valid spec", found, True, document.place(()))]
+        verdicts = [Verdict("valid", None, found, True, document.place(()))]
     if strict:
         verdicts += [
-            Verdict("--strict", "nothing doubtful", doubt.text, False, doubt.place, "command line")
-            for doubt in found_doubts
+            Verdict("--strict", None, doubt.text, False, doubt.place, "command line") for doubt in found_doubts
         ]
         found_doubts = ()
     plan = spec.plan

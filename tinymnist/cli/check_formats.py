@@ -15,7 +15,11 @@ def as_text(reports: Sequence[Report]) -> str:
 
 def _line(verdict: Verdict) -> str:
     mark = "ok  " if verdict.passed else "FAIL"
-    return printable(f"{mark} {verdict.place}: {verdict.rule}: asked {verdict.asked}, found {verdict.found}")
+    return printable(f"{mark} {verdict.place}: {verdict.rule}: {_finding(verdict)}")
+
+
+def _finding(verdict: Verdict) -> str:
+    return verdict.found if verdict.asked is None else f"asked {verdict.asked}, found {verdict.found}"
 
 
 def _warning(doubt: Doubt) -> str:
@@ -68,8 +72,7 @@ def as_annotations(reports: Sequence[Report]) -> str:
             lines.append(_annotation(report.file, line, "invalid spec", message))
         for verdict in report.verdicts:
             if not verdict.passed:
-                found = f"asked {verdict.asked}, found {verdict.found}"
-                lines.append(_annotation(report.file, verdict.place.line, verdict.rule, found))
+                lines.append(_annotation(report.file, verdict.place.line, verdict.rule, _finding(verdict)))
         for doubt in report.doubts:
             lines.append(_annotation(report.file, doubt.place.line, doubt.where, doubt.message, "warning"))
     return "\n".join([*lines, _total(reports)])

@@ -31,15 +31,15 @@ def _c(facts: Facts) -> list[str]:
     if facts["verified"]:
         lines.append(
             f"{facts['accuracy']:.2f} % of the {facts['n']:,} test images of {facts['dataset']}, "
-            f"PyTorch {facts['pytorch_accuracy']:.2f} %; {facts['changed']:,} of another class; "
-            f"logarithms of probabilities within {facts['largest_difference']:.2g}"
+            f"PyTorch {facts['pytorch_accuracy']:.2f} %; {facts['changed']:,} classified differently; "
+            f"log-probabilities differ by at most {facts['largest_difference']:.2g}"
         )
     else:
         lines.append("not verified: no C compiler here (CC, or cc)")
     cores = [key.removesuffix("_own") for key in facts if key.endswith("_own")]
     return lines + [
         f"{core}: {facts[f'{core}_own']:,} bytes of flash for code and constants, {facts[f'{core}_flash']:,} with "
-        f"library functions; at most {facts[f'{core}_stack']:,} of stack, without theirs"
+        f"library functions; at most {facts[f'{core}_stack']:,} of stack, library functions not included"
         for core in cores
     ]
 

@@ -12,7 +12,7 @@ class RuleOutput(Shown):
 
     rule: str
     given_by: Literal["file", "command line"]
-    asked: str
+    asked: str | None
     found: int | str = at("figure")
     passed: bool
     file: str = at("place.file")

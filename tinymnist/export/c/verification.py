@@ -44,8 +44,8 @@ class Verification:
     def line(self) -> str:
         return (
             f"{self.accuracy:.2f} % of the {self.n:,} test images of {self.dataset}, "
-            f"PyTorch {self.pytorch_accuracy:.2f} %; {self.changed:,} of another class; "
-            f"logarithms of probabilities within {self.largest_difference:.2g}"
+            f"PyTorch {self.pytorch_accuracy:.2f} %; {self.changed:,} classified differently; "
+            f"log-probabilities differ by at most {self.largest_difference:.2g}"
         )
 
 
