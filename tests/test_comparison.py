@@ -291,6 +291,24 @@ def test_each_network_of_tinymnist_is_from_a_series_of_its_name() -> None:
         assert accuracies[network.environment.seed] == network.result.accuracy == median
 
 
+def test_an_installed_series_of_tinymnist_is_without_its_epochs(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The wheel leaves `metrics.csv` out."""
+    installed = tmp_path / "results" / "tiny3130-steady"
+    shutil.copytree(packaged_series()["tiny3130-steady"], installed, ignore=shutil.ignore_patterns("metrics.csv"))
+    monkeypatch.setattr("tinymnist.spec.packaged._PACKAGE", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    target = ["train", "--resume", "tiny3130-steady", "--target", "99.45"]
+    assert "target 99.45 %: fail (95 % interval of the mean 99.38 to 99.43 %, n 20)\n" in cli(*target).out
+    assert cli("report", "tiny3130-steady").code == 0
+    outcome = cli(*target, "--last-epochs", 2)
+    assert (outcome.code, outcome.err) == (
+        3,
+        "tinymnist: tiny3130-steady: comes with its results alone: every epoch of it is in the repository\n",
+    )
+
+
 def test_an_architecture_without_a_series_says_so(cli: Cli, series: MakeSeries) -> None:
     outcome = cli("compare", series("mine", GOOD), "mini697")
     assert (outcome.code, outcome.err) == (

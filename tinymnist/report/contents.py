@@ -111,9 +111,14 @@ def _opened_whole(path: str | PathLike[str]) -> Run | Series:
         return opened
     if run is not None:
         run.load_model()
-    if not isinstance(opened, PackedRun):
-        _ = opened.metrics_by_seed
+    _ = _metrics(opened)
     return opened
+
+
+def _metrics(opened: Run | Series) -> Metrics:
+    """The epochs, where they are kept."""
+    keeps = opened.keeps_epochs if isinstance(opened, Series) else not isinstance(opened, PackedRun)
+    return opened.metrics_by_seed if keeps else []
 
 
 def _metrics_so_far(run: RunDirectory, so_far: Reached) -> Metrics:
@@ -131,15 +136,14 @@ def _of_run(run: Run, label: str, network: Inspection | None) -> Entry:
         assert isinstance(run, RunDirectory)
         metrics = _metrics_so_far(run, so_far)
         return Entry(label, str(run.path), run.spec, None, run.environment, metrics, network)
-    metrics = [] if isinstance(run, PackedRun) else run.metrics_by_seed
     place = label if run.path in packaged_networks().values() else str(run.path)
-    return Entry(label, place, run.spec, run.result, run.environment, metrics, network)
+    return Entry(label, place, run.spec, run.result, run.environment, _metrics(run), network)
 
 
 def _of_series(series: Series, label: str, run: Run | None, network: Inspection | None) -> Entry:
     """Shows the network of the median seed if the series has its runs."""
     record = series.declaration if run is None else run.environment
-    return Entry(label, str(series.path), series.spec, series.result, record, series.metrics_by_seed, network)
+    return Entry(label, str(series.path), series.spec, series.result, record, _metrics(series), network)
 
 
 def _labels(paths: Sequence[Path]) -> list[str]:

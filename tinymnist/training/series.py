@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tinymnist.errors import DataError
 from tinymnist.spec import Spec
+from tinymnist.spec.packaged import packaged_series
 from tinymnist.training.directory import RunDirectory, load_begun, not_finished, open_folder, seed_name
 from tinymnist.training.metrics import METRICS, read_metrics
 from tinymnist.training.observer import EpochRow
@@ -38,10 +39,17 @@ class Series:
     @property
     def metrics_by_seed(self) -> list[list[EpochRow]]:
         """The epochs of each seed. Raises `DataError` where `metrics.csv` is missing or damaged."""
+        if not self.keeps_epochs:
+            raise DataError(f"{self.path.name}: comes with its results alone: every epoch of it is in the repository")
         rows_by_seed = read_metrics(self.path / METRICS, len(self.seeds))
         if self.spec.train.early_stopping is None and len({*map(len, rows_by_seed)}) > 1:
             raise DataError(f"{self.path / METRICS}: damaged (some seeds lack epochs): copy the series again")
         return rows_by_seed
+
+    @property
+    def keeps_epochs(self) -> bool:
+        """Whether there should be a `metrics.csv`, which a series that comes with tinymnist is without."""
+        return os.path.isfile(self.path / METRICS) or self.path not in packaged_series().values()
 
     def seed_path(self, seed: int) -> Path:
         return self.path / seed_name(seed)
