@@ -105,7 +105,8 @@ def damaged_run(*command: object, then: tuple[object, ...] = ()) -> Failing:
 
 def unfinished_run(*command: object, then: tuple[object, ...] = ()) -> Failing:
     def make(place: Place) -> list[object]:
-        (place.run / "result.json").unlink()
+        for name in ("result.json", "checkpoint/state.safetensors"):
+            (place.run / name).unlink()
         return [*command, place.run, *then]
 
     return Failing(2, make, "run")

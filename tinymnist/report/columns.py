@@ -62,10 +62,9 @@ class Column:
     @property
     def diagnosis(self) -> list[str]:
         """Sentences about what went wrong in training, and about the classes that are confused most."""
-        spec, result = self.entry.spec, self.entry.result
-        images = result.images if isinstance(result, SeriesResult) else result.n
+        spec = self.entry.spec
         early_stopping = spec.train.early_stopping is not None
-        sentences = diagnose(self.entry.metrics, spec.classes, images=images, early_stopping=early_stopping)
+        sentences = diagnose(self.entry.metrics, spec.classes, images=self.entry.images, early_stopping=early_stopping)
         return [*sentences, *([confused] if (confused := self._confused()) else [])]
 
     def _confused(self) -> str:

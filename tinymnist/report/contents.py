@@ -50,12 +50,20 @@ class Entry:
     @property
     def scored_on(self) -> str:
         """The images that its result was scored on: `the 10,000 test images of mnist`."""
-        result = self.result
-        if result is None:
+        if self.result is None:
             assert self.network is not None, "only a series may lack one"
             return self.network.images
-        count = result.images if isinstance(result, SeriesResult) else result.n
-        return images_text(count, result.scored_on, result.dataset)
+        return images_text(self.images, self.result.scored_on, self.result.dataset)
+
+    @property
+    def images(self) -> int:
+        """The number of images that it was scored on."""
+        if isinstance(self.result, SeriesResult):
+            return self.result.images
+        if self.result is not None:
+            return self.result.n
+        assert self.network is not None, "only a series may lack one"
+        return self.network.evaluation.n
 
     @property
     def shown_seed(self) -> int | None:
