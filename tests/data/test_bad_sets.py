@@ -498,8 +498,9 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
     ),
     "a missing label": (
         parquet(PNGS, [*LABELS.tolist()[:11], None]),
-        "{set}.parquet: rows from 0: a label is neither text nor a number: give every image one",
+        "{set}.parquet: rows from 0: labels are not all text, nor all numbers: give every image one",
     ),
+    "a Parquet file without rows": (parquet([], []), "{set}.parquet: holds no images for train: add some"),
     "a label beyond its names": (
         parquet(PNGS, [*LABELS.tolist()[:11], 2], ["a", "b"]),
         "{set}.parquet: rows from 0: label 12 is 2: expects whole numbers, 0 to 1",
@@ -525,6 +526,7 @@ WRONG: dict[str, tuple[list[str], str]] = {
         ["mnits"],
         "mnits: no such file or folder, nor a data set that is known by name: did you mean 'mnist'?",
     ),
+    "nothing": ([""], "PATH|NAME: is empty: name a folder, a file or a data set"),
     "another kind of file": (
         ["set.txt"],
         "set.txt: is not a data set: expects a folder, or a file named .npz, .csv, .parquet or ...-idx3-ubyte",

@@ -22,7 +22,7 @@ from tests.support.image_sets import (
     write_npz,
     write_parquet,
 )
-from tinymnist.data.as_read import AsRead, Part, Wishes
+from tinymnist.data.as_read import AsRead, Part, ReadOptions
 from tinymnist.data.assembly import assemble
 from tinymnist.data.image_set import ImageSet
 from tinymnist.data.mnist_5k import read_mnist_5k
@@ -204,7 +204,7 @@ def test_neither_order_nor_names_of_files_matter(
                     )
                 }
             ),
-            Wishes(),
+            ReadOptions(),
         )
         for some, prefix in ((pairs, "a"), (shuffled, names[0]))
     )

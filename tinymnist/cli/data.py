@@ -51,7 +51,7 @@ def command(
     Exit code 1 if some images stand in both training and test.
     """
     from tinymnist.data import read_image_set
-    from tinymnist.data.as_read import Wishes
+    from tinymnist.data.as_read import ReadOptions
     from tinymnist.data.image_set import MAX_SIDE
 
     if resize is not None and not all(1 <= side <= MAX_SIDE for side in resize):
@@ -59,7 +59,7 @@ def command(
     if sheet is not None and sheet.suffix.lower() != ".png":
         raise UsageError(f"--output {sheet}: expects the name of a PNG file, as in {sheet.stem or 'sheet'}.png")
     with DecodingProgress() as progress:
-        data = read_image_set(source, data_dir, Wishes(resize, skip_unreadable, progress))
+        data = read_image_set(source, data_dir, ReadOptions(resize, skip_unreadable, progress))
     if sheet is not None:
         from tinymnist.data.contact_sheet import contact_sheet
         from tinymnist.files import write_atomically
@@ -108,7 +108,7 @@ def _as_result(data: "ImageSet", sheet: Path | None) -> SimpleNamespace:
         val=splits.get("val"),
         leaks=data.leaks,
         warnings=[{"kind": type(notice).__name__, "message": notice_text(notice)} for notice in data.notices],
-        file=None if sheet is None else str(sheet),
+        file=None if sheet is None else printable(str(sheet)),
     )
 
 

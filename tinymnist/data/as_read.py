@@ -21,7 +21,7 @@ def no_progress(done: int, total: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class ReadOptions:
     """How to read a source."""
 
     resize: tuple[int, int] | None = None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from tinymnist.data.as_read import AsRead, Part, Pictures, Wishes
+from tinymnist.data.as_read import AsRead, Part, Pictures, ReadOptions
 from tinymnist.data.class_names import classes_in_order
 from tinymnist.data.identity import canonical_order, digest_of, pixel_hashes
 from tinymnist.data.image_set import (
@@ -30,17 +30,17 @@ SIZES_SHOWN = 3
 """Of how many sizes a message names the number of images."""
 
 
-def assemble(name: str, source: AsRead, wishes: Wishes) -> ImageSet:
+def assemble(name: str, source: AsRead, options: ReadOptions) -> ImageSet:
     """Raises `DataError` for what no network could be trained on."""
-    for split, part in source.parts.items():
-        if not len(part.labels):
+    for split in dict.fromkeys(["train", *source.parts]):
+        if split not in source.parts or not len(source.parts[split].labels):
             raise DataError(f"{name}: holds no images for {split}: add some")
     parts, class_names = classes_in_order(name, source.parts, source.class_names)
     if len(class_names) < MIN_CLASSES:
         raise DataError(f"{name}: holds images of one class only: a classifier needs two: add another")
     if len(class_names) > MAX_CLASSES:
         raise DataError(f"{name}: holds {len(class_names):,} classes: {MAX_CLASSES:,} are the most")
-    pixels = _alike(name, {split: part.images for split, part in parts.items()}, wishes.resize)
+    pixels = _alike(name, {split: part.images for split, part in parts.items()}, options.resize)
     splits = _in_order({split: _images(pixels[split], part) for split, part in parts.items()})
     return ImageSet(
         name=name,
@@ -60,14 +60,20 @@ def assemble(name: str, source: AsRead, wishes: Wishes) -> ImageSet:
 
 def _alike(name: str, images: Mapping[SplitName, Pictures], resize: tuple[int, int] | None) -> dict[SplitName, Pixels]:
     """(N, C, H, W) for each split; C is 1 where every pixel of every image is grey."""
-    if resize is not None:  # pictures that were decoded have this size already
-        images = {split: np.stack([fitted(image, *resize) for image in some]) for split, some in images.items()}
+    if resize is not None:
+        images = {split: _resized(some, resize) for split, some in images.items()}
     sizes = Counter[tuple[int, ...]]()
     for some in images.values():
         sizes.update({some.shape[1:3]: len(some)} if isinstance(some, np.ndarray) else [i.shape[:2] for i in some])
     coloured = any(_has_colour(some) for some in images.values())
     _refuse_sizes(name, sizes, channels=3 if coloured else 1)
     return {split: _channels_first(some, coloured) for split, some in images.items()}
+
+
+def _resized(images: Pictures, resize: tuple[int, int]) -> Pictures:
+    if isinstance(images, np.ndarray):
+        return np.stack([fitted(image, *resize) for image in images])
+    return images  # decoding has done it
 
 
 def _has_colour(images: Pictures) -> bool:

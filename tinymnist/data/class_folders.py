@@ -8,15 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinymnist.data.as_read import AsRead, Wishes
+from tinymnist.data.as_read import AsRead, ReadOptions
 from tinymnist.data.class_names import refuse_unprintable
 from tinymnist.data.gathering import Entry, Gathering
-from tinymnist.data.image_set import SplitName
+from tinymnist.data.image_set import SPLIT_NAMES, SplitName
 from tinymnist.data.pictures import MAX_BYTES, SUFFIXES
 from tinymnist.errors import DataError, ImageError
 from tinymnist.notices import FilesPassedOver
-
-SPLITS: tuple[SplitName, ...] = ("train", "test", "val")
+from tinymnist.text import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +28,16 @@ class Found:
     """Relative to the folder of the data set."""
 
 
-def read_class_folders(root: Path, wishes: Wishes) -> AsRead:
+def read_class_folders(root: Path, options: ReadOptions) -> AsRead:
     """Raises `DataError`."""
-    folders: dict[SplitName, str] = {"train": ""}
+    folders: dict[str, SplitName] = {"": "train"}
     if has_splits(root):
-        folders = {split: split for split in SPLITS if (root / split).is_dir()}
+        folders = {folder: split for folder, split in SPLIT_NAMES.items() if (root / folder).is_dir()}
         if "train" not in folders:
             raise DataError(f"{root}: holds test/ or val/, but no train/: name the training images' folder train")
     found: list[Found] = []
     others: list[str] = []
-    for split, folder in folders.items():
+    for folder, split in folders.items():
         if folder:
             _refuse_link_outside(root, str(root / folder))
         for class_name in _class_folders(root, folder):
@@ -49,23 +48,23 @@ def read_class_folders(root: Path, wishes: Wishes) -> AsRead:
                 where = root / folder / class_name
                 raise DataError(f"{where}: holds no PNG or JPEG picture: add some, or remove the folder")
             found += [Found(split, unicodedata.normalize("NFC", class_name), path) for path in pictures]
-    return _read(root, found, others, wishes)
+    return _read(root, found, others, options)
 
 
 def has_splits(root: Path) -> bool:
     """Whether the folders in `root` are splits, and those in them classes."""
-    return any(entry.is_dir() for split in SPLITS for entry in _entries(root / split))
+    return any(entry.is_dir() for folder in SPLIT_NAMES for entry in _entries(root / folder))
 
 
-def _read(root: Path, found: Sequence[Found], others: Sequence[str], wishes: Wishes) -> AsRead:
+def _read(root: Path, found: Sequence[Found], others: Sequence[str], options: ReadOptions) -> AsRead:
     class_names = tuple(dict.fromkeys(each.class_name for each in found))
     label_of = {class_name: label for label, class_name in enumerate(class_names)}
     entries = [Entry(each.split, label_of[each.class_name], each.path) for each in found]
-    gathering = Gathering(str(root), len(entries), wishes)
+    gathering = Gathering(str(root), len(entries), options)
     gathering.add(entries, [root / each.path for each in found], _content)
     notices = gathering.notices()
     if others:
-        notices.insert(0, FilesPassedOver(str(root), len(others), "PNG or JPEG", others[0]))
+        notices.insert(0, FilesPassedOver(printable(str(root)), len(others), "PNG or JPEG", others[0]))
     return AsRead(gathering.parts(), class_names, tuple(notices))
 
 

@@ -10,7 +10,8 @@ from PIL import Image, ImageDraw, ImageFont
 from tinymnist.data.image_set import ImageSet
 from tinymnist.text import printable
 
-PER_CLASS = 10
+PER_CLASS, PER_CLASS_OF_MANY, MANY = 10, 3, 100
+"""How many images of each class are shown, and how many where there are more than `MANY` classes."""
 ROWS = 40
 """Classes under each other before another column is begun."""
 SIDE = 56
@@ -24,11 +25,12 @@ def contact_sheet(data: ImageSet) -> bytes:
     """A PNG file: of each class its name and its first training images, in canonical order."""
     _, height, width = data.shape
     font = ImageFont.load_default(FONT_SIZE)
+    per_class = PER_CLASS if len(data.class_names) <= MANY else PER_CLASS_OF_MANY
     names = [_shortened(printable(name), font) for name in data.class_names]
     margin = math.ceil(max(font.getlength(name) for name in names)) + 2 * GAP
     scale = max(1, SIDE // max(height, width))
     cell_width, cell_height = scale * width + GAP, max(scale * height, 2 * FONT_SIZE) + GAP
-    strip = margin + PER_CLASS * cell_width + GAP
+    strip = margin + per_class * cell_width + GAP
     columns = math.ceil(len(names) / ROWS)
     rows = math.ceil(len(names) / columns)
     sheet = Image.new("RGB", (columns * strip + GAP, rows * cell_height + GAP), PAPER)
@@ -36,7 +38,7 @@ def contact_sheet(data: ImageSet) -> bytes:
     for label, name in enumerate(names):
         left, top = GAP + label // rows * strip, GAP + label % rows * cell_height
         draw.text((left, top), name, INK, font)
-        for place, index in enumerate(np.flatnonzero(data.train.labels == label)[:PER_CLASS]):
+        for place, index in enumerate(np.flatnonzero(data.train.labels == label)[:per_class]):
             sheet.paste(_as_picture(data.train.pixels[index], scale), (left + margin + place * cell_width, top))
     stream = BytesIO()
     sheet.save(stream, "PNG")

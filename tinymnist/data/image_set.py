@@ -9,6 +9,10 @@ from numpy.typing import NDArray
 from tinymnist.notices import Notice
 
 SplitName = Literal["train", "test", "val"]
+SPLIT_NAMES: dict[str, SplitName] = {
+    "train": "train", "test": "test", "val": "val", "valid": "val", "validation": "val"
+}  # fmt: skip
+"""What folders and files of a split are called."""
 
 MAX_SIDE = 96
 """Pixels of the longest side of an image."""

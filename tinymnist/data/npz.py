@@ -1,7 +1,9 @@
 """Data sets in one `.npz` file, as Keras (`x_train`) and MedMNIST (`train_images`) name their arrays. Nothing is
 unpickled, and nothing is unpacked before its size is known."""
 
+import lzma
 import math
+import struct
 import zipfile
 import zlib
 from io import BytesIO
@@ -18,6 +20,11 @@ from tinymnist.errors import DataError
 from tinymnist.files import refuse_unreadable
 from tinymnist.text import shown
 
+DAMAGED = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, OSError, EOFError, RuntimeError, ValueError,
+    OverflowError,
+)  # fmt: skip
+"""What `zipfile` and its decompressors raise."""
 NAMES: dict[str, dict[SplitName, tuple[str, str]]] = {
     "Keras": {"train": ("x_train", "y_train"), "test": ("x_test", "y_test"), "val": ("x_val", "y_val")},
     "MedMNIST": {
@@ -35,7 +42,7 @@ def read_npz(path: Path) -> AsRead:
     try:
         with zipfile.ZipFile(path) as archive:
             return AsRead(_parts(archive, path))
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+    except DAMAGED as error:
         raise DataError(f"{path}: is not an .npz file, or damaged ({shown(str(error))[1:-1]}): save it again") from None
 
 
@@ -74,7 +81,7 @@ def _array(archive: zipfile.ZipFile, name: str, path: Path) -> NDArray[Any]:
             version
         ]
         shape, fortran, kind = read_header(stream)
-    except (ValueError, KeyError):
+    except Exception:  # the header is a Python literal, in which much can be wrong
         raise DataError(f"{where}: is not a plain array: save it by numpy.savez") from None
     if kind.hasobject:
         raise DataError(f"{where}: holds Python objects, which are never unpickled: save plain numbers")

@@ -10,17 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from tinymnist.data.as_read import AsRead, Wishes
+from tinymnist.data.as_read import AsRead, ReadOptions
 from tinymnist.data.class_names import refuse_unprintable, whole_labels
 from tinymnist.data.gathering import Entry, Gathering
-from tinymnist.data.image_set import MAX_CLASSES, MAX_PIXEL_BYTES, SplitName
+from tinymnist.data.image_set import MAX_CLASSES, MAX_PIXEL_BYTES, SPLIT_NAMES, SplitName
 from tinymnist.data.pictures import MAX_BYTES
 from tinymnist.errors import DataError, ImageError, UsageError
 from tinymnist.files import refuse_unreadable
 from tinymnist.text import shown
 
-NAME = re.compile(r"(?P<split>train|test|valid|validation|val)(?:[-_.].*)?\.parquet")
-SPLITS: dict[str, SplitName] = {"train": "train", "test": "test", "val": "val", "valid": "val", "validation": "val"}
+NAME = re.compile(rf"(?P<split>{'|'.join(SPLIT_NAMES)})(?:[-_.].*)?\.parquet")
 ROWS_AT_ONCE = 1024
 MAX_ROWS = 4_000_000
 IMAGE, LABEL = "image", "label"
@@ -29,15 +28,20 @@ IMAGE, LABEL = "image", "label"
 def find_parquet(folder: Path) -> dict[str, SplitName]:
     """Names of the Parquet files in a folder, in order, and the split that each belongs to."""
     matches = ((name, NAME.fullmatch(name)) for name in sorted(os.listdir(folder)))
-    return {name: SPLITS[match["split"]] for name, match in matches if match}
+    return {name: SPLIT_NAMES[match["split"]] for name, match in matches if match}
 
 
-def read_parquet(path: Path, wishes: Wishes) -> AsRead:
+def read_parquet(path: Path, options: ReadOptions) -> AsRead:
     """Reads a file, or the files of a folder, some per split. Raises `DataError`, or `UsageError` without pyarrow."""
+    try:
+        arrow: Any = import_module("pyarrow")
+        import_module("pyarrow.parquet")
+    except ImportError:
+        raise UsageError(f"{path}: needs pyarrow: install it with `pip install 'tinymnist[parquet]'`") from None
     root = path if path.is_dir() else path.parent
     splits: dict[str, SplitName] = find_parquet(path) if path.is_dir() else {path.name: "train"}
-    files = {name: _opened(root / name) for name in splits}
-    gathering = Gathering(str(root), sum(file.metadata.num_rows for file in files.values()), wishes)
+    files = {name: _opened(arrow, root / name) for name in splits}
+    gathering = Gathering(str(root), sum(file.metadata.num_rows for file in files.values()), options)
     labels = _Labels(next(iter(files.values())))
     for name, file in files.items():
         try:
@@ -45,21 +49,17 @@ def read_parquet(path: Path, wishes: Wishes) -> AsRead:
                 found = labels.indices(values, f"{root / name}: rows from {first:,}")
                 entries = [Entry(splits[name], label, f"{name}:{first + row}") for row, label in enumerate(found)]
                 gathering.add(entries, images, _content)
-        except (ValueError, OSError) as error:  # which Arrow's own are
+        except (arrow.ArrowException, OSError) as error:
             raise _damaged(root / name, error) from None
     return AsRead(gathering.parts(), labels.class_names, tuple(gathering.notices()))
 
 
-def _opened(path: Path) -> Any:
+def _opened(arrow: Any, path: Path) -> Any:
     """A file with both columns and of a size that can be read."""
-    try:
-        module: Any = import_module("pyarrow.parquet")
-    except ImportError:
-        raise UsageError(f"{path}: needs pyarrow: install it with `pip install 'tinymnist[parquet]'`") from None
     refuse_unreadable(path, MAX_PIXEL_BYTES)
     try:
-        file = module.ParquetFile(path)
-    except (ValueError, OSError) as error:
+        file = arrow.parquet.ParquetFile(path)
+    except (arrow.ArrowException, OSError) as error:
         raise _damaged(path, error) from None
     if not {IMAGE, LABEL} <= {*file.schema_arrow.names}:
         found = shown(", ".join(file.schema_arrow.names))[1:-1]
@@ -92,6 +92,7 @@ class _Labels:
     """Labels as indices of names: those that the hub declares, or the texts that are found; else numbers."""
 
     def __init__(self, file: Any) -> None:
+        self._kinds: set[str] = set()
         self._index = {name: index for index, name in enumerate(_declared_names(file))}
 
     @property
@@ -100,13 +101,13 @@ class _Labels:
 
     def indices(self, values: Sequence[Any], where: str) -> list[int]:
         """Raises `DataError`."""
-        texts = [value for value in values if isinstance(value, str)]
-        if texts and len(texts) == len(values):
-            for text in texts:
+        self._kinds |= {"text" if isinstance(value, str) else "number" for value in values}
+        if len(self._kinds) > 1 or not all(isinstance(value, str | int | float) for value in values):
+            raise DataError(f"{where}: labels are not all text, nor all numbers: give every image one of the same kind")
+        if self._kinds == {"text"}:
+            for text in values:
                 refuse_unprintable(text, where)
-            return [self._index.setdefault(text, len(self._index)) for text in texts]
-        if any(not isinstance(value, int | float) for value in values):
-            raise DataError(f"{where}: a label is neither text nor a number: give every image one")
+            return [self._index.setdefault(text, len(self._index)) for text in values]
         numbers: list[int] = whole_labels(np.array(values), where, len(self._index) or MAX_CLASSES).tolist()
         return numbers
 

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from tinymnist.data.as_read import AsRead, Part, Wishes
+from tinymnist.data.as_read import AsRead, Part, ReadOptions
 from tinymnist.data.assembly import assemble
 from tinymnist.data.catalogue import DATASETS
 from tinymnist.data.class_folders import has_splits, read_class_folders
@@ -16,10 +16,10 @@ from tinymnist.data.parquet import find_parquet, read_parquet
 from tinymnist.errors import DataError, UsageError
 from tinymnist.text import did_you_mean, printable
 
-AS_THEY_ARE = Wishes()
+AS_THEY_ARE = ReadOptions()
 
 
-def read_image_set(source: str, data_dir: Path | None = None, wishes: Wishes = AS_THEY_ARE) -> ImageSet:
+def read_image_set(source: str, data_dir: Path | None = None, options: ReadOptions = AS_THEY_ARE) -> ImageSet:
     """Reads the data set that `source` names: one of `DATASETS`, or a path of
 
     - a folder of class folders, `train/CLASS/*` and `test/CLASS/*`, or `CLASS/*`;
@@ -33,8 +33,10 @@ def read_image_set(source: str, data_dir: Path | None = None, wishes: Wishes = A
     damaged or no network could be trained on it.
     """
     if source in DATASETS:
-        return assemble(source, _published(source, data_dir), wishes)
-    return assemble(printable(source), _from_path(Path(source), wishes), wishes)
+        return assemble(source, _published(source, data_dir), options)
+    if not source:
+        raise UsageError("PATH|NAME: is empty: name a folder, a file or a data set")
+    return assemble(printable(source), _from_path(Path(source), options), options)
 
 
 def _published(name: str, data_dir: Path | None) -> AsRead:
@@ -57,27 +59,27 @@ def _numbered(split: str, count: int) -> list[str]:
     return [f"{split}[{index}]" for index in range(count)]
 
 
-def _from_path(path: Path, wishes: Wishes) -> AsRead:
+def _from_path(path: Path, options: ReadOptions) -> AsRead:
     try:
         is_folder = path.is_dir()
         if not is_folder and not os.path.lexists(path):
             known = did_you_mean(path.name, DATASETS)
             raise UsageError(f"{path}: no such file or folder, nor a data set that is known by name: {known}")
-        return _from_folder(path, wishes) if is_folder else _from_file(path, wishes)
+        return _from_folder(path, options) if is_folder else _from_file(path, options)
     except ValueError:  # a NUL in the path
         raise UsageError(f"{path}: no such file or folder") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
-def _from_file(path: Path, wishes: Wishes) -> AsRead:
+def _from_file(path: Path, options: ReadOptions) -> AsRead:
     suffix = path.suffix.lower()
     if suffix == ".npz":
         return read_npz(path)
     if suffix == ".csv":
         return read_csv(path)
     if suffix == ".parquet":
-        return read_parquet(path, wishes)
+        return read_parquet(path, options)
     if parse_name(path.name):
         return read_idx_files(path)
     raise UsageError(
@@ -85,14 +87,14 @@ def _from_file(path: Path, wishes: Wishes) -> AsRead:
     )
 
 
-def _from_folder(path: Path, wishes: Wishes) -> AsRead:
+def _from_folder(path: Path, options: ReadOptions) -> AsRead:
     if has_splits(path):
-        return read_class_folders(path, wishes)
+        return read_class_folders(path, options)
     if any(parse_name(name) for name in os.listdir(path)):
         return read_idx_files(path)
     if (path / CSV_FILES["train"]).exists():
         return read_csv(path)
     for folder in (path, path / "data"):
         if folder.is_dir() and "train" in find_parquet(folder).values():
-            return read_parquet(folder, wishes)
-    return read_class_folders(path, wishes)
+            return read_parquet(folder, options)
+    return read_class_folders(path, options)
