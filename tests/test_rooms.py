@@ -7,6 +7,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import tinymnist
 
@@ -111,6 +112,7 @@ HEAVY = (
         ["schema", "evaluate"],
         ["train", "--help"],
         ["predict", "--help"],
+        ["data", "--help"],
     ],
     ids=" ".join,
 )
@@ -124,6 +126,16 @@ def test_light_commands_never_import_torch(arguments: list[str], tmp_path: Path)
     )
     note = "no folder ./archs here: these are the 11 architectures that come with tinymnist\n"
     assert (done.returncode, done.stderr.removeprefix(note)) == (0, "")
+
+
+def test_a_data_set_of_ones_own_is_read_without_torch(tmp_path: Path) -> None:
+    for digit in range(2):
+        (tmp_path / str(digit)).mkdir()
+        for grey in range(2):
+            Image.new("L", (2, 2), 2 * digit + grey).save(tmp_path / str(digit) / f"{grey}.png")
+    code = "import sys; from tinymnist.cli import run; sys.exit(run(sys.argv[1:]) + 100 * ('torch' in sys.modules))"
+    command = [sys.executable, "-c", code, "data", ".", "--json"]
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=60).returncode == 0
 
 
 @pytest.mark.parametrize("arguments", [["build"], ["summary"], ["train", "--arch"]], ids=" ".join)

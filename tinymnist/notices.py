@@ -93,6 +93,59 @@ class SpecsFound:
     where: Literal["this folder", "tinymnist"]
 
 
+@dataclass(frozen=True, slots=True)
+class PicturesSkipped:
+    """Pictures of a data set that cannot be read, and are left out as the user wished."""
+
+    folder: str
+    count: int
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class SixteenBitsScaled:
+    """Pictures of a data set that have 16 bits per channel, of which 8 are kept."""
+
+    folder: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransparencyFilled:
+    """Pictures of a data set that are transparent in part, and were put on white."""
+
+    folder: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class TwinsInTraining:
+    """Training images that are equal, pixel by pixel, to others."""
+
+    repeated: int
+    """Images that would not be missed."""
+    contradicting: int
+    """Images of which an equal one has another label."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassesUnequal:
+    """Training has many times more images of one class than of another."""
+
+    largest: str
+    most: int
+    smallest: str
+    fewest: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClassesUntested:
+    """Classes without a test image."""
+
+    count: int
+    example: str
+
+
 Notice = (
     MnistUnavailable
     | NativeEngineUnavailable
@@ -103,6 +156,12 @@ Notice = (
     | FilesPassedOver
     | SpecsPassedOver
     | SpecsFound
+    | PicturesSkipped
+    | SixteenBitsScaled
+    | TransparencyFilled
+    | TwinsInTraining
+    | ClassesUnequal
+    | ClassesUntested
 )
 
 Warn = Callable[[Notice], None]

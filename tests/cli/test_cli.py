@@ -38,6 +38,7 @@ def test_help_lists_every_command(cli: Cli, arguments: list[str]) -> None:
             "build",
             "summary",
             "check",
+            "data",
             "train",
             "runs",
             "evaluate",

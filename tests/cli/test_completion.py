@@ -43,12 +43,14 @@ def complete(folder: Path, *words: str) -> list[str]:
         (["compare", "smooth996", "myruns/"], ["myruns/one/"]),
         (["check", "--require", "batch_norm,lin"], ["batch_norm,linear"]),
         (["schema", "bench"], ["benchmark"]),
+        (["data", "m"], ["mnist", "mnist-5k", "mydigits.npz", "myruns/"]),
     ],
     ids=" ".join,
 )
 def test_names_are_completed(tmp_path: Path, words: list[str], offered: list[str]) -> None:
     (tmp_path / "mynet.yaml").touch()
     (tmp_path / "mynotes.txt").touch()
+    (tmp_path / "mydigits.npz").touch()
     (tmp_path / "myruns" / "one").mkdir(parents=True)
     assert complete(tmp_path, *words) == offered
 

@@ -166,6 +166,15 @@ def unreadable_and_over(place: Place) -> list[object]:
     return ["check", "/proc/self/mem", TINY, "--max-params", 1]
 
 
+def leaking(place: Place) -> list[object]:
+    """The same images for training and testing."""
+    for split in ("train", "test"):
+        for digit in range(2):
+            (place.tmp / "leaking" / split / str(digit)).mkdir(parents=True)
+            Image.new("L", (2, 2), digit).save(place.tmp / "leaking" / split / str(digit) / "a.png")
+    return ["data", place.tmp / "leaking"]
+
+
 AS_C = ("--format", "c", "--output", "out")
 
 COMMANDS: dict[str, dict[str, Failing]] = {
@@ -199,6 +208,17 @@ COMMANDS: dict[str, dict[str, Failing]] = {
         "over budget": Failing(1, lambda _: ["check", TINY, "--max-params", 1], "check", -1, object_is_result=True),
         "all at once": Failing(2, mixed, "spec", 1, object_is_result=True),
         "unreadable beside over budget": Failing(3, unreadable_and_over, "data", object_is_result=True),
+    },
+    "data": {
+        "unknown option": usage("data", "mnist-5k", "--sed"),
+        "missing argument": usage("data"),
+        "unknown data set": usage("data", "mnits"),
+        "bad value": usage("data", "mnist-5k", "--resize", "0", "28"),
+        "no PNG": usage("data", "mnist-5k", "--output", "sheet.txt"),
+        "empty folder": Failing(3, lambda place: ["data", place.empty], "data"),
+        "damaged data": damaged_data(lambda place: ["data", "mnist", "--data-dir", place.tmp]),
+        "unwritable output": Failing(3, lambda _: ["data", "mnist-5k", "--output", "/dev/full/x.png"], "data"),
+        "leaks": Failing(1, leaking, "check", -1, object_is_result=True),
     },
     "train": {
         "unknown option": usage("train", "--sed"),
@@ -417,6 +437,7 @@ SUCCESSES: dict[str, Make] = {
     "build": lambda _: ["build", TINY],
     "summary": lambda _: ["summary", TINY],
     "check": lambda _: ["check", TINY],
+    "data": lambda _: ["data", "mnist-5k", "--output", "sheet.png"],
     "train": lambda place: ["train", "--resume", place.run],
     "train with a target": lambda place: ["train", "--resume", place.run, "--target", 2, "--last-epochs", 1],
     "train of a series": lambda place: ["train", "--resume", place.series, "--target", 2],

@@ -7,6 +7,8 @@ import pytest
 
 from tinymnist.cli.notices import notice_text, say_notice
 from tinymnist.notices import (
+    ClassesUnequal,
+    ClassesUntested,
     CudaGraphUnavailable,
     Difference,
     FilesPassedOver,
@@ -14,10 +16,14 @@ from tinymnist.notices import (
     NativeEngineUnavailable,
     NativeTeacherUnavailable,
     Notice,
+    PicturesSkipped,
     ResultsLeftOut,
     ResumedElsewhere,
+    SixteenBitsScaled,
     SpecsFound,
     SpecsPassedOver,
+    TransparencyFilled,
+    TwinsInTraining,
 )
 
 WORDS: list[tuple[Notice, str]] = [
@@ -64,6 +70,24 @@ WORDS: list[tuple[Notice, str]] = [
         FilesPassedOver("digits", 2, "PNG, JPEG or WebP", "7/a.bmp"),
         "digits: passed over 2 files not named as PNG, JPEG or WebP, such as 7/a.bmp",
     ),
+    (
+        PicturesSkipped("digits", 2, "train/7/a.png"),
+        "WARNING: digits: left out 2 pictures that cannot be read, such as train/7/a.png",
+    ),
+    (SixteenBitsScaled("digits", 1), "WARNING: digits: 1 picture with 16 bits per channel, scaled to 8"),
+    (TransparencyFilled("digits", 2), "WARNING: digits: 2 pictures with transparent parts, put on white"),
+    (TwinsInTraining(1, 0), "WARNING: 1 training image repeats another, pixel by pixel"),
+    (
+        TwinsInTraining(1200, 4),
+        "WARNING: 1,200 training images repeat others, pixel by pixel; 4 stand under several labels",
+    ),
+    (
+        ClassesUnequal("cat", 1200, "dog", 3),
+        "WARNING: unequal classes: 1,200 training images of 'cat', 3 of 'dog': accuracy says little about small "
+        "classes",
+    ),
+    (ClassesUntested(1, "cat"), "WARNING: 1 class has no test image: 'cat'"),
+    (ClassesUntested(3, "cat"), "WARNING: 3 classes have no test image, such as 'cat'"),
 ]
 
 

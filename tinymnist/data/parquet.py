@@ -1,0 +1,126 @@
+"""Data sets as Parquet, as the Hugging Face hub has them: columns `image`, of encoded pictures, and `label`."""
+
+import json
+import os
+import re
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinymnist.data.as_read import AsRead, ReadOptions
+from tinymnist.data.class_names import refuse_unprintable, whole_labels
+from tinymnist.data.gathering import Entry, Gathering
+from tinymnist.data.image_set import MAX_CLASSES, MAX_PIXEL_BYTES, SPLIT_NAMES, SplitName
+from tinymnist.data.pictures import MAX_BYTES
+from tinymnist.errors import DataError, ImageError, UsageError
+from tinymnist.files import refuse_unreadable
+from tinymnist.text import shown
+
+NAME = re.compile(rf"(?P<split>{'|'.join(SPLIT_NAMES)})(?:[-_.].*)?\.parquet")
+ROWS_AT_ONCE = 1024
+MAX_ROWS = 4_000_000
+IMAGE, LABEL = "image", "label"
+
+
+def find_parquet(folder: Path) -> dict[str, SplitName]:
+    """Names of the Parquet files in a folder, in order, and the split that each belongs to."""
+    matches = ((name, NAME.fullmatch(name)) for name in sorted(os.listdir(folder)))
+    return {name: SPLIT_NAMES[match["split"]] for name, match in matches if match}
+
+
+def read_parquet(path: Path, options: ReadOptions) -> AsRead:
+    """Reads a file, or the files of a folder, some per split. Raises `DataError`, or `UsageError` without pyarrow."""
+    try:
+        arrow: Any = import_module("pyarrow")
+        import_module("pyarrow.parquet")
+    except ImportError:
+        raise UsageError(f"{path}: needs pyarrow: install it with `pip install 'tinymnist[parquet]'`") from None
+    root = path if path.is_dir() else path.parent
+    splits: dict[str, SplitName] = find_parquet(path) if path.is_dir() else {path.name: "train"}
+    files = {name: _opened(arrow, root / name) for name in splits}
+    gathering = Gathering(str(root), sum(file.metadata.num_rows for file in files.values()), options)
+    labels = _Labels(next(iter(files.values())))
+    for name, file in files.items():
+        try:
+            for first, images, values in _batches(file):
+                found = labels.indices(values, f"{root / name}: rows from {first:,}")
+                entries = [Entry(splits[name], label, f"{name}:{first + row}") for row, label in enumerate(found)]
+                gathering.add(entries, images, _content)
+        except (arrow.ArrowException, OSError) as error:
+            raise _damaged(root / name, error) from None
+    return AsRead(gathering.parts(), labels.class_names, tuple(gathering.notices()))
+
+
+def _opened(arrow: Any, path: Path) -> Any:
+    """A file with both columns and of a size that can be read."""
+    refuse_unreadable(path, MAX_PIXEL_BYTES)
+    try:
+        file = arrow.parquet.ParquetFile(path)
+    except (arrow.ArrowException, OSError) as error:
+        raise _damaged(path, error) from None
+    if not {IMAGE, LABEL} <= {*file.schema_arrow.names}:
+        found = shown(", ".join(file.schema_arrow.names))[1:-1]
+        raise DataError(f"{path}: has the columns {found}: expects {IMAGE} and {LABEL}")
+    groups = [file.metadata.row_group(index).total_byte_size for index in range(file.metadata.num_row_groups)]
+    if file.metadata.num_rows > MAX_ROWS or max(groups, default=0) > MAX_PIXEL_BYTES:
+        raise DataError(f"{path}: {file.metadata.num_rows:,} rows in groups of up to {max(groups):,} bytes: too large")
+    return file
+
+
+def _batches(file: Any) -> Iterator[tuple[int, list[Any], list[Any]]]:
+    """Some rows at a time: the number of the first, from 0, then images and labels."""
+    first = 0
+    for batch in file.iter_batches(ROWS_AT_ONCE, columns=[IMAGE, LABEL]):
+        yield first, batch.column(IMAGE).to_pylist(), batch.column(LABEL).to_pylist()
+        first += len(batch)
+
+
+def _content(image: Any) -> bytes:
+    """The encoded picture in a cell: bytes, or a mapping that has them. Raises `ImageError`."""
+    content = image.get("bytes") if isinstance(image, dict) else image
+    if not isinstance(content, bytes):
+        raise ImageError("has no bytes of a PNG or JPEG picture")
+    if len(content) > MAX_BYTES:
+        raise ImageError(f"has {len(content):,} bytes, more than {MAX_BYTES:,}")
+    return content
+
+
+class _Labels:
+    """Labels as indices of names: those that the hub declares, or the texts that are found; else numbers."""
+
+    def __init__(self, file: Any) -> None:
+        self._kinds: set[str] = set()
+        self._index = {name: index for index, name in enumerate(_declared_names(file))}
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        return tuple(self._index) or None
+
+    def indices(self, values: Sequence[Any], where: str) -> list[int]:
+        """Raises `DataError`."""
+        self._kinds |= {"text" if isinstance(value, str) else "number" for value in values}
+        if len(self._kinds) > 1 or not all(isinstance(value, str | int | float) for value in values):
+            raise DataError(f"{where}: labels are not all text, nor all numbers: give every image one of the same kind")
+        if self._kinds == {"text"}:
+            for text in values:
+                refuse_unprintable(text, where)
+            return [self._index.setdefault(text, len(self._index)) for text in values]
+        numbers: list[int] = whole_labels(np.array(values), where, len(self._index) or MAX_CLASSES).tolist()
+        return numbers
+
+
+def _declared_names(file: Any) -> list[str]:
+    """Class names in the metadata that the Hugging Face hub writes, or none."""
+    try:
+        declared = json.loads((file.schema_arrow.metadata or {})[b"huggingface"])
+        names = declared["info"]["features"][LABEL]["names"]
+    except (KeyError, TypeError, ValueError):
+        return []
+    return [str(name) for name in names] if isinstance(names, list) else []
+
+
+def _damaged(path: Path, error: Exception) -> DataError:
+    return DataError(f"{path}: is not Parquet, or damaged ({shown(str(error))[1:-1]}): get it again")
