@@ -24,7 +24,7 @@ from tinymnist.data import load_dataset
 from tinymnist.data.affine import AffineAugmenter, Parameters, draw_parameters, inverse_maps, is_affine
 from tinymnist.data.augment import Augmenter
 from tinymnist.data.warp import BorderMode, Interpolation, Warps, maps_of_all, resampled, warp
-from tinymnist.spec.recipe import REFERENCE_AUGMENT, AffineOptions, AugmentStep, ShiftScaleRotateOptions
+from tinymnist.spec.augmentation import REFERENCE_AUGMENT, AffineOptions, AugmentStep, ShiftScaleRotateOptions
 
 INTERPOLATIONS: tuple[Interpolation, ...] = ("nearest", "linear", "cubic")
 BORDER_MODES: tuple[BorderMode, ...] = ("constant", "replicate", "reflect", "reflect_101", "wrap")

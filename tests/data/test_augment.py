@@ -11,7 +11,7 @@ import torch
 from tinymnist.data import load_dataset
 from tinymnist.data.augment import Augmenter
 from tinymnist.errors import SpecError
-from tinymnist.spec.recipe import REFERENCE_AUGMENT, AugmentStep
+from tinymnist.spec.augmentation import REFERENCE_AUGMENT, AugmentStep
 
 
 def augmenter(*steps: dict[str, Any] | str) -> Augmenter:

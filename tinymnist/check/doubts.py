@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from tinymnist.spec import Place, Plan, Spec
 from tinymnist.spec.path import Path, path_text
-from tinymnist.spec.recipe import OneCycle, Train
+from tinymnist.spec.recipe import Train
+from tinymnist.spec.schedules import OneCycle
 
 USUAL_RATES = {"sgd": (1e-4, 3.0), "adam": (1e-5, 0.1), "adamw": (1e-5, 0.1), "muon": (1e-4, 0.5)}
 """Highest learning rates that are in use, by optimizer; the recipes of tinymnist have 0.05 to 0.4 with sgd."""

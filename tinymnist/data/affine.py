@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tinymnist.data.warp import Warps, warp
-from tinymnist.spec.recipe import AffineOptions, AugmentStep, ShiftScaleRotateOptions, Warp
+from tinymnist.spec.augmentation import AffineOptions, AugmentStep, ShiftScaleRotateOptions, Warp
 
 Floats = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tinymnist.errors import SpecError
 from tinymnist.quiet import own_warning_filters
-from tinymnist.spec.recipe import AffineOptions, AugmentStep, ShiftScaleRotateOptions, Warp
+from tinymnist.spec.augmentation import AffineOptions, AugmentStep, ShiftScaleRotateOptions, Warp
 from tinymnist.text import did_you_mean, shape_text, shown
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else its import looks for a newer version on the internet

@@ -13,8 +13,13 @@ MAX_WINDOW = 1000
 """The largest side, step or border of a window: no image here is that large, and torch would take minutes to walk over
 a border of a billion."""
 
+MAX_RATE = 1e6
+"""The highest rate: beyond any use, and well within float32."""
+
 MAX_ENTRIES = 100
 """The most entries of a list that is not made of layers."""
+
+Epochs = Annotated[int, Field(ge=1, le=100_000)]
 
 SHORTHANDS = {
     "convs": "out_channels",

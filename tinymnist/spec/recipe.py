@@ -4,13 +4,10 @@ What a file leaves out, at any depth, is as in the reference recipe, or as in Py
 """
 
 import math
-import re
-from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     BeforeValidator,
-    ConfigDict,
     FailFast,
     Field,
     Strict,
@@ -20,18 +17,14 @@ from pydantic import (
 )
 
 from tinymnist.choices import Engine
-from tinymnist.spec.base import MAX_ENTRIES, Model, Probability, expand, expanding
-from tinymnist.text import printable, shown
+from tinymnist.spec.augmentation import REFERENCE_AUGMENT, AugmentStep
+from tinymnist.spec.base import MAX_ENTRIES, MAX_RATE, Epochs, Model, Probability, expand, expanding
+from tinymnist.spec.schedules import Constant, Falling, OneCycle, Plateau, Schedule, Step
+from tinymnist.text import printable
 
 
 def _listed(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
-
-
-MAX_RATE = 1e6
-"""The highest rate: beyond any use, and well within float32."""
-
-Epochs = Annotated[int, Field(ge=1, le=100_000)]
 
 
 class _Decaying(Model):
@@ -86,96 +79,7 @@ class Muon(_Decaying):
     )
 
 
-class OneCycle(Model):
-    """One cycle of learning rate and momentum (Smith 2018), as torch's `OneCycleLR`, one step per batch."""
-
-    name: Literal["one_cycle"] = Field(description="One cycle.")
-    max_lr: float = Field(
-        0.4,
-        gt=0,
-        le=MAX_RATE,
-        description="Highest learning rate; default: 0.4 with sgd, 0.01 with adam and adamw, 0.05 with muon.",
-    )
-    div_factor: float = Field(25.0, ge=1, le=1e12, description="First learning rate = max_lr / div_factor.")
-    final_div_factor: float = Field(175.0, ge=1, le=1e12, description="Last learning rate = first / final_div_factor.")
-    pct_start: float = Field(0.5, gt=0, lt=1, description="Share of the steps in which the learning rate rises.")
-    anneal: Literal["cos", "linear"] = Field("cos", description="Shape of both slopes.")
-    cycle_momentum: bool = Field(True, description="Whether momentum (Adam: beta1) falls while the rate rises.")
-    base_momentum: Probability = Field(0.85, description="Lowest momentum, at the highest learning rate.")
-    max_momentum: Probability = Field(0.95, description="Highest momentum, at the start and the end.")
-
-
-class Falling(Model):
-    """Linear warm-up, then half a cosine (Loshchilov and Hutter 2017) or a line down to `final_lr`, one step per
-    batch."""
-
-    name: Literal["cosine", "linear"] = Field(description="Shape of the slope down.")
-    lr: float = Field(gt=0, le=MAX_RATE, description="Highest learning rate.")
-    warmup_epochs: float = Field(0.0, ge=0, le=100_000, description="Epochs in which the rate rises from 0.")
-    final_lr: float = Field(0.0, ge=0, le=MAX_RATE, description="Learning rate at the end.")
-
-
-class Constant(Model):
-    """The same learning rate throughout."""
-
-    name: Literal["constant"] = Field(description="Constant.")
-    lr: float = Field(gt=0, le=MAX_RATE, description="Learning rate.")
-
-
-class Step(Model):
-    """A learning rate that is multiplied by a factor after certain epochs, as by torch's `StepLR` (`every`) and
-    `MultiStepLR` (`milestones`)."""
-
-    name: Literal["step"] = Field(description="Steps down.")
-    lr: float = Field(gt=0, le=MAX_RATE, description="First learning rate.")
-    every: Epochs | None = Field(None, description="Epochs from each step down to the next.")
-    milestones: Annotated[tuple[Epochs, ...], Strict(False), Field(min_length=1, max_length=MAX_ENTRIES)] | None = (
-        Field(None, description="Instead of `every`: the epochs after which the rate steps down.")
-    )
-    factor: float = Field(0.1, gt=0, lt=1, description="What the rate is multiplied by.")
-    warmup_epochs: float = Field(0.0, ge=0, le=100_000, description="Epochs in which the rate rises from 0.")
-
-    @model_validator(mode="after")
-    def _one_way_to_say_when(self) -> "Step":
-        if (self.every is None) == (self.milestones is None):
-            raise ValueError("expects either every, as in `every: 10`, or milestones, as in `milestones: [10, 15]`")
-        return self
-
-    @field_validator("milestones")
-    @classmethod
-    def _milestones_rise(cls, milestones: tuple[int, ...] | None) -> tuple[int, ...] | None:
-        for before, after in pairwise(milestones or ()):
-            if before >= after:
-                raise ValueError(f"each is later than the one before: {after} comes after {before}")
-        return milestones
-
-    def falls_after(self, epochs: int) -> bool:
-        """Whether the rate steps down once so many epochs are done."""
-        return epochs % self.every == 0 if self.every else epochs in (self.milestones or ())
-
-
-class Plateau(Model):
-    """A learning rate that is multiplied by a factor once the loss on held-out images no longer falls, as by torch's
-    `ReduceLROnPlateau`. Such images are held out by `train --validation N`; the test set decides nothing."""
-
-    name: Literal["plateau"] = Field(description="Steps down on a plateau.")
-    lr: float = Field(gt=0, le=MAX_RATE, description="First learning rate.")
-    factor: float = Field(0.1, gt=0, lt=1, description="What the rate is multiplied by.")
-    patience: int = Field(
-        10, ge=0, le=100_000, description="Epochs without a lower loss that are waited for; the next one steps down."
-    )
-    threshold: float = Field(1e-4, ge=0, lt=1, description="Share by which a loss must be lower than the lowest one.")
-    min_lr: float = Field(0.0, ge=0, le=MAX_RATE, description="Lowest learning rate.")
-
-    @model_validator(mode="after")
-    def _rate_may_fall(self) -> "Plateau":
-        if self.min_lr > self.lr:
-            raise ValueError(f"min_lr (={self.min_lr:g}) is above lr (={self.lr:g})")
-        return self
-
-
 Optimizer = Annotated[Sgd | Adam | Muon, Field(discriminator="name")]
-Schedule = Annotated[OneCycle | Falling | Constant | Step | Plateau, Field(discriminator="name")]
 
 
 class Ema(Model):
@@ -235,91 +139,12 @@ class Normalize(Model):
         return 1.0 / (255.0 * self.std), -self.mean / self.std
 
 
-class Warp(Model):
-    """Options that the affine transforms share. Names and meanings are albumentations'."""
-
-    interpolation: Literal["nearest", "linear", "cubic"] = Field("linear", description="How pixels are resampled.")
-    border_mode: Literal["constant", "replicate", "reflect", "reflect_101", "wrap"] = Field(
-        "constant", description="What lies outside the image."
-    )
-    fill: float = Field(0.0, ge=0, le=255, description="Grey level outside the image where border_mode is constant.")
-    p: float = Field(0.5, ge=0, le=1, description="Probability that an image is transformed.")
-
-
-class ShiftScaleRotateOptions(Warp):
-    """Random shift, scale and rotation, each drawn uniformly from -limit to limit."""
-
-    shift_limit: float = Field(0.0625, ge=0, le=1, description="Shift on each axis, as a share of the image's size.")
-    scale_limit: float = Field(0.05, ge=0, lt=1, description="Scale, as a difference from 1.")
-    rotate_limit: float = Field(12.0, ge=0, le=180, description="Rotation in degrees.")
-
-
-Range = Annotated[tuple[float, float], Strict(False)]
-
-
-class AffineOptions(Warp):
-    """Random affine transform; each value is drawn uniformly from [lowest, highest]."""
-
-    scale: Range = Field((1.0, 1.0), description="Scale; 1 keeps the size.")
-    translate_percent: Range = Field((0.0, 0.0), description="Shift on each axis, as a share of the image's size.")
-    rotate: Range = Field((0.0, 0.0), description="Rotation in degrees.")
-    shear: Range = Field((0.0, 0.0), description="Shear on each axis, in degrees.")
-
-    @model_validator(mode="after")
-    def _ranges_rise(self) -> "AffineOptions":
-        for key in ("scale", "translate_percent", "rotate", "shear"):
-            low, high = getattr(self, key)
-            if low > high:
-                raise ValueError(f"{key} is [lowest, highest]: {low} is above {high}")
-        if self.scale[0] <= 0:
-            raise ValueError("scale must be above 0")
-        return self
-
-
-class AugmentStep(Model):
-    """One transform: `Name: {arguments}`.
-
-    `ShiftScaleRotate` and `Affine` are typed here. Any other name is a transform of albumentations, whose arguments
-    are checked against the installed version before the first step of training.
-    """
-
-    model_config = ConfigDict(extra="allow")
-
-    ShiftScaleRotate: ShiftScaleRotateOptions | None = Field(None, description="Random shift, scale and rotation.")
-    Affine: AffineOptions | None = Field(None, description="Random affine transform.")
-
-    @model_validator(mode="after")
-    def _one_transform(self) -> "AugmentStep":
-        names = [name for name, options in self if options is not None]
-        if len(names) != 1:
-            raise ValueError(f"expects one transform, as in `- HorizontalFlip: {{p: 0.5}}`, found {len(names)}")
-        name = names[0]
-        if not re.fullmatch(r"[A-Z][A-Za-z0-9]{0,63}", name):
-            raise ValueError(f"{shown(name)} is not the name of an albumentations transform")
-        if not isinstance(self.options, dict | Warp):
-            raise ValueError(f"{name} expects its arguments as a mapping, as in `{name}: {{p: 0.5}}`")
-        return self
-
-    @property
-    def name(self) -> str:
-        return next(name for name, options in self if options is not None)
-
-    @property
-    def options(self) -> Warp | dict[str, Any]:
-        """Typed options of the transforms known here; the plain arguments of any other."""
-        options: Warp | dict[str, Any] = getattr(self, self.name)
-        return options
-
-
 MAX_RATES = {"adam": 0.01, "adamw": 0.01, "muon": 0.05}
 """The default of `one_cycle.max_lr` for optimizers other than SGD, whose steps do not shrink with the gradient."""
 
 
 def _bare_name(value: Any) -> Any:
     return {value: {}} if isinstance(value, str) else value
-
-
-REFERENCE_AUGMENT = (AugmentStep(ShiftScaleRotate=ShiftScaleRotateOptions()),)
 
 
 class Train(Model):

@@ -9,7 +9,7 @@ from tinymnist.data.augment import Augmenter
 from tinymnist.errors import SpecError, UsageError
 from tinymnist.notices import Warn
 from tinymnist.spec import Spec
-from tinymnist.spec.recipe import Plateau
+from tinymnist.spec.schedules import Plateau
 from tinymnist.text import shape_text
 from tinymnist.training.run import Run
 from tinymnist.training.teacher import refuse_unfit_teachers, teacher_runs

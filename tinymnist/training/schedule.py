@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from tinymnist.spec.recipe import Adam, Falling, OneCycle, Plateau, Step, Train
+from tinymnist.spec.recipe import Adam, Train
+from tinymnist.spec.schedules import Falling, OneCycle, Plateau, Step
 
 
 @dataclass(frozen=True, slots=True)
