@@ -1,5 +1,8 @@
 """The command line: one file per command, and the only place that prints, exits and catches errors."""
 
+from functools import cache
+from typing import Any
+
 import typer
 
 from tinymnist.cli import (
@@ -69,6 +72,12 @@ def _options(
     pass
 
 
+@cache
+def _entry() -> Any:
+    """The commands as Typer makes them of the functions; it takes longer than to run most of them."""
+    return typer.main.get_command(app)
+
+
 def run(arguments: list[str]) -> int:
     """Runs one command and returns its exit code. `help COMMAND` is `COMMAND --help`. Raises `BrokenPipeError` where
     nobody reads the result."""
@@ -76,7 +85,7 @@ def run(arguments: list[str]) -> int:
     if arguments[:1] == ["help"]:
         arguments = [*arguments[1:2], "--help"]
     try:
-        return app(arguments or ["--help"], standalone_mode=False, prog_name="tinymnist") or 0
+        return _entry()(arguments or ["--help"], standalone_mode=False, prog_name="tinymnist") or 0
     except SystemExit as leaving:
         if isinstance(leaving.__context__, BrokenPipeError):  # which Typer turns into an exit with 1
             raise BrokenPipeError from None
