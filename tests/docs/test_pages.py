@@ -18,7 +18,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```\n", re.S | re.M)
 """Language, the name of the file that it shows, content."""
 COMMAND = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.M)
-QUICK = ("build", "summary", "check", "list", "new", "front", "compare")
+QUICK = ("build", "summary", "check", "list", "new", "front", "compare", "data")
 
 
 def blocks(page: Path, language: str) -> list[str]:
