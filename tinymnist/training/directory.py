@@ -46,7 +46,7 @@ class RunDirectory(Run):
 
     @property
     def finished(self) -> bool:
-        return os.path.isfile(self.path / RESULT)
+        return os.path.lexists(self.path / RESULT)
 
     @property
     def result(self) -> Result:

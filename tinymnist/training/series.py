@@ -27,7 +27,7 @@ class Series:
 
     @property
     def finished(self) -> bool:
-        return os.path.isfile(self.path / RESULT)
+        return os.path.lexists(self.path / RESULT)
 
     @property
     def result(self) -> SeriesResult:
