@@ -1,14 +1,12 @@
 """The look of every picture, and its encoding: the same figure and version of matplotlib give the same bytes anywhere.
 
-matplotlib comes with the extra `plots`, and is only imported to draw.
+matplotlib is only imported to draw.
 """
 
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
-
-from tinymnist.errors import UsageError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,12 +40,9 @@ _UNDATED: dict[Format, dict[str, None]] = {
 
 @contextmanager
 def picture_settings() -> Iterator[None]:
-    """Sets matplotlib up as every picture needs it, whatever the user's own settings. Raises `UsageError` without
-    matplotlib."""
-    try:
-        from matplotlib import style
-    except ModuleNotFoundError:
-        raise UsageError('drawing needs matplotlib: pip install "tinymnist[plots]"') from None
+    """Sets matplotlib up as every picture needs it, whatever the user's own settings."""
+    from matplotlib import style
+
     with style.context(["default", _SETTINGS]):
         yield
 

@@ -378,16 +378,6 @@ def test_a_place_that_cannot_be_written_is_one_line_and_exit_code_3(cli: Cli, sm
     assert [(each.code, each.err.count("\n")) for each in (page_there, pictures_there)] == [(3, 1)] * 2
 
 
-def test_without_matplotlib_it_says_how_to_get_it(
-    cli: Cli, small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    outcome = cli("report", small_run, "--output", tmp_path / "report.html")
-    assert (outcome.code, outcome.err) == (2, 'tinymnist: drawing needs matplotlib: pip install "tinymnist[plots]"\n')
-
-
 @pytest.mark.slow
 def test_the_same_run_gives_the_same_page(cli: Cli, small_run: Path, tmp_path: Path) -> None:
     with matplotlib.rc_context(

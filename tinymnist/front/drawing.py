@@ -36,14 +36,14 @@ def write_picture(front: Front, path: str | Path) -> None:
     """Draws the front to a file that appears whole or not at all; the same front and version of matplotlib give the
     same bytes.
 
-    Raises `UsageError` for another format or without matplotlib, and `DataError` if it cannot write.
+    Raises `UsageError` for another format, and `DataError` if it cannot write.
     """
     kind = picture_format(path)
     write_atomically(path, picture_bytes(draw(front), kind))
 
 
 def draw(front: Front) -> "Figure":
-    """Draws the picture without a window. Raises `UsageError` without matplotlib."""
+    """Draws the picture without a window."""
     with picture_settings():
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure

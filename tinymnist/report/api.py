@@ -8,7 +8,6 @@ from pathlib import Path
 from tinymnist.errors import UsageError
 from tinymnist.files import write_atomically
 from tinymnist.notices import Warn, warn_in_python
-from tinymnist.plotting import picture_settings
 from tinymnist.report.contents import Entry, gather
 from tinymnist.report.inspection import Options
 from tinymnist.report.page import page
@@ -44,14 +43,13 @@ def write_report(
     `dataset`, `data_dir`, `device` and `warn` are as in `evaluate`. A run that held out images is scored on those,
     any other run on the test set.
 
-    Raises `UsageError` without matplotlib or if `output` does not end in `.html`, and otherwise as `evaluate` does, a
-    `RunError` only where no run is left.
+    Raises `UsageError` if `output` does not end in `.html`, and otherwise as `evaluate` does, a `RunError` only where
+    no run is left.
     """
     target = Path(output)
     if target.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"{target}: expects a name that ends in .html")
-    with picture_settings():  # without matplotlib, this fails before any work
-        entries, left_out = gather(runs, Options(dataset, data_dir, device, warn))
+    entries, left_out = gather(runs, Options(dataset, data_dir, device, warn))
     content = page(entries)
     files = [] if pictures is None else [path for entry in entries for path in write_pictures(entry, Path(pictures))]
     write_atomically(target, content)

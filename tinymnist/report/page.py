@@ -12,7 +12,7 @@ from tinymnist.version import __version__
 
 
 def page(entries: Sequence[Entry]) -> str:
-    """The entries side by side, each a column of the same sections. Raises `UsageError` without matplotlib."""
+    """The entries side by side, each a column of the same sections."""
     metrics = [entry.metrics for entry in entries if entry.metrics]
     return render(
         "tinymnist.report",
