@@ -27,8 +27,8 @@ def command(
 ) -> None:
     """Score a trained network on a test set.
 
-    Shows accuracy with its 95 % interval, loss, and the confusion matrix with the accuracy by class. An unfinished run is
-    scored as its last checkpoint has it.
+    Shows accuracy with its 95 % interval, loss, and the confusion matrix with the accuracy by class. An unfinished
+    run is scored as its last checkpoint has it.
     """
     with loading_torch():
         from tinymnist.evaluation import evaluate
