@@ -86,6 +86,7 @@ def test_nothing_in_the_file_is_computed_but_the_network() -> None:
     assert all(node.input[1] in tensors for node in model.graph.node if node.op_type == "Reshape")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "opset", [11, *(pytest.param(opset, marks=pytest.mark.slow) for opset in (12, 13, 14, 17, 18, 19))]
 )

@@ -29,7 +29,8 @@ def test_onnxruntime_has_one_door() -> None:
     assert importing == ["export/onnxruntime.py"]
 
 
-@pytest.mark.parametrize("found", [None, pytest.param("0", marks=pytest.mark.slow)], ids=["unset", "set by the user"])
+@pytest.mark.slow
+@pytest.mark.parametrize("found", [None, "0"], ids=["unset", "set by the user"])
 def test_telemetry_is_off_unless_the_user_asked_for_it(found: str | None) -> None:
     pytest.importorskip("onnxruntime")
     code = "import os, tinymnist.export.onnxruntime; print(os.environ['ORT_DISABLE_TELEMETRY'])"

@@ -30,7 +30,17 @@ def beyond_tolerance(found: dict[str, float]) -> dict[str, float]:
     return {name: share for name, share in found.items() if not share <= 1}
 
 
-ALIKE = ("smooth3092", "smooth1938", "smooth996", "smooth675", "shared986", "shared692", "separable-residual")
+ALIKE = (
+    "mini697",
+    "pooled-classes",
+    "smooth3092",
+    "smooth1938",
+    "smooth996",
+    "smooth675",
+    "shared986",
+    "shared692",
+    "separable-residual",
+)
 """Architectures of the same kinds as shared-stairs and tiny3130, which take seconds to compile."""
 
 

@@ -297,6 +297,7 @@ def test_whole_numbers_of_any_kind_are_seeds(seeds: Any, quick: Path, tmp_path: 
     assert sorted(found.seeds) == [0, 1]
 
 
+@pytest.mark.slow
 def test_a_script_from_standard_input_is_told_what_to_do(quick: Path, tmp_path: Path) -> None:
     code = (
         "import tinymnist; tinymnist.train_series("
