@@ -341,7 +341,7 @@ def test_runs_of_different_data_need_a_test_set(cli: Cli, run_of_mnist: Path, ot
     outcome = cli("compare", run_of_mnist, other_run)
     assert (outcome.code, outcome.err) == (
         2,
-        f"tinymnist: {run_of_mnist} was trained beside mnist, {other_run} beside mnist-5k: "
+        f"tinymnist: {run_of_mnist} was trained on mnist, {other_run} on mnist-5k: "
         "choose the test set for both with --dataset\n",
     )
 

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 from tinymnist.errors import UsageError
 from tinymnist.evaluation import score_on_test
 from tinymnist.notices import Warn, warn_in_python
+from tinymnist.spec.packaged import shown_place
 from tinymnist.statistics import (
     SIGNIFICANT,
     Difference,
@@ -192,14 +193,14 @@ def _compare_runs(a: Run, b: Run, dataset: str | None, data_dir: Path | None, de
     trained_on = a.environment.dataset, b.environment.dataset
     if dataset is None and trained_on[0] != trained_on[1]:
         raise UsageError(
-            f"{a.path} was trained beside {trained_on[0]}, {b.path} beside {trained_on[1]}: "
+            f"{shown_place(a.path)} was trained on {trained_on[0]}, {shown_place(b.path)} on {trained_on[1]}: "
             "choose the test set for both with --dataset"
         )
     held_out = a.environment.validation, b.environment.validation
     if dataset is None and held_out[0] != held_out[1]:
         raise UsageError(
-            f"{a.path} held out {held_out[0]:,} training images, {b.path} {held_out[1]:,}: name the test set with "
-            f"--dataset {trained_on[0]}, once nothing is tuned any more"
+            f"{shown_place(a.path)} held out {held_out[0]:,} training images, {shown_place(b.path)} {held_out[1]:,}: "
+            f"name the test set with --dataset {trained_on[0]}, once nothing is tuned any more"
         )
     both = open_trained([a, b], dataset, data_dir, device, warn, held_out=True)
     data, scored_on = both[0].data, both[0].scored_on
@@ -221,7 +222,7 @@ def _compare_series(a: Series, b: Series, dataset: str | None) -> SeriesComparis
     images = images_of(first), images_of(second)
     if images[0] != images[1]:
         raise UsageError(
-            f"{a.path} was scored on {images[0]}, {b.path} on {images[1]}: "
+            f"{shown_place(a.path)} was scored on {images[0]}, {shown_place(b.path)} on {images[1]}: "
             "compare series that were scored on the same images"
         )
     if dataset not in (None, first.dataset):

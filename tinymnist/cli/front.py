@@ -11,7 +11,7 @@ from tinymnist.cli.notices import say_notice
 from tinymnist.cli.options import Json
 from tinymnist.cli.outputs import output
 from tinymnist.console import complain_of, say, show, show_json, width
-from tinymnist.text import fitted_table
+from tinymnist.text import fitted_table, interval_text
 
 if TYPE_CHECKING:
     from tinymnist.front import Front, Point
@@ -82,6 +82,6 @@ def _as_text(front: "Front") -> str:
 def _cells(point: "Point", on_front: bool) -> list[str]:
     summary = point.summary
     std = "" if summary.std is None else f"{summary.std:.2f}"
-    interval = "" if summary.interval is None else "{:.2f} to {:.2f}".format(*summary.interval)
+    interval = "" if summary.interval is None else interval_text(*summary.interval, 2).removesuffix(" %")
     figures = [f"{point.parameters:,}", f"{summary.mean:.2f}", std, str(summary.n), interval]
     return [point.name, *figures, "yes" if on_front else "no"]

@@ -88,7 +88,9 @@ def gather(paths: Sequence[str | PathLike[str]], options: Options) -> tuple[list
         except (RunError, DataError) as error:
             left_out.append(error)
     if not opened:
-        raise left_out[0]
+        first, *others = left_out
+        first.others = tuple(map(str, others))
+        raise first
     shown = [_median_run(each) if isinstance(each, Series) else each for each in opened]
     trained = iter(
         open_trained(

@@ -38,6 +38,12 @@ def packaged_series() -> dict[str, Path]:
     return {path.name: path for path in sorted((_PACKAGE / "results").iterdir()) if path.is_dir()}
 
 
+def shown_place(path: Path) -> str:
+    """How a message names a run or series: by its path, or by its name where it comes with tinymnist."""
+    packaged = path in packaged_networks().values() or path in packaged_series().values()
+    return path.stem if packaged else str(path)
+
+
 def packaged_recipes() -> dict[str, Path]:
     """The packaged recipes by name."""
     return {path.stem: path for path in sorted((_PACKAGE / "recipes").glob("*.yaml"))}
