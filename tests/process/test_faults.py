@@ -90,7 +90,7 @@ def test_a_file_that_cannot_be_written_is_as_it_was(
         arguments = {
             "build": ["build", ARCHS / "tiny3130.yaml", "--output", file],
             "new": ["new", file],
-            "front": ["front", ROOT / "docs" / "results", "--output", file],
+            "front": ["front", ROOT / "tinymnist" / "results", "--output", file],
             "pack": [],
         }
         prepare = ("pack", str(small_run), str(file)) if command == "pack" else ()

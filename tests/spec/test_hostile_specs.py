@@ -31,7 +31,7 @@ EXAMPLES = int(os.environ.get("TINYMNIST_SPEC_EXAMPLES", "500"))
 SECONDS = 1.0
 REAL = [
     path.read_text(encoding="utf-8")
-    for folder in (ARCHS, ROOT / "tinymnist" / "recipes", ROOT / "docs" / "results")
+    for folder in (ARCHS, ROOT / "tinymnist" / "recipes", ROOT / "tinymnist" / "results")
     for path in sorted(folder.rglob("*.yaml"))
 ]
 

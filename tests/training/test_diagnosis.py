@@ -12,7 +12,7 @@ from tinymnist.training.diagnosis import diagnose
 from tinymnist.training.metrics import read_metrics
 from tinymnist.training.observer import EpochRow
 
-SERIES = sorted((ROOT / "docs" / "results").glob("*/metrics.csv"))
+SERIES = sorted((ROOT / "tinymnist" / "results").glob("*/metrics.csv"))
 
 
 def epochs(train: Sequence[float], scored: Sequence[float] | None = None, lr: float = 0.1) -> list[EpochRow]:
