@@ -69,7 +69,7 @@ def write_csv(root: Path, splits: Splits) -> Path:
 def write_parquet(
     path: Path, images: list[Any], labels: list[Any], class_names: list[str] | None = None, **options: Any
 ) -> Path:
-    """As the Hugging Face hub has it; with `class_names`, these are declared as its library does."""
+    """Writes Parquet files like those of the Hugging Face hub, which may declare class names."""
     import pyarrow
     import pyarrow.parquet
 

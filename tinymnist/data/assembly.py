@@ -27,7 +27,7 @@ from tinymnist.text import shape_text
 Pixels = NDArray[np.uint8]
 
 SIZES_SHOWN = 3
-"""Of how many sizes a message names the number of images."""
+"""The most sizes that a message names."""
 
 
 def assemble(name: str, source: AsRead, options: ReadOptions) -> ImageSet:

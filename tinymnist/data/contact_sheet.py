@@ -52,7 +52,7 @@ def _as_picture(pixels: NDArray[np.uint8], scale: int) -> Image.Image:
 
 
 def _shortened(name: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
-    """As much of the name as there is room for."""
+    """The name, shortened to the room that there is."""
     if font.getlength(name) <= NAME_WIDTH:
         return name
     fitting = (name[:length] + "..." for length in range(min(len(name), NAME_WIDTH), 0, -1))

@@ -64,7 +64,7 @@ def _part(stream: TextIO, head: Sequence[str], path: Path) -> Part:
 
 
 def _shape(count: int, path: Path) -> tuple[int, ...]:
-    """Of an image with so many columns: square, grey or with three numbers per pixel."""
+    """The shape of an image with so many columns: square, grey or with three numbers per pixel."""
     for channels in (1, 3):
         side = math.isqrt(count // channels)
         if side and channels * side * side == count:

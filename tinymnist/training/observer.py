@@ -42,7 +42,7 @@ class Step:
     epoch: int
     """Counted from 1."""
     images: int
-    """Those seen in this epoch."""
+    """Images seen in this epoch."""
     lr: float
 
 
@@ -67,8 +67,8 @@ class EpochRow:
     seconds: float
     images_per_second: float
     clean_train_accuracy: Percent | None = None
-    """Of a sample of the training images after the epoch, without augmentation and dropout, so that it can be compared
-    with `eval_accuracy`; None in rows of earlier versions."""
+    """Accuracy on a sample of the training images after the epoch, without augmentation and dropout, so that it can be
+    compared with `eval_accuracy`; None in rows of earlier versions."""
 
 
 class Observer:
