@@ -61,7 +61,10 @@ def test_help_lists_every_command(cli: Cli, arguments: list[str]) -> None:
         (["biuld"], "tinymnist: No such command 'biuld'. Did you mean 'build'? (see tinymnist --help)\n"),
         (["build"], "tinymnist: Missing argument 'ARCH'. (see tinymnist build --help)\n"),
         (["build", TINY, "--sed", "1"], "tinymnist: No such option: --sed"),
-        (["check", "--max-params", "many"], "tinymnist: Invalid value for '--max-params': Input should be a"),
+        (
+            ["check", "--max-params", "many"],
+            "tinymnist: Invalid value for '--max-params': expects a whole number, as in 8000 (",
+        ),
         (["check", "--format", "xml"], "tinymnist: Invalid value for '--format': 'xml' is not one of 'text',"),
         (["train"], "tinymnist: train: give an architecture, as in `tinymnist train tiny3130`, or a"),
         (["train", TINY, "--arch", "mini697"], f"tinymnist: {TINY} and --arch mini697: are two architectures"),

@@ -100,3 +100,8 @@ def test_train_says_so_in_the_end(cli: Cli, tmp_path: Path) -> None:
     assert "\nnote: the network learned nothing: training accuracy " in outcome.out
     (sentence,) = json.loads(cli("train", "--resume", tmp_path / "wild", "--json").out)["diagnosis"]
     assert f"note: {sentence}\n" in outcome.out
+
+
+def test_a_rate_that_is_far_too_low_is_not_called_too_high() -> None:
+    (sentence,) = diagnose([epochs([11.0, 11.0], lr=1e-6)], 10)
+    assert sentence.endswith("; the learning rate rose to 1e-06: try a much higher one")

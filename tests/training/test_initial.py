@@ -82,9 +82,10 @@ def test_other_weights_in_its_place_are_refused(first: RunDirectory, quick: Path
 def test_from_the_command_line_architecture_and_recipe_are_those_of_the_run(
     cli: Cli, first: RunDirectory, tmp_path: Path
 ) -> None:
-    outcome = cli("train", "--from", first.path, *_here(tmp_path), "--epochs", 1, "--name", "more")
+    here = ["--output", tmp_path, "--seed", 1]  # and on its data set
+    outcome = cli("train", "--from", first.path, *here, "--epochs", 1, "--name", "more")
     run = load_run(tmp_path / "more")
-    assert (outcome.code, run.spec) == (0, longer(first, "train.epochs=1"))
+    assert (outcome.code, run.spec, run.environment.dataset) == (0, longer(first, "train.epochs=1"), "mnist-5k")
     assert outcome.err.splitlines()[0].endswith(f", from the weights of {first.path}")
     assert run.environment.initial is not None
     assert run.environment.initial.model_dump() == {

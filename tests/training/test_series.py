@@ -451,3 +451,21 @@ def test_the_same_seed_twice_is_refused(quick: Path, tmp_path: Path) -> None:
 def test_an_interval_of_few_seeds_ends_where_percent_end() -> None:
     assert interval_text(-12.3, 138.966, 3) == "0.000 to 100.000 %"
     assert interval_text(98.1, 99.304, 2) == "98.10 to 99.30 %"
+
+
+def test_epochs_that_contradict_the_result_give_no_verdict(small_run: Path, cli: Cli, tmp_path: Path) -> None:
+    run = shutil.copytree(small_run, tmp_path / "edited")
+    header, row = (run / "metrics.csv").read_text().splitlines()
+    accuracy = str(json.loads((run / "result.json").read_text())["accuracy"])
+    (run / "metrics.csv").write_text(f"{header}\n{row.replace(accuracy, '99.77')}\n")
+    outcome = cli("train", "--resume", run, "--target", 99.4, "--last-epochs", 1)
+    assert (outcome.code, outcome.out, outcome.err) == (
+        3,
+        "",
+        f"tinymnist: {run}: metrics.csv and result.json contradict each other: copy the run again\n",
+    )
+
+
+def test_too_many_last_epochs_are_refused_before_a_training_is_resumed(small_run: Path, cli: Cli) -> None:
+    outcome = cli("train", "--resume", small_run, "--target", 50, "--last-epochs", 2)
+    assert (outcome.code, outcome.err) == (2, "tinymnist: --last-epochs 2: the recipe has 1 epoch\n")

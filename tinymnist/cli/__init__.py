@@ -72,6 +72,14 @@ def _options(
     pass
 
 
+_WORDS = {
+    "Value error, ": "",
+    "Input should be a valid integer, unable to parse string as an integer": "expects a whole number, as in 8000",
+    "Input should be a valid number, unable to parse string as a number": "expects a number, as in 99.4",
+}
+"""Phrases of the parser, and what is said instead."""
+
+
 @cache
 def _entry() -> Any:
     """The commands as Typer makes them of the functions; it takes longer than to run most of them."""
@@ -95,7 +103,9 @@ def run(arguments: list[str]) -> int:
     except typer.TyperException as error:
         if error.exit_code != UsageError.exit_code:
             raise
-        message = " ".join(error.format_message().replace("Value error, ", "").split())
+        message = " ".join(error.format_message().split())
+        for theirs, ours in _WORDS.items():
+            message = message.replace(theirs, ours)
         usage = UsageError(f"{message} (see tinymnist {_command_in(arguments)}--help)")
         return report_error(usage, wants_json(arguments))
 

@@ -76,7 +76,7 @@ def _series_as_text(found: "SeriesComparison") -> str:
             f"{welch.degrees_of_freedom:.1f} degrees of freedom, {p_text(welch.p)})"
         )
     epochs = [f"{'up to ' if result.stopped_early else ''}{result.epochs}" for result in found.results]
-    note = [] if epochs[0] == epochs[1] else [f"(A was trained for {epochs[0]} epochs, B for {epochs[1]})"]
+    note = [] if epochs[0] == epochs[1] else [f"(epochs of training: A {epochs[0]}, B {epochs[1]})"]
     return "\n".join([f"on {images_of(found.results[0])}", *table("< < <", sides), line, found.conclusion, *note])
 
 

@@ -75,13 +75,15 @@ def load(
 
 def load_from_run(
     run: Path, overrides: list[str] | None, recipe: str | None, train: Mapping[str, object] | None
-) -> "Spec":
-    """The spec of a run, with the same options."""
+) -> "tuple[Spec, str]":
+    """The spec of a run, with the same options, and the data set that it was trained on."""
     from tinymnist.spec.dump import dump_spec
     from tinymnist.spec.load import document_from_text
     from tinymnist.training import load_run
 
-    return document_from_text(dump_spec(load_run(run).spec), str(run), _given(overrides, train), recipe).spec
+    opened = load_run(run)
+    spec = document_from_text(dump_spec(opened.spec), str(run), _given(overrides, train), recipe).spec
+    return spec, opened.environment.dataset
 
 
 def _given(overrides: list[str] | None, train: Mapping[str, object] | None) -> "list[Override]":

@@ -1,12 +1,16 @@
 """`tinymnist train`: train an architecture with one seed or many, or resume a training."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from tinymnist.cli import train_options as given
 from tinymnist.cli.options import DataDir, Dataset, Json, Set, load, load_from_run
 from tinymnist.console import loading_torch
 from tinymnist.errors import UsageError
 from tinymnist.text import counted
+
+if TYPE_CHECKING:
+    from tinymnist.spec import Spec
 
 
 def command(
@@ -47,18 +51,20 @@ def command(
 
         with loading_torch():
             from tinymnist.cli.train_resume import resume_any
+            from tinymnist.training import open_run
 
+        _check_last_epochs(last_epochs, open_run(resume).spec)
         run = resume_any(resume, seeds, jobs, here)
     else:
         chosen = _one_arch(arch, arch_option)
         if chosen is None and initial is not None:
-            spec = load_from_run(initial, overrides, recipe, of_recipe)
+            spec, trained_on = load_from_run(initial, overrides, recipe, of_recipe)
+            of_run["dataset"] = dataset or trained_on
         elif chosen is not None:
             spec = load(chosen, overrides, recipe, of_recipe)
         else:
             raise UsageError("train: give an architecture, as in `tinymnist train tiny3130`, or a run with --resume")
-        if last_epochs is not None and last_epochs > spec.train.epochs:
-            raise UsageError(f"--last-epochs {last_epochs}: the recipe has {counted(spec.train.epochs, 'epoch')}")
+        _check_last_epochs(last_epochs, spec)
 
         with loading_torch():
             from tinymnist.cli.train_start import start_any
@@ -81,6 +87,11 @@ def _check_target(target: float | None, last_epochs: int | None) -> None:
         raise UsageError("--last-epochs: needs a --target that each of them is held to")
     if target is not None and not 1 < target <= 100:
         raise UsageError(f"--target {target:g}: expects percent, above 1 and up to 100, as in 99.4")
+
+
+def _check_last_epochs(last_epochs: int | None, spec: "Spec") -> None:
+    if last_epochs is not None and last_epochs > spec.train.epochs:
+        raise UsageError(f"--last-epochs {last_epochs}: the recipe has {counted(spec.train.epochs, 'epoch')}")
 
 
 def _refuse_beside_resume(options: Mapping[str, object]) -> None:

@@ -40,11 +40,20 @@ def _diagnosis(run: Run | Series) -> list[str]:
 
 def _verdict(run: Run | Series, target: float, last_epochs: int | None) -> Verdict | LastEpochsVerdict:
     if last_epochs is not None:
+        _refuse_contradiction(run)
         seeds = [run.environment.seed] if isinstance(run, Run) else run.seeds
         accuracies = [[row.eval_accuracy for row in rows] for rows in run.metrics_by_seed]
         by_seed = dict(zip(seeds, accuracies, strict=True))
         return judge_last_epochs(by_seed, last_epochs, target)
     return judge([run.result.accuracy] if isinstance(run, Run) else run.result.accuracies, target)
+
+
+def _refuse_contradiction(run: Run | Series) -> None:
+    """Raises `DataError` where the epochs in `metrics.csv` do not end with the accuracy in `result.json`."""
+    accuracies = [run.result.accuracy] if isinstance(run, Run) else run.result.accuracies
+    for rows, accuracy in zip(run.metrics_by_seed, accuracies, strict=True):
+        if accuracy not in [row.eval_accuracy for row in rows]:
+            raise DataError(f"{run.path}: metrics.csv and result.json contradict each other: copy the run again")
 
 
 def _as_text(run: Run | Series) -> list[str]:

@@ -74,7 +74,7 @@ def document_from_text(text: str, file: str, overrides: Sequence[Override] = (),
     data, places = _parsed(text, file)
     if not isinstance(data, dict):
         raise SpecError(
-            f"{file}:1: expects keys such as `name:` and `blocks:`, found {shown(data)}: see `tinymnist new`"
+            f"{file}:1: expects keys such as `name:` and `blocks:`, found {shown(data)}: see `tinymnist new`", line=1
         )
     if recipe is not None:
         _take_recipe(recipe, data, places)

@@ -18,6 +18,8 @@ FALL = 3.0
 recipe it falls by 0.7 at most."""
 LEARNED = 1.5
 """Times the accuracy of guessing: below that, nothing was learned."""
+TINY_RATE = 1e-4
+"""A highest rate below this is too low rather than too high; the recipes of tinymnist go to 0.05 and more."""
 GAP, KNOWN = 1.5, 90.0
 """Points by which the training accuracy exceeds the other one, where the network has learned its images by heart; and
 the training accuracy below which it cannot have."""
@@ -55,7 +57,7 @@ def _did_not_learn(epochs_by_seed: Sequence[Epochs], ends: Epochs, classes: int)
     highest = max(row.lr for epochs in epochs_by_seed for row in epochs)
     return (
         f"{who} learned nothing: training accuracy {min(failed):.1f} %, guessing gives {guessing:.1f} %; the learning "
-        f"rate rose to {highest:g}: try a tenth of it"
+        f"rate rose to {highest:.2g}: try {'a tenth of it' if highest >= TINY_RATE else 'a much higher one'}"
     )
 
 

@@ -147,7 +147,8 @@ def load_begun(folder: Path, kind: type[Begun], record_name: str) -> tuple[Spec,
     refuse_links(folder)
     path = folder / SPEC
     if not os.path.lexists(path):
-        raise RunError(f"{folder}: is not a run directory: it holds no {SPEC}")
+        inside = f": name the runs in it, as in {folder}/*" if any(folder.glob(f"*/{SPEC}")) else ""
+        raise RunError(f"{folder}: is not a run directory: it holds no {SPEC}{inside}")
     try:
         text = read_file(str(path))
         spec = document_from_text(text, str(path)).spec

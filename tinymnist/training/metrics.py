@@ -50,6 +50,8 @@ def read_metrics(path: Path, seeds: int = 1) -> list[list[EpochRow]]:
         for row in rows:
             row.pop("seed", None)
             read.append(_row(row))
+        if not read:
+            raise ValueError("it holds no epochs")
         starts = [index for index, row in enumerate(read) if row.epoch == 1]
         by_seed = [read[first:end] for first, end in zip(starts, [*starts[1:], None], strict=True)]
         epochs = [number for rows in by_seed for number in range(1, len(rows) + 1)]
