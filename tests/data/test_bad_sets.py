@@ -1,5 +1,6 @@
 """Data sets that cannot be used: one line that says what, where, and what to do; exit code 3, or 2 for a wrong name."""
 
+import datetime
 import gzip
 import io
 import json
@@ -199,6 +200,11 @@ def two_idx_sets(tmp: Path) -> Path:
     return write_idx(tmp / "set", BOTH, prefix="b-")
 
 
+def without_training(tmp: Path) -> Path:
+    write_idx(tmp / "set", {"test": BOTH["test"]}, prefix="a-")
+    return write_idx(tmp / "set", {"test": BOTH["test"]}, prefix="b-")
+
+
 def csv_with(change: Callable[[list[str]], object]) -> Callable[[Path], Path]:
     """A CSV file with lines changed in place."""
 
@@ -239,6 +245,28 @@ def parquet(images: list[object], labels: list[object], names: list[str] | None 
 
 
 PNGS: list[object] = [png(image) for image in IMAGES]
+
+
+def mixed_labels(tmp: Path) -> Path:
+    (tmp / "set").mkdir()
+    write_parquet(tmp / "set" / "train-0.parquet", PNGS, ["a", "b"] * 6)
+    write_parquet(tmp / "set" / "train-1.parquet", PNGS, LABELS.tolist())
+    return tmp / "set"
+
+
+def different_names(tmp: Path) -> Path:
+    (tmp / "set").mkdir()
+    write_parquet(tmp / "set" / "train.parquet", PNGS, LABELS.tolist(), ["a", "b"])
+    write_parquet(tmp / "set" / "test.parquet", PNGS, LABELS.tolist(), ["b", "a"])
+    return tmp / "set"
+
+
+def other_images(tmp: Path) -> Path:
+    import pyarrow
+    import pyarrow.parquet
+
+    pyarrow.parquet.write_table(pyarrow.table({"image": [1], "label": [1]}), tmp / "set.parquet")
+    return tmp / "set.parquet"
 
 
 def cut_parquet(tmp: Path) -> Path:
@@ -435,6 +463,10 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
         two_idx_sets,
         "{set}: holds 2 data sets: name one by its training images, such as {set}/a-train-images-idx3-ubyte",
     ),
+    "several IDX sets without training images": (
+        without_training,
+        "{set}: holds 2 data sets: name one by its training images, such as {set}/",
+    ),
     "damaged gzip": (packed_idx(b"no gzip"), "{set}/train-images-idx3-ubyte.gz: damaged ("),
     "a gzip bomb": (
         packed_idx(gzip.compress(idx(IMAGES) + bytes(1 << 24))),
@@ -501,6 +533,30 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
         "{set}.parquet: rows from 0: labels are not all text, nor all numbers: give every image one",
     ),
     "a Parquet file without rows": (parquet([], []), "{set}.parquet: holds no images for train: add some"),
+    "labels as text in one file, as numbers in another": (
+        mixed_labels,
+        "{set}/train-1.parquet: rows from 0: labels are not all text, nor all numbers: give every image one",
+    ),
+    "a name declared twice": (
+        parquet(PNGS, LABELS.tolist(), ["a", "a"]),
+        "{set}.parquet: declares the class name 'a' twice: give each class its own",
+    ),
+    "a declared name with a control character": (
+        parquet(PNGS, LABELS.tolist(), ["a", "\x1b"]),
+        "{set}.parquet: class '\\x1b': the name has control characters: rename it",
+    ),
+    "different names in two files": (
+        different_names,
+        "{set}: its files declare different class names: name one of them alone",
+    ),
+    "labels that are dates": (
+        parquet(PNGS, [datetime.date(2000, 1, 1)] * 12),
+        "{set}.parquet: label holds date32[day]: expects whole numbers or text",
+    ),
+    "images as numbers": (
+        other_images,
+        "{set}.parquet: image holds int64: expects encoded pictures",
+    ),
     "a label beyond its names": (
         parquet(PNGS, [*LABELS.tolist()[:11], 2], ["a", "b"]),
         "{set}.parquet: rows from 0: label 12 is 2: expects whole numbers, 0 to 1",
