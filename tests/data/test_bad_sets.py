@@ -283,6 +283,12 @@ def garbled_parquet(tmp: Path) -> Path:
     return path
 
 
+def bytes_column(tmp: Path) -> Path:
+    path = write_parquet(tmp / "set.parquet", PNGS, LABELS.tolist(), store_schema=False)
+    path.write_bytes(path.read_bytes().replace(b"label", b"l\xc8bel"))
+    return path
+
+
 def other_columns(tmp: Path) -> Path:
     import pyarrow
     import pyarrow.parquet
@@ -523,6 +529,7 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
     # Parquet
     "a Parquet file cut short": (cut_parquet, "{set}.parquet: is not Parquet, or damaged ("),
     "a garbled Parquet file": (garbled_parquet, "{set}.parquet: is not Parquet, or damaged ("),
+    "a column whose name is not UTF-8": (bytes_column, "{set}.parquet: is not Parquet, or damaged ("),
     "other columns": (other_columns, "{set}.parquet: has the columns img, label: expects image and label"),
     "a cell without a picture": (
         parquet([*PNGS[:11], None], LABELS.tolist()),

@@ -52,7 +52,7 @@ def read_parquet(path: Path, options: ReadOptions) -> AsRead:
                 found = labels.indices(values, f"{root / name}: rows from {first:,}")
                 entries = [Entry(splits[name], label, f"{name}:{first + row}") for row, label in enumerate(found)]
                 gathering.add(entries, images, _content)
-        except (arrow.ArrowException, OSError) as error:
+        except (arrow.ArrowException, OSError, UnicodeDecodeError) as error:
             raise _damaged(root / name, error) from None
     return AsRead(gathering.parts(), labels.class_names, tuple(gathering.notices()))
 
@@ -62,11 +62,12 @@ def _opened(arrow: Any, path: Path) -> Any:
     refuse_unreadable(path, MAX_PIXEL_BYTES)
     try:
         file = arrow.parquet.ParquetFile(path)
-    except (arrow.ArrowException, OSError) as error:
+        schema, types = file.schema_arrow, arrow.types
+        names = schema.names
+    except (arrow.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _damaged(path, error) from None
-    schema, types = file.schema_arrow, arrow.types
-    if not schema.names.count(IMAGE) == schema.names.count(LABEL) == 1:
-        found = shown(", ".join(schema.names))[1:-1]
+    if not names.count(IMAGE) == names.count(LABEL) == 1:
+        found = shown(", ".join(names))[1:-1]
         raise DataError(f"{path}: has the columns {found}: expects {IMAGE} and {LABEL}")
     image, label = schema.field(IMAGE).type, schema.field(LABEL).type
     if not any(fits(image) for fits in (types.is_struct, types.is_binary, types.is_large_binary, types.is_null)):
