@@ -119,11 +119,11 @@ def json_lines(cli: Cli, path: Path) -> list[str]:
 
 
 def test_twins_within_training_are_warned_of(cli: Cli, pets: Path) -> None:
-    for number, name in enumerate(["cat/0.png", "cat/0.png", "dog/1.png"]):
+    for number, name in enumerate(["cat/0.png", "cat/0.png", "dog/1.png", "dog/1.png"]):
         (pets / "train" / "dog" / f"twin{number}.png").write_bytes((pets / "train" / name).read_bytes())
     outcome = cli("data", pets)
     assert outcome.code == 0
-    assert outcome.err == ("WARNING: 3 training images repeat others, pixel by pixel; 3 stand under several labels\n")
+    assert outcome.err == ("WARNING: 4 training images repeat others, pixel by pixel; 3 stand under several labels\n")
 
 
 def test_unequal_classes_and_classes_without_a_test_are_warned_of(cli: Cli, tmp_path: Path) -> None:
@@ -212,5 +212,7 @@ def test_the_path_of_a_data_set_may_be_anything(name: bytes, cli: Cli, pets: Pat
     os.rename(pets, strange)
     outcome = cli("data", strange, "--json", "--output", f"{strange}.png")
     assert outcome.code == 0
-    assert json.loads(outcome.out)["digest"] == DIGEST
-    assert "\x1b" not in outcome.err
+    content = json.loads(outcome.out)
+    assert content["digest"] == DIGEST
+    assert content["warnings"][0]["message"] == outcome.err.removesuffix("\n")
+    assert content["file"].isprintable()

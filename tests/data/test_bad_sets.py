@@ -1,5 +1,6 @@
 """Data sets that cannot be used: one line that says what, where, and what to do; exit code 3, or 2 for a wrong name."""
 
+import datetime
 import gzip
 import io
 import json
@@ -199,6 +200,11 @@ def two_idx_sets(tmp: Path) -> Path:
     return write_idx(tmp / "set", BOTH, prefix="b-")
 
 
+def without_training(tmp: Path) -> Path:
+    write_idx(tmp / "set", {"test": BOTH["test"]}, prefix="a-")
+    return write_idx(tmp / "set", {"test": BOTH["test"]}, prefix="b-")
+
+
 def csv_with(change: Callable[[list[str]], object]) -> Callable[[Path], Path]:
     """A CSV file with lines changed in place."""
 
@@ -241,6 +247,28 @@ def parquet(images: list[object], labels: list[object], names: list[str] | None 
 PNGS: list[object] = [png(image) for image in IMAGES]
 
 
+def mixed_labels(tmp: Path) -> Path:
+    (tmp / "set").mkdir()
+    write_parquet(tmp / "set" / "train-0.parquet", PNGS, ["a", "b"] * 6)
+    write_parquet(tmp / "set" / "train-1.parquet", PNGS, LABELS.tolist())
+    return tmp / "set"
+
+
+def different_names(tmp: Path) -> Path:
+    (tmp / "set").mkdir()
+    write_parquet(tmp / "set" / "train.parquet", PNGS, LABELS.tolist(), ["a", "b"])
+    write_parquet(tmp / "set" / "test.parquet", PNGS, LABELS.tolist(), ["b", "a"])
+    return tmp / "set"
+
+
+def other_images(tmp: Path) -> Path:
+    import pyarrow
+    import pyarrow.parquet
+
+    pyarrow.parquet.write_table(pyarrow.table({"image": [1], "label": [1]}), tmp / "set.parquet")
+    return tmp / "set.parquet"
+
+
 def cut_parquet(tmp: Path) -> Path:
     path = write_parquet(tmp / "set.parquet", PNGS, LABELS.tolist())
     path.write_bytes(path.read_bytes()[:-20])
@@ -252,6 +280,12 @@ def garbled_parquet(tmp: Path) -> Path:
     path = write_parquet(tmp / "set.parquet", PNGS, LABELS.tolist())
     content = path.read_bytes()
     path.write_bytes(content[:4] + bytes(300) + content[304:])
+    return path
+
+
+def bytes_column(tmp: Path) -> Path:
+    path = write_parquet(tmp / "set.parquet", PNGS, LABELS.tolist(), store_schema=False)
+    path.write_bytes(path.read_bytes().replace(b"label", b"l\xc8bel"))
     return path
 
 
@@ -435,6 +469,10 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
         two_idx_sets,
         "{set}: holds 2 data sets: name one by its training images, such as {set}/a-train-images-idx3-ubyte",
     ),
+    "several IDX sets without training images": (
+        without_training,
+        "{set}: holds 2 data sets: name one by its training images, such as {set}/",
+    ),
     "damaged gzip": (packed_idx(b"no gzip"), "{set}/train-images-idx3-ubyte.gz: damaged ("),
     "a gzip bomb": (
         packed_idx(gzip.compress(idx(IMAGES) + bytes(1 << 24))),
@@ -491,6 +529,7 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
     # Parquet
     "a Parquet file cut short": (cut_parquet, "{set}.parquet: is not Parquet, or damaged ("),
     "a garbled Parquet file": (garbled_parquet, "{set}.parquet: is not Parquet, or damaged ("),
+    "a column whose name is not UTF-8": (bytes_column, "{set}.parquet: is not Parquet, or damaged ("),
     "other columns": (other_columns, "{set}.parquet: has the columns img, label: expects image and label"),
     "a cell without a picture": (
         parquet([*PNGS[:11], None], LABELS.tolist()),
@@ -501,6 +540,30 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
         "{set}.parquet: rows from 0: labels are not all text, nor all numbers: give every image one",
     ),
     "a Parquet file without rows": (parquet([], []), "{set}.parquet: holds no images for train: add some"),
+    "labels as text in one file, as numbers in another": (
+        mixed_labels,
+        "{set}/train-1.parquet: rows from 0: labels are not all text, nor all numbers: give every image one",
+    ),
+    "a name declared twice": (
+        parquet(PNGS, LABELS.tolist(), ["a", "a"]),
+        "{set}.parquet: declares the class name 'a' twice: give each class its own",
+    ),
+    "a declared name with a control character": (
+        parquet(PNGS, LABELS.tolist(), ["a", "\x1b"]),
+        "{set}.parquet: class '\\x1b': the name has control characters: rename it",
+    ),
+    "different names in two files": (
+        different_names,
+        "{set}: its files declare different class names: name one of them alone",
+    ),
+    "labels that are dates": (
+        parquet(PNGS, [datetime.date(2000, 1, 1)] * 12),
+        "{set}.parquet: label holds date32[day]: expects whole numbers or text",
+    ),
+    "images as numbers": (
+        other_images,
+        "{set}.parquet: image holds int64: expects encoded pictures",
+    ),
     "a label beyond its names": (
         parquet(PNGS, [*LABELS.tolist()[:11], 2], ["a", "b"]),
         "{set}.parquet: rows from 0: label 12 is 2: expects whole numbers, 0 to 1",

@@ -139,6 +139,10 @@ def test_classes_named_by_numbers_are_sorted_by_value(few: Splits, tmp_path: Pat
     names = [str(7 * digit) for digit in range(10)]
     read = read_image_set(str(write_folders(tmp_path / "png", few, names)))
     assert read.class_names == tuple(names)
+    long = [*(str(digit) for digit in range(9)), "9" * 5000]
+    labels = [long[label] for label in few["train"][1].tolist()]
+    path = write_parquet(tmp_path / "long.parquet", [png(image) for image in few["train"][0]], labels)
+    assert read_image_set(str(path)).class_names == tuple(long)
     words = ["9", "10", "b", "a", "é", "C", "z", "y", "x", "w"]
     read = read_image_set(str(write_folders(tmp_path / "words", few, words)))
     assert read.class_names == ("10", "9", "C", "a", "b", "w", "x", "y", "z", "é")
@@ -218,6 +222,13 @@ def test_a_fifth_of_each_class_is_for_testing(images: int, tested: int, tmp_path
     pixels = np.arange(2 * images, dtype=np.uint8).reshape(-1, 1, 1)
     path = write_npz(tmp_path / "set.npz", {"train": (pixels, np.repeat([0, 1], images))})
     assert read_image_set(str(path)).test.count_by_class(2) == [tested, tested]
+
+
+def test_an_image_that_stands_under_several_labels_is_for_training(tmp_path: Path) -> None:
+    pixels = np.concatenate([np.arange(12), np.arange(2, 14)]).astype(np.uint8).reshape(-1, 1, 1)
+    path = write_npz(tmp_path / "set.npz", {"train": (pixels, np.repeat([0, 1], 12))})
+    read = read_image_set(str(path))
+    assert sorted(read.test.pixels.flatten().tolist()) == [0, 1, 12, 13]
 
 
 def test_a_split_leaks_nothing_where_images_repeat(cli: Cli, few: Splits, tmp_path: Path) -> None:

@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.command_line import ROOT, Cli
+from tests.support.image_sets import write_faulty_digits
 from tinymnist import load_spec
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```\n", re.S | re.M)
 """Language, the name of the file that it shows, content."""
 COMMAND = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.M)
-QUICK = ("build", "summary", "check", "list", "new", "front", "compare", "data")
+QUICK = ("build", "summary", "check", "data", "list", "new", "front", "compare")
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -51,6 +52,8 @@ def test_commands_print_what_the_page_says(
         (tmp_path / folder).symlink_to(ROOT / folder)
     if any(words[1] == "compare" and "/" in words[2] for words in quick_commands(page)):
         monkeypatch.setenv("TINYMNIST_DATA", str(request.getfixturevalue("mnist_dir")))
+    if any(words[1] == "data" for words in quick_commands(page)):
+        write_faulty_digits(tmp_path / "digits")
     monkeypatch.chdir(tmp_path)
 
     def command(found: re.Match[str]) -> str:

@@ -78,19 +78,20 @@ def test_a_series_that_cannot_write_can_be_resumed(nursery: Nursery, quick: Path
         assert finish(nursery, [*arguments, fault.folder], fault.folder / "run", "--jobs", 1) == expected
 
 
-@pytest.mark.parametrize("command", ["build", "new", "front", "pack"])
+@pytest.mark.parametrize("command", ["build", "new", "front", "data", "pack"])
 def test_a_file_that_cannot_be_written_is_as_it_was(
     nursery: Nursery, small_run: Path, tmp_path: Path, command: str
 ) -> None:
     def live(fault: Fault) -> Life:
         fault.folder.mkdir()
-        file = fault.folder / ("front.svg" if command == "front" else "file")
+        file = fault.folder / {"front": "front.svg", "data": "sheet.png"}.get(command, "file")
         if command != "new":  # which never overwrites
             file.write_text("before")
         arguments = {
             "build": ["build", ARCHS / "tiny3130.yaml", "--output", file],
             "new": ["new", file],
             "front": ["front", ROOT / "tinymnist" / "results", "--output", file],
+            "data": ["data", "mnist-5k", "--output", file],
             "pack": [],
         }
         prepare = ("pack", str(small_run), str(file)) if command == "pack" else ()

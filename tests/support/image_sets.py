@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-Splits = Mapping[str, tuple[NDArray[np.uint8], NDArray[np.int64]]]
+Splits = Mapping[str, tuple[NDArray[np.uint8], NDArray[Any]]]
 """Images, (N, H, W) or (N, H, W, 3), and labels of each split."""
 
 
@@ -86,6 +86,17 @@ def write_parquets(root: Path, splits: Splits) -> Path:
     for split, (images, labels) in splits.items():
         path = root / "data" / f"{split}-00000-of-00001.parquet"
         write_parquet(path, [png(image) for image in images], labels.tolist())
+    return root
+
+
+def write_faulty_digits(root: Path) -> Path:
+    """The folder of `docs/data.md`: digits of mnist-5k, one of which cannot be read, and one stands in both splits."""
+    from tinymnist.data.mnist_5k import read_mnist_5k
+
+    train, train_labels, test, test_labels = read_mnist_5k()[0]
+    write_folders(root, {"train": (train[::40], train_labels[::40]), "test": (test[::50], test_labels[::50])})
+    (root / "train" / "7" / "scan.png").write_bytes(b"")
+    (root / "test" / "3" / "copy.png").write_bytes(sorted((root / "train" / "8").iterdir())[0].read_bytes())
     return root
 
 

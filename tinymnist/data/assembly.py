@@ -90,12 +90,12 @@ def _channels_first(images: Pictures, coloured: bool) -> Pixels:
 
 
 def _refuse_sizes(name: str, sizes: Counter[tuple[int, ...]], channels: int) -> None:
-    usual, *_ = usual_first = sizes.most_common()
-    height, width = usual[0]
+    usual_first = sizes.most_common()
+    (height, width), count = usual_first[0]
     shrink = min(1, MAX_SIDE / max(height, width))
     remedy = f"--resize {max(1, round(height * shrink))} {max(1, round(width * shrink))}"
     if len(sizes) > 1:
-        shown = [f"{shape_text(size)} ({count:,})" for size, count in usual_first[:SIZES_SHOWN]]
+        shown = [f"{shape_text(size)} ({some:,})" for size, some in usual_first[:SIZES_SHOWN]]
         more = ", ..." if len(sizes) > SIZES_SHOWN else ""
         raise DataError(
             f"{name}: images of {len(sizes):,} sizes: {', '.join(shown)}{more}: make them alike, as by {remedy}"
@@ -105,8 +105,8 @@ def _refuse_sizes(name: str, sizes: Counter[tuple[int, ...]], channels: int) -> 
             f"{name}: images of {height}x{width} pixels: {MAX_SIDE}x{MAX_SIDE} are the most: make them smaller, as by "
             f"{remedy}"
         )
-    if usual[1] * channels * height * width > MAX_PIXEL_BYTES:
-        raise DataError(f"{name}: {usual[1]:,} images of {height}x{width} pixels take more than 2 GiB: leave some out")
+    if count * channels * height * width > MAX_PIXEL_BYTES:
+        raise DataError(f"{name}: {count:,} images of {height}x{width} pixels take more than 2 GiB: leave some out")
 
 
 def _images(pixels: Pixels, part: Part) -> Images:

@@ -26,7 +26,7 @@ def in_order(names: Iterable[str]) -> list[str]:
     """Names sorted: by value where all of them are whole numbers, else by their characters."""
     names = sorted(names)
     numbers = all(name.isascii() and name.isdecimal() for name in names)
-    return sorted(names, key=int) if numbers else names
+    return sorted(names, key=lambda name: (len(name.lstrip("0")), name.lstrip("0"))) if numbers else names
 
 
 def classes_in_order(

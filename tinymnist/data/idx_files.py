@@ -46,9 +46,9 @@ def read_idx_files(path: Path) -> AsRead:
     found = {name: parsed for name in sorted(os.listdir(folder)) if (parsed := parse_name(name))}
     sets = sorted({parsed.set_name for parsed in found.values()}) if wanted is None else [wanted.set_name]
     if len(sets) > 1:
-        names = [name for name, parsed in found.items() if (parsed.split, parsed.what) == ("train", "images")]
+        example = max(found, key=lambda name: (found[name].split, found[name].what) == ("train", "images"))
         raise DataError(
-            f"{path}: holds {len(sets)} data sets: name one by its training images, such as {folder / names[0]}"
+            f"{path}: holds {len(sets)} data sets: name one by its training images, such as {folder / example}"
         )
     files = {(parsed.split, parsed.what): folder / name for name, parsed in found.items() if parsed.set_name == sets[0]}
     splits = dict.fromkeys(["train", *(split for split, _ in files)])

@@ -42,14 +42,17 @@ def read_parquet(path: Path, options: ReadOptions) -> AsRead:
     splits: dict[str, SplitName] = find_parquet(path) if path.is_dir() else {path.name: "train"}
     files = {name: _opened(arrow, root / name) for name in splits}
     gathering = Gathering(str(root), sum(file.metadata.num_rows for file in files.values()), options)
-    labels = _Labels(next(iter(files.values())))
+    declared = {_declared_names(file, root / name) for name, file in files.items()}
+    if len(declared) > 1:
+        raise DataError(f"{root}: its files declare different class names: name one of them alone")
+    labels = _Labels(declared.pop())
     for name, file in files.items():
         try:
             for first, images, values in _batches(file):
                 found = labels.indices(values, f"{root / name}: rows from {first:,}")
                 entries = [Entry(splits[name], label, f"{name}:{first + row}") for row, label in enumerate(found)]
                 gathering.add(entries, images, _content)
-        except (arrow.ArrowException, OSError) as error:
+        except (arrow.ArrowException, OSError, UnicodeDecodeError) as error:
             raise _damaged(root / name, error) from None
     return AsRead(gathering.parts(), labels.class_names, tuple(gathering.notices()))
 
@@ -59,11 +62,21 @@ def _opened(arrow: Any, path: Path) -> Any:
     refuse_unreadable(path, MAX_PIXEL_BYTES)
     try:
         file = arrow.parquet.ParquetFile(path)
-    except (arrow.ArrowException, OSError) as error:
+        schema, types = file.schema_arrow, arrow.types
+        names = schema.names
+    except (arrow.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _damaged(path, error) from None
-    if not {IMAGE, LABEL} <= {*file.schema_arrow.names}:
-        found = shown(", ".join(file.schema_arrow.names))[1:-1]
+    if not names.count(IMAGE) == names.count(LABEL) == 1:
+        found = shown(", ".join(names))[1:-1]
         raise DataError(f"{path}: has the columns {found}: expects {IMAGE} and {LABEL}")
+    image, label = schema.field(IMAGE).type, schema.field(LABEL).type
+    if not any(fits(image) for fits in (types.is_struct, types.is_binary, types.is_large_binary, types.is_null)):
+        raise DataError(f"{path}: {IMAGE} holds {shown(image)}: expects encoded pictures")
+    if not any(
+        fits(label)
+        for fits in (types.is_integer, types.is_floating, types.is_string, types.is_large_string, types.is_null)
+    ):
+        raise DataError(f"{path}: {LABEL} holds {shown(label)}: expects whole numbers or text")
     groups = [file.metadata.row_group(index).total_byte_size for index in range(file.metadata.num_row_groups)]
     if file.metadata.num_rows > MAX_ROWS or max(groups, default=0) > MAX_PIXEL_BYTES:
         raise DataError(f"{path}: {file.metadata.num_rows:,} rows in groups of up to {max(groups):,} bytes: too large")
@@ -91,9 +104,9 @@ def _content(image: Any) -> bytes:
 class _Labels:
     """Labels as indices of names: those that the hub declares, or the texts that are found; else numbers."""
 
-    def __init__(self, file: Any) -> None:
+    def __init__(self, declared: Sequence[str]) -> None:
         self._kinds: set[str] = set()
-        self._index = {name: index for index, name in enumerate(_declared_names(file))}
+        self._index = {name: index for index, name in enumerate(declared)}
 
     @property
     def class_names(self) -> tuple[str, ...] | None:
@@ -112,14 +125,18 @@ class _Labels:
         return numbers
 
 
-def _declared_names(file: Any) -> list[str]:
+def _declared_names(file: Any, path: Path) -> tuple[str, ...]:
     """Class names in the metadata that the Hugging Face hub writes, or none."""
     try:
         declared = json.loads((file.schema_arrow.metadata or {})[b"huggingface"])
-        names = declared["info"]["features"][LABEL]["names"]
-    except (KeyError, TypeError, ValueError):
-        return []
-    return [str(name) for name in names] if isinstance(names, list) else []
+        names = tuple(str(name) for name in declared["info"]["features"][LABEL]["names"] or ())
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return ()
+    for name in names:
+        refuse_unprintable(name, f"{path}: class {shown(name)}")
+        if names.count(name) > 1:
+            raise DataError(f"{path}: declares the class name {shown(name)} twice: give each class its own")
+    return names
 
 
 def _damaged(path: Path, error: Exception) -> DataError:

@@ -42,12 +42,9 @@ def decode(content: bytes, resize: tuple[int, int] | None) -> Picture:
                 return Picture(np.broadcast_to(np.uint8(0), (height, width)), False, False)  # it takes no memory
             if width * height > MAX_DECODED:
                 raise _too_large(f"{width:,} x {height:,} pixels are")
-            picture = _decoded(image, content)
-            return Picture(
-                picture.pixels if resize is None else fitted(picture.pixels, *resize),
-                picture.had_16_bits,
-                picture.was_transparent,
-            )
+            pixels, had_16_bits, was_transparent = _decoded(image, content)
+            pixels = pixels if resize is None else fitted(pixels, *resize)
+            return Picture(pixels if pixels.ndim == 2 else without_colour(pixels), had_16_bits, was_transparent)
     except ImageError:
         raise
     except Image.DecompressionBombError:
@@ -59,24 +56,23 @@ def decode(content: bytes, resize: tuple[int, int] | None) -> Picture:
         raise ImageError(f"damaged picture ({' '.join(str(error).split())[:80]})") from None
 
 
-def _decoded(image: Image.Image, content: bytes) -> Picture:
+def _decoded(image: Image.Image, content: bytes) -> tuple[NDArray[np.uint8], bool, bool]:
+    """Pixels, and whether they had 16 bits, and transparent parts."""
     if image.format != "PNG" or "exif" in image.info:
         image = ImageOps.exif_transpose(image)
     had_16_bits = content.startswith(_PNG) and content[_DEPTH_AT] == 16
     if image.mode.startswith("I"):  # 16 bits of grey: Pillow would cut them off above 255
-        return Picture(((np.asarray(image).astype(np.int64) + 128) // 257).astype(np.uint8), had_16_bits, False)
+        return ((np.asarray(image).astype(np.int64) + 128) // 257).astype(np.uint8), had_16_bits, False
     transparent = image.has_transparency_data
     if transparent:
-        opaque = image.convert("RGBA")
-        transparent = bool((np.asarray(opaque)[..., 3] < 255).any())
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), opaque)
-    if image.mode in ("1", "L"):
-        return Picture(np.asarray(image.convert("L")), had_16_bits, transparent)
-    return Picture(without_colour(np.asarray(image.convert("RGB"))), had_16_bits, transparent)
+        colours = image.convert("RGBA")
+        transparent = bool((np.asarray(colours)[..., 3] < 255).any())
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), colours)
+    return np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB")), had_16_bits, transparent
 
 
 def without_colour(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(..., H, W) for (..., H, W, 3) of which every pixel is grey; else as it is."""
+    """(H, W) for (H, W, 3) of which every pixel is grey; else as it is."""
     return pixels if bool((pixels != pixels[..., :1]).any()) else np.ascontiguousarray(pixels[..., 0])
 
 

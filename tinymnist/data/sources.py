@@ -66,8 +66,6 @@ def _from_path(path: Path, options: ReadOptions) -> AsRead:
             known = did_you_mean(path.name, DATASETS)
             raise UsageError(f"{path}: no such file or folder, nor a data set that is known by name: {known}")
         return _from_folder(path, options) if is_folder else _from_file(path, options)
-    except ValueError:  # a NUL in the path
-        raise UsageError(f"{path}: no such file or folder") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
 
