@@ -307,6 +307,7 @@ def test_a_script_from_standard_input_is_told_what_to_do(quick: Path, tmp_path: 
     assert "UsageError: a series with several jobs needs a main module that is a file" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_script_without_a_main_guard_is_told_before_a_folder_is_made(quick: Path, tmp_path: Path) -> None:
     script, runs = tmp_path / "script.py", tmp_path / "runs"
     script.write_text(
