@@ -13,6 +13,7 @@ from PIL import Image
 
 import tinymnist
 from tests.support.command_line import ROOT
+from tinymnist.cli import app
 
 PACKAGE = Path(tinymnist.__file__).parent
 STRACE = shutil.which("strace")
@@ -50,6 +51,8 @@ COMMANDS: dict[str, tuple[list[str], list[str]]] = {
     "help": (["--help"], []),
     "list": (["list"], []),
     "schema": (["schema", "train"], []),
+    "data": (["data", "mnist-5k"], []),
+    "runs": (["runs", "."], []),
     "new": (["new", "net.yaml"], ["work/net.yaml"]),
     "check": (["check", "tiny3130"], []),
     "build": (["build", "tiny3130", "--output", "fresh.safetensors"], ["work/fresh.safetensors"]),
@@ -75,6 +78,10 @@ COMMANDS: dict[str, tuple[list[str], list[str]]] = {
     "front": (["front", "--output", "front.svg"], ["work/front.svg", "home/.cache/tinymnist/matplotlib/*"]),
 }  # fmt: skip
 """Each command, and the files that it may write."""
+
+
+def test_every_command_is_tried() -> None:
+    assert {command.name for command in app.registered_commands} <= {arguments[0] for arguments, _ in COMMANDS.values()}
 
 
 @pytest.mark.slow

@@ -81,7 +81,6 @@ def _series_as_text(found: "SeriesComparison") -> str:
 
 
 def _network(name: str, parameters: int, path: Path) -> str:
-    from tinymnist.spec.packaged import packaged_networks, packaged_series
+    from tinymnist.spec.packaged import comes_along, shown_place
 
-    packaged = path in (*packaged_networks().values(), *packaged_series().values())
-    return f"{name}, {parameters:,} parameters, {f'{path.stem} of tinymnist' if packaged else path}"
+    return f"{name}, {parameters:,} parameters, {shown_place(path)}{' of tinymnist' if comes_along(path) else ''}"

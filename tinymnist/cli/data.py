@@ -1,6 +1,5 @@
 """`tinymnist data`: what a data set holds, and what is wrong with it."""
 
-import sys
 from pathlib import Path
 from types import SimpleNamespace, TracebackType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +10,7 @@ from tinymnist.cli.completion import complete_data
 from tinymnist.cli.notices import notice_text, say_notice
 from tinymnist.cli.options import DataDir, Json
 from tinymnist.cli.outputs import output
-from tinymnist.console import show, show_json
+from tinymnist.console import show, show_json, shows_bars
 from tinymnist.errors import CheckFailed, UsageError
 from tinymnist.text import printable, shape_text, table
 
@@ -87,8 +86,7 @@ class DecodingProgress:
         if self._bar is None:
             from tqdm import tqdm
 
-            hidden = not sys.stderr.isatty()
-            self._bar = tqdm(total=total, unit=" images", unit_scale=True, leave=False, disable=hidden)
+            self._bar = tqdm(total=total, unit=" images", unit_scale=True, leave=False, disable=not shows_bars())
         self._bar.update(done - self._bar.n)
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:

@@ -38,10 +38,14 @@ def packaged_series() -> dict[str, Path]:
     return {path.name: path for path in sorted((_PACKAGE / "results").iterdir()) if path.is_dir()}
 
 
+def comes_along(path: Path) -> bool:
+    """Whether a run or series comes with tinymnist."""
+    return path in packaged_networks().values() or path in packaged_series().values()
+
+
 def shown_place(path: Path) -> str:
     """How a message names a run or series: by its path, or by its name where it comes with tinymnist."""
-    packaged = path in packaged_networks().values() or path in packaged_series().values()
-    return path.stem if packaged else str(path)
+    return path.stem if comes_along(path) else str(path)
 
 
 def packaged_recipes() -> dict[str, Path]:
