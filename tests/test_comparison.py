@@ -333,7 +333,7 @@ def run_of_mnist(small_run: Path, tmp_path: Path) -> Path:
     """A copy of the small run that says it was trained on all of MNIST."""
     path = Path(shutil.copytree(small_run, tmp_path / "of-mnist"))
     environment = json.loads((path / "environment.json").read_text())
-    (path / "environment.json").write_text(json.dumps({**environment, "dataset": "mnist"}))
+    (path / "environment.json").write_text(json.dumps({**environment, "dataset": "mnist", "data": None}))
     return path
 
 

@@ -74,7 +74,7 @@ def test_shifts_average_the_probabilities_of_all_views(small_run: Path, activati
     model = build_model(load_spec(small_run / "spec.yaml", [f"head.activation={activation}"])).eval()
     model.load_state_dict(run.load_model().state_dict())
     images = np.random.default_rng(0).integers(0, 256, (12, 28, 28), np.uint8)  # bright up to the edge
-    found = shifted_probabilities(model, torch.from_numpy(images), run.spec.train.normalize, pixels)
+    found = shifted_probabilities(model, torch.from_numpy(images)[:, None], run.spec.train.normalize, pixels)
     torch.testing.assert_close(found, mean_over_shifts(model, images, pixels))
 
 
@@ -123,7 +123,7 @@ def test_a_series_is_not_evaluated_as_a_whole(cli: Cli, run: Path) -> None:
 
 def test_a_run_trained_on_all_of_mnist_is_not_evaluated_on_a_part_of_it(cli: Cli, run: Path) -> None:
     environment = json.loads((run / "environment.json").read_text())
-    (run / "environment.json").write_text(json.dumps({**environment, "dataset": "mnist"}))
+    (run / "environment.json").write_text(json.dumps({**environment, "dataset": "mnist", "data": None}))
     outcome = cli("evaluate", run, "--dataset", "mnist-5k")
     assert (outcome.code, outcome.err) == (
         2,
@@ -222,10 +222,10 @@ def test_auto_that_falls_back_is_not_a_way_around_that_refusal(
     def no_download(*_: object) -> None:
         raise MissingDataError("no internet")
 
-    monkeypatch.setattr("tinymnist.data.load.download", no_download)
+    monkeypatch.setattr("tinymnist.data.published.download", no_download)
     monkeypatch.setenv("TINYMNIST_DATA", str(tmp_path / "empty"))
     environment = json.loads((run / "environment.json").read_text())
-    (run / "environment.json").write_text(json.dumps({**environment, "dataset": "mnist"}))
+    (run / "environment.json").write_text(json.dumps({**environment, "dataset": "mnist", "data": None}))
     outcome = cli("evaluate", run, "--dataset", "auto")
     assert (outcome.code, outcome.out) == (2, "")
 

@@ -105,7 +105,7 @@ def _c(trained: TrainedNetwork, dtype: str) -> Row:
     if compiler is None:
         raise UsageError("no C compiler here (CC, or cc)")
     artifact = export_c(trained, dtype)
-    image = np.ascontiguousarray(trained.data.test.images[0].numpy())
+    image = np.ascontiguousarray(trained.data.test.images[0].permute(1, 2, 0).numpy())
     with tempfile.TemporaryDirectory() as work:
         classify = _classify(artifact, Path(work), compiler)
         scratch = np.empty(int(artifact.facts["scratch_bytes"]), np.uint8)

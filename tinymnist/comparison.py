@@ -191,7 +191,7 @@ def compare(
 
 def _compare_runs(a: Run, b: Run, dataset: str | None, data_dir: Path | None, device: str, warn: Warn) -> RunComparison:
     trained_on = a.environment.dataset, b.environment.dataset
-    if dataset is None and trained_on[0] != trained_on[1]:
+    if dataset is None and not b.trained_on[0].is_same(a.trained_on[0]):
         raise UsageError(
             f"{shown_place(a.path)} was trained on {trained_on[0]}, {shown_place(b.path)} on {trained_on[1]}: "
             "choose the test set for both with --dataset"

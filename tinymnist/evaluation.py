@@ -140,15 +140,15 @@ def _with_shifts(trained: TrainedNetwork, pixels: int) -> ShiftedEvaluation:
 
 
 def shifted_probabilities(model: nn.Module, images: Tensor, normalize: Normalize, pixels: int) -> Tensor:
-    """Probabilities (N, classes) that `model`, in evaluation mode, gives for uint8 images (N, H, W) on its device,
+    """Probabilities (N, classes) that `model`, in evaluation mode, gives for uint8 images (N, C, H, W) on its device,
     averaged over all (2 pixels + 1)² shifts by -pixels to pixels on each axis. Pixels that a shift uncovers are
     background, grey level 0."""
-    height, width = images.shape[1:]
+    height, width = images.shape[2:]
     offsets = range(2 * pixels + 1)
 
     def average(batch: Tensor) -> Tensor:
         padded = functional.pad(batch, [pixels] * 4)
-        views = [padded[:, top : top + height, left : left + width] for top in offsets for left in offsets]
+        views = [padded[:, :, top : top + height, left : left + width] for top in offsets for left in offsets]
         outputs = [model(normalized(view, normalize, images.device)) for view in views]
         return torch.stack(outputs).softmax(2).mean(0)  # outputs may be log-probabilities, which softmax undoes
 

@@ -1,10 +1,10 @@
 """What a user should know although nothing failed: facts, which `cli.notices` puts into words."""
 
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,28 @@ Notice = (
     | ClassesUntested
 )
 
+DATA_WARNINGS = (
+    PicturesSkipped, SixteenBitsScaled, TransparencyFilled, TwinsInTraining, ClassesUnequal, ClassesUntested
+)  # fmt: skip
+"""What every result on a data set repeats."""
+
 Warn = Callable[[Notice], None]
+
+
+def fields_of(notice: Notice) -> dict[str, Any]:
+    """The fields of a notice and its `kind`, as JSON has them."""
+    return {"kind": type(notice).__name__, **asdict(notice)}
+
+
+def data_warning(fields: Mapping[str, Any]) -> Notice | None:
+    """The warning whose `fields_of` these are; None where this version knows no such warning."""
+    kinds = {kind.__name__: kind for kind in DATA_WARNINGS}
+    kind = kinds.get(str(fields.get("kind")))
+    given = {key: value for key, value in fields.items() if key != "kind"}
+    try:
+        return None if kind is None else kind(**given)
+    except TypeError:
+        return None
 
 
 def warn_in_python(notice: Notice) -> None:

@@ -71,7 +71,7 @@ def test_help_lists_every_command(cli: Cli, arguments: list[str]) -> None:
         (["train", TINY, "--resume", "x"], "tinymnist: ARCH: a resumed run keeps what it was declared"),
         (["train", "--arch", TINY, "--epochs", "0"], "tinymnist: --epochs 0: train.epochs: must be at least 1, found"),
         (["train", "--arch", TINY, "--seed", "-1"], "tinymnist: --seed -1: expects a number from 0 to 2147483647\n"),
-        (["train", "--arch", TINY, "--dataset", "mnits"], "tinymnist: --dataset mnits: no such data set: did you mean"),
+        (["train", "--arch", TINY, "--dataset", "mnits"], "tinymnist: --dataset mnits: no such data set, file"),
         (["train", "--arch", TINY, "--device", "gpu"], "tinymnist: Invalid value for '--device': 'gpu' is not"),
         (["train", "--arch", TINY, "--engine", "c"], "tinymnist: Invalid value for '--engine': 'c' is not one of"),
         (["export", "x", "--format", "tflite"], "tinymnist: Invalid value for '--format': 'tflite' is not"),

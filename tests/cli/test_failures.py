@@ -139,7 +139,7 @@ def train(*more: object) -> Make:
 def of_mnist(place: Place) -> Path:
     """The run, as if all of MNIST had been beside it."""
     path = place.run / "environment.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "dataset": "mnist"}))
+    path.write_text(json.dumps({**json.loads(path.read_text()), "dataset": "mnist", "data": None}))
     return place.run
 
 
@@ -368,7 +368,7 @@ def place(small_run: Path, small_series: Path, tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     run = shutil.copytree(small_run, tmp_path / "copies" / "run")
     series = shutil.copytree(small_series, tmp_path / "copies" / "series")
-    monkeypatch.setattr("tinymnist.data.load.download", _no_download)
+    monkeypatch.setattr("tinymnist.data.published.download", _no_download)
     return Place(tmp_path, Path(run), Path(series))
 
 

@@ -38,7 +38,7 @@ EVERY_KIND = [
 def images() -> torch.Tensor:
     """Digits and noise."""
     digits = load_dataset("mnist-5k").train.images[::400]
-    return torch.cat([digits, torch.from_numpy(noise(10, 28, 28))])
+    return torch.cat([digits, torch.from_numpy(noise(10, 28, 28)).unsqueeze(1)])
 
 
 def noise(n: int, height: int, width: int) -> NDArray[np.uint8]:
@@ -82,7 +82,7 @@ def test_equal_parameters_give_equal_pixels(
 
 
 def test_most_pixels_are_equal() -> None:
-    pixels = torch.from_numpy(noise(100, 28, 28))
+    pixels = torch.from_numpy(noise(100, 28, 28)).unsqueeze(1)
     step = affine(scale=(0.96, 0.96), rotate=(7, 7), p=1)
     different = differences(AffineAugmenter([step], 28, 28)(pixels, 0), Augmenter([step], 28, 28)(pixels, 0))
     assert (different > 0).mean() < 0.02
@@ -370,3 +370,9 @@ def test_c_stays_within_its_bounds(tmp_path: Path) -> None:
     many_maps(300).tofile(tmp_path / "maps")
     ran = subprocess.run([program, tmp_path / "maps"], capture_output=True, text=True)
     assert (ran.returncode, ran.stdout) == (0, "300"), ran.stderr
+
+
+def test_the_channels_of_an_image_warp_alike() -> None:
+    grey = torch.from_numpy(noise(20, 28, 28)).unsqueeze(1)
+    augment = AffineAugmenter(REFERENCE_AUGMENT, 28, 28)
+    assert torch.equal(augment(grey.repeat(1, 3, 1, 1), 4), augment(grey, 4).repeat(1, 3, 1, 1))

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tinymnist.data import load_dataset
-from tinymnist.data.augment import Augmenter
+from tinymnist.data.augment import Augmenter, _transform
 from tinymnist.errors import SpecError
 from tinymnist.spec.augmentation import REFERENCE_AUGMENT, AugmentStep
 
@@ -48,8 +48,8 @@ def test_the_reference_recipe_is_albumentations_own_transform(images: torch.Tens
         )
     compose = albumentations.Compose([transform])
     compose.set_random_seed(5)
-    expected = np.stack([compose(image=image)["image"] for image in images.numpy()])
-    assert torch.equal(Augmenter(REFERENCE_AUGMENT, 28, 28)(images, 5), torch.from_numpy(expected))
+    expected = np.stack([compose(image=image)["image"] for image in images[:, 0].numpy()])
+    assert torch.equal(Augmenter(REFERENCE_AUGMENT, 28, 28)(images, 5)[:, 0], torch.from_numpy(expected))
 
 
 @pytest.mark.parametrize(
@@ -93,3 +93,14 @@ def test_a_mistake_is_one_line(step: dict[str, Any] | str, message: str) -> None
         augmenter(step)
     assert str(caught.value).startswith(f"train.augment[0].{message.replace('2.0.8', albumentations.__version__)}")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("step", ["ShiftScaleRotate", "HueSaturationValue"])
+def test_images_in_colour_are_transformed_as_albumentations_does(step: str) -> None:
+    images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (20, 3, 20, 24), np.uint8))
+    steps = [AugmentStep.model_validate({step: {"p": 1}})]
+    transform = albumentations.Compose([_transform(steps[0], {})])
+    transform.set_random_seed(5)
+    expected = np.stack([transform(image=image)["image"] for image in images.permute(0, 2, 3, 1).contiguous().numpy()])
+    found = Augmenter(steps, 20, 24, 3)(images, 5)
+    assert torch.equal(found.permute(0, 2, 3, 1), torch.from_numpy(expected))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinymnist.data import load_dataset
-from tinymnist.data.load import _shares
+from tinymnist.data.dataset import _shares
 
 
 def test_validation_holds_out_the_last_training_images_of_each_class() -> None:

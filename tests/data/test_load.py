@@ -22,8 +22,8 @@ from tests.support.command_line import ARCHS, Cli
 from tinymnist.data import download as download_module
 from tinymnist.data import fetch as fetch_module
 from tinymnist.data import idx as idx_module
-from tinymnist.data import load as load_module
 from tinymnist.data import load_dataset, mnist_5k
+from tinymnist.data import published as load_module
 from tinymnist.data.catalogue import FASHION_MNIST, MNIST, IdxDataset
 from tinymnist.data.idx import MissingDataError, read_idx_dataset
 from tinymnist.data.mnist_5k import read_mnist_5k
@@ -50,8 +50,8 @@ def copy(mnist_dir: Path, tmp_path: Path) -> Path:
 
 def test_shapes_and_labels(mnist_dir: Path) -> None:
     dataset = load_dataset("mnist", mnist_dir)
-    assert dataset.train.images.shape == (60_000, 28, 28)
-    assert dataset.test.images.shape == (10_000, 28, 28)
+    assert dataset.train.images.shape == (60_000, 1, 28, 28)
+    assert dataset.test.images.shape == (10_000, 1, 28, 28)
     assert (dataset.train.images.dtype, dataset.train.labels.dtype) == (torch.uint8, torch.int64)
     assert dataset.train.labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
     assert dataset.test.labels[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
@@ -108,7 +108,7 @@ def test_every_flipped_bit_is_found_and_its_file_named(copy: Path, packed: bool)
         first = 10 if packed else 0  # gzip's header says when and where it was compressed: nothing of the images
         with flipped(path, draws.randrange(first, path.stat().st_size), draws.randrange(8)):
             try:
-                read_idx_dataset(replace(MNIST, files=(file,)), copy)  # type: ignore[arg-type]
+                read_idx_dataset(replace(MNIST, files=(file,)), copy)
             except DataError as error:
                 assert str(error).startswith(f"{path}: is not the published file (")  # noqa: PT017
             else:

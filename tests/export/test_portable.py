@@ -112,7 +112,7 @@ def test_onnxruntimes_tools_quantise_the_file(cli: Cli, tmp_path: Path, mnist_di
     arguments = ["--output", out, "--data-dir", mnist_dir, "--opset", 13, "--name", "mine"]
     assert cli("export", "tiny3130", "--format", "onnx", *arguments).code == 0
     test = load_dataset("mnist", mnist_dir).test
-    images = (test.images[:200].unsqueeze(1).float() / 255 - 0.1307) / 0.3081
+    images = (test.images[:200].float() / 255 - 0.1307) / 0.3081
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:

@@ -113,12 +113,13 @@ def test_another_seed_drops_other_values() -> None:
     assert not torch.equal(gradients(1, seed=3)[-1], gradients(1, seed=4)[-1])
 
 
+@pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("border_mode", ["constant", "reflect_101"])
-def test_c_augments_to_the_same_pixels_as_torch(border_mode: str) -> None:
+def test_c_augments_to_the_same_pixels_as_torch(border_mode: str, channels: int) -> None:
     options = f"{{Affine: {{rotate: [-40, 40], scale: [0.7, 1.3], p: 0.7, border_mode: {border_mode}}}}}"
     spec = load_spec(ARCHS / "tiny3130.yaml", [f"train.augment=[ShiftScaleRotate, {options}]"])
     native = NativeNetwork(spec, build_model(spec), scale=1.0, shift=0.0, batch_size=16, threads=2)
-    images = torch.randint(0, 256, (100, 28, 28), dtype=torch.uint8)
+    images = torch.randint(0, 256, (100, channels, 28, 28), dtype=torch.uint8)
     augmenter = AffineAugmenter(spec.train.augment, 28, 28)
     by_torch = augmenter(images, 5)
     augmenter.warp = native.warp

@@ -123,7 +123,8 @@ def test_mistakes_are_those_with_the_highest_loss_and_have_the_two_likeliest_cla
         :MOST_MISTAKES
     ].tolist()
     for each in entry.network.mistakes:
-        assert (each.label, each.image.tolist()) == (int(images.labels[each.index]), images.images[each.index].tolist())
+        assert each.label == int(images.labels[each.index])
+        assert each.image.tolist() == images.images[each.index, 0].tolist()
         (first, high), (second, low) = each.likeliest
         best = probabilities[each.index].topk(2)
         assert [first, second] == best.indices.tolist()

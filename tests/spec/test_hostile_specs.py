@@ -313,7 +313,7 @@ def test_no_control_character_reaches_the_terminal(
         raise SpecError("no download here")
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("tinymnist.data.load.download", no_download)
+    monkeypatch.setattr("tinymnist.data.published.download", no_download)
     for made in (False, True):
         for command in COMMANDS:
             if made:  # a file has the name, and contains it too

@@ -186,7 +186,7 @@ def _warm_up() -> None:
     """Imports what every command imports, and reads the images that every test trains on."""
     importlib.import_module("tinymnist.cli")
     importlib.import_module("tinymnist.training")
-    load = importlib.import_module("tinymnist.data.load")
+    load = importlib.import_module("tinymnist.data.published")
     arrays = load.read_mnist_5k()
     setattr(load, "read_mnist_5k", lambda: arrays)  # noqa: B010  (mypy)
     importlib.import_module("torch._dynamo")  # the first optimizer of a process imports it

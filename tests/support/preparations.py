@@ -59,18 +59,18 @@ def small_mnist(files: dict[str, bytes], packed: dict[str, bytes]) -> list[tuple
     """What to replace, as (object, name, replacement), so that MNIST is these files for tinymnist and torchvision."""
     from torchvision import datasets
 
-    from tinymnist.data import load
-    from tinymnist.data.catalogue import MNIST, IdxDataset
+    from tinymnist.data import published
+    from tinymnist.data.catalogue import MNIST
 
     described = tuple(
         replace(file, size=len(files[file.stem]), digest=hashlib.sha256(files[file.stem]).hexdigest())
         for file in MNIST.files
     )
-    small = IdxDataset("mnist", "MNIST", described)  # type: ignore[arg-type]
+    small = replace(MNIST, files=described)
     resources = [(name, hashlib.md5(content).hexdigest()) for name, content in packed.items()]
     return [
-        (load, "MNIST", small),
-        (load, "IDX_DATASETS", {"mnist": small}),
+        (published, "MNIST", small),
+        (published, "IDX_DATASETS", {"mnist": small}),
         (datasets.MNIST, "resources", resources),
     ]
 

@@ -22,7 +22,7 @@ CALM = [f"blocks[{block}].dropout=0" for block in range(3)]
 
 def a_batch(n: int = 41) -> tuple[Tensor, Tensor, Tensor]:
     generator = torch.Generator().manual_seed(0)
-    images = torch.randint(0, 256, (n, 28, 28), dtype=torch.uint8, generator=generator)
+    images = torch.randint(0, 256, (n, 1, 28, 28), dtype=torch.uint8, generator=generator)
     labels = torch.randint(0, 10, (n,), generator=generator)
     return images, labels, torch.softmax(2 * torch.randn(n, 10, generator=generator), 1)
 
@@ -59,7 +59,7 @@ def test_measured_norms_are_the_means_over_the_batches(engine: str) -> None:
         norm.reset_running_stats()
     scale, shift = spec.train.normalize.scale_and_shift
     for batch in images[:32].split(16):
-        reference.train()(batch.unsqueeze(1).float() * scale + shift)
+        reference.train()(batch.float() * scale + shift)
     for name, buffer in model.named_buffers():
         if "running" in name:
             torch.testing.assert_close(buffer, dict(reference.named_buffers())[name], rtol=1e-4, atol=1e-5)

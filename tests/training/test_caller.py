@@ -54,7 +54,7 @@ def _train(output: Path, engine: str) -> None:
 def test_public_functions_leave_the_callers_settings_alone(
     call: Callable[[Path, Path], object], small_run: Path, tmp_path: Path
 ) -> None:
-    cv2.imwrite(str(tmp_path / "digit.png"), load_dataset("mnist-5k").test.images[0].numpy())
+    cv2.imwrite(str(tmp_path / "digit.png"), load_dataset("mnist-5k").test.images[0, 0].numpy())
     torch.manual_seed(5)
     with torch_threads(2):
         before, filters = torch.get_rng_state(), list(warnings.filters)

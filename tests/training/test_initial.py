@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ import torch
 from tests.support.command_line import ARCHS, Cli
 from tests.support.trainings import StopAfter
 from tinymnist import Spec, load_spec, train
+from tinymnist.data import load_dataset
+from tinymnist.data.catalogue import MNIST_5K, PUBLISHED
 from tinymnist.errors import DataError, Interrupted, UsageError
 from tinymnist.training import Observer, Run, RunDirectory, Series, load_run, open_run, resume
 from tinymnist.training.initial import refuse_unfit_initial
@@ -91,7 +94,7 @@ def test_from_the_command_line_architecture_and_recipe_are_those_of_the_run(
     assert run.environment.initial.model_dump() == {
         "run": str(first.path),
         "weights_sha256": first.result.weights_sha256,
-        "trained_on": [{"dataset": "mnist-5k", "validation": 0}],
+        "trained_on": [{"dataset": "mnist-5k", "validation": 0, "digest": MNIST_5K.digest}],
     }
 
 
@@ -149,22 +152,25 @@ def test_other_layers_are_refused(cli: Cli, first: RunDirectory, tmp_path: Path)
 def test_images_that_the_weights_know_are_never_scored(
     known: tuple[str, int], scored: tuple[str, int], is_refused: bool, first: RunDirectory
 ) -> None:
-    made = first.environment.model_copy(update={"dataset": known[0], "validation": known[1]})
+    assert first.environment.data is not None
+    origin = first.environment.data.model_copy(update={"digest": PUBLISHED[known[0]].digest})
+    made = first.environment.model_copy(update={"dataset": known[0], "validation": known[1], "data": origin})
     run = RunDirectory(first.path, first.spec, made)
+    data = replace(load_dataset("mnist-5k"), name=scored[0], digest=PUBLISHED[scored[0]].digest)
     if not is_refused:
-        refuse_unfit_initial(run, first.spec, *scored)
+        refuse_unfit_initial(run, first.spec, data, scored[1])
         return
     with pytest.raises(UsageError, match="so it may know images that are scored here"):
-        refuse_unfit_initial(run, first.spec, *scored)
+        refuse_unfit_initial(run, first.spec, data, scored[1])
 
 
 def test_what_the_weights_know_is_handed_down(first: RunDirectory, tmp_path: Path) -> None:
     second = more(longer(first, *STILL), first.path, tmp_path, "second")
-    elsewhere = second.environment.model_copy(update={"dataset": "fashion-mnist"})
+    elsewhere = second.environment.model_copy(update={"dataset": "fashion-mnist", "data": None})
     third = RunDirectory(second.path, second.spec, elsewhere)
     assert third.trained_on == (
         TrainedOn(dataset="fashion-mnist", validation=0),
-        TrainedOn(dataset="mnist-5k", validation=0),
+        TrainedOn(dataset="mnist-5k", validation=0, digest=MNIST_5K.digest),
     )
 
 

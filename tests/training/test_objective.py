@@ -25,7 +25,7 @@ OBJECTIVES = {
 
 def a_batch(n: int = 41) -> tuple[Tensor, Tensor, Tensor]:
     generator = torch.Generator().manual_seed(0)
-    images = torch.randint(0, 256, (n, 28, 28), dtype=torch.uint8, generator=generator)
+    images = torch.randint(0, 256, (n, 1, 28, 28), dtype=torch.uint8, generator=generator)
     labels = torch.randint(0, 10, (n,), generator=generator)
     return images, labels, torch.softmax(2 * torch.randn(n, 10, generator=generator), 1)
 
@@ -42,7 +42,7 @@ def test_native_gradients_are_those_of_the_objective(name: str) -> None:
     images, labels, probabilities = a_batch()
     network.step(images, labels, 0, objective=objective, teacher=probabilities if taught else None)
     network.close()
-    outputs = reference(images.double().unsqueeze(1) * scale + shift)
+    outputs = reference(images.double() * scale + shift)
     objective_loss(outputs, labels, probabilities.double() if taught else None, objective).backward()
     shares = {}
     for (parameter_name, ours), theirs in zip(model.named_parameters(), reference.parameters(), strict=True):

@@ -32,7 +32,7 @@ def test_a_taught_network_comes_to_agree_with_its_teacher(
     spec = taught(quick, teacher.path, f"train.distill.views={views}", "train.epochs=8")
     student = train(spec, seed=1, dataset="mnist-5k", output=tmp_path, name="student")
     alone = train(load_spec(quick, ["train.epochs=8"]), seed=1, dataset="mnist-5k", output=tmp_path, name="alone")
-    images = load_dataset("mnist-5k").test.images.unsqueeze(1).float() / 255
+    images = load_dataset("mnist-5k").test.images.float() / 255
 
     @torch.no_grad()
     def distance(run: Run) -> float:
@@ -90,7 +90,7 @@ def test_a_teacher_that_has_seen_what_is_held_out_is_refused(quick: Path, teache
 def test_a_teacher_of_other_images_is_refused(quick: Path, teacher: Run) -> None:
     other = load_spec(quick, ["input.height=32"])
     with pytest.raises(UsageError, match="cannot teach quick: it takes 1x28x28 images of 10 classes"):
-        refuse_unfit_teachers([teacher], other, "mnist-5k", 0)
+        refuse_unfit_teachers([teacher], other, load_dataset("mnist-5k"), 0)
 
 
 def test_a_missing_teacher_is_one_line(quick: Path, cli: Cli, tmp_path: Path) -> None:

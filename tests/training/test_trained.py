@@ -9,6 +9,7 @@ import torch
 from tinymnist import load_run, load_spec, train
 from tinymnist.data import Dataset, load_dataset
 from tinymnist.errors import DataError, UsageError
+from tinymnist.spec.data import Data
 from tinymnist.training import Run, trained
 from tinymnist.training.trained import open_trained
 
@@ -20,11 +21,11 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> Loads:
     """The names of the data sets that are loaded."""
     names: Loads = []
 
-    def load(name: str, *given: object) -> Dataset:
-        names.append(name)
+    def load(asked: Data, *given: object) -> Dataset:
+        names.append(asked.dataset)
         return load_dataset("mnist-5k")
 
-    monkeypatch.setattr(trained, "load_dataset", load)
+    monkeypatch.setattr(trained, "load_images", load)
     return names
 
 

@@ -128,7 +128,7 @@ def test_result_is_the_last_epoch(whole: Run) -> None:
     }
     assert set(result) - set(facts) == {
         "run", "scored_on", "chosen_on", "accuracy", "loss", "train_accuracy", "train_loss", "seconds",
-        "weights_sha256", "stopped_early", "best_epoch",
+        "weights_sha256", "stopped_early", "best_epoch", "data_digest", "warnings",
     }  # fmt: skip
 
 
@@ -157,7 +157,7 @@ def test_from_python_a_fallback_is_a_warning(quick: Path, tmp_path: Path, monkey
     def no_download(*_: object) -> None:
         raise MissingDataError("no internet")
 
-    monkeypatch.setattr("tinymnist.data.load.download", no_download)
+    monkeypatch.setattr("tinymnist.data.published.download", no_download)
     monkeypatch.setenv("TINYMNIST_DATA", str(tmp_path / "empty"))
     with pytest.warns(UserWarning, match=r"MnistUnavailable\(problem=.*no internet"):
         run = train(load_spec(quick, ["train.epochs=1"]), output=tmp_path, name="run")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tinymnist import choices
-from tinymnist.cli.completion import complete_archs, complete_from, complete_runs
+from tinymnist.cli.completion import complete_archs, complete_data, complete_runs
 
 if TYPE_CHECKING:
     from tinymnist.spec import Override, Spec
@@ -43,9 +43,9 @@ Dataset = Annotated[
     str | None,
     typer.Option(
         "--dataset",
-        metavar="NAME",
-        autocompletion=complete_from(["auto", "mnist", "fashion-mnist", "mnist-5k"]),
-        help="mnist, fashion-mnist, mnist-5k or auto (mnist, else mnist-5k).",
+        metavar="NAME|PATH",
+        autocompletion=complete_data,
+        help="mnist, fashion-mnist, mnist-5k, auto (mnist, else mnist-5k), or a path that `data` can read.",
         rich_help_panel=DATA,
     ),
 ]

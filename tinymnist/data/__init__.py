@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tinymnist.data.catalogue import DATASETS
+    from tinymnist.data.dataset import Dataset, Split
     from tinymnist.data.image_set import Images, ImageSet
-    from tinymnist.data.load import Dataset, Split, load_dataset, usable_name
+    from tinymnist.data.load import load_dataset, usable_source
     from tinymnist.data.sources import read_image_set
 
 _HOMES = {
     "DATASETS": "catalogue",
-    "Dataset": "load",
+    "Dataset": "dataset",
     "ImageSet": "image_set",
     "Images": "image_set",
-    "Split": "load",
+    "Split": "dataset",
     "load_dataset": "load",
     "read_image_set": "sources",
-    "usable_name": "load",
+    "usable_source": "load",
 }
 
 __all__ = [
@@ -31,7 +32,7 @@ __all__ = [
     "Split",
     "load_dataset",
     "read_image_set",
-    "usable_name",
+    "usable_source",
 ]
 
 

@@ -102,10 +102,11 @@ class AffineAugmenter:
         ]
 
     def __call__(self, images: Tensor, seed: int) -> Tensor:
-        """Transforms images (N, H, W) uint8; the result has the same shape, type and device."""
+        """Transforms images (N, C, H, W) uint8; the result has the same shape, type and device."""
+        planes = images.flatten(0, 1)
         for warps in self.draw(len(images), seed):
-            images = self.warp(images, warps)
-        return images
+            planes = self.warp(planes, warps.for_each_channel(images.shape[1]))
+        return planes.view_as(images)
 
     def _draw(self, options: Warp, n: int, random: np.random.Generator) -> Warps:
         drawn = draw_parameters(options, n, *self._size, random)

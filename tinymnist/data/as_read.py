@@ -47,3 +47,6 @@ class AsRead:
     parts: Mapping[SplitName, Part]
     class_names: tuple[str, ...] | None = None
     notices: tuple[Notice, ...] = ()
+
+
+AS_THEY_ARE = ReadOptions()

@@ -26,22 +26,25 @@ class Augmenter:
 
     name = "albumentations"
 
-    def __init__(self, steps: Sequence[AugmentStep], height: int, width: int) -> None:
+    def __init__(self, steps: Sequence[AugmentStep], height: int, width: int, channels: int = 1) -> None:
         import albumentations
 
+        shape = (height, width) if channels == 1 else (height, width, channels)
         for index, step in enumerate(steps):
-            _try_out(step, f"train.augment[{index}].{step.name}", height, width)
+            _try_out(step, f"train.augment[{index}].{step.name}", shape)
         self._compose = albumentations.Compose([_transform(step, {}) for step in steps])
 
     def __call__(self, images: Tensor, seed: int) -> Tensor:
-        """Transforms images (N, H, W) uint8; the result has the same shape and type."""
+        """Transforms images (N, C, H, W) uint8; the result has the same shape and type."""
         self._compose.set_random_seed(seed)
-        shape = images.shape[1:]
-        transformed = [self._compose(image=image)["image"] for image in images.cpu().numpy()]
+        in_grey = images.shape[1] == 1
+        plain = images.squeeze(1) if in_grey else images.permute(0, 2, 3, 1)
+        transformed = [self._compose(image=image)["image"] for image in plain.contiguous().cpu().numpy()]
         for image in transformed:
-            if image.shape != shape:
-                raise SpecError(f"train.augment: {_unfit(image, *shape)}")
-        return torch.from_numpy(np.stack(transformed)).to(images.device)
+            if image.shape != plain.shape[1:]:
+                raise SpecError(f"train.augment: {_unfit(image, tuple(plain.shape[1:]))}")
+        result = torch.from_numpy(np.stack(transformed)).to(images.device)
+        return result.unsqueeze(1) if in_grey else result.permute(0, 3, 1, 2).contiguous()
 
 
 def _is_transform(found: object) -> bool:
@@ -50,7 +53,7 @@ def _is_transform(found: object) -> bool:
     return isinstance(found, type) and issubclass(found, albumentations.BasicTransform)
 
 
-def _try_out(step: AugmentStep, where: str, height: int, width: int) -> None:
+def _try_out(step: AugmentStep, where: str, shape: tuple[int, ...]) -> None:
     """Makes the transform and applies it once, so that a mistake is found before the first step."""
     import albumentations
 
@@ -59,19 +62,19 @@ def _try_out(step: AugmentStep, where: str, height: int, width: int) -> None:
         raise SpecError(
             f"{where}: albumentations {albumentations.__version__} has no such transform: {_nearest(step.name, known)}"
         )
-    blank = np.zeros((height, width), np.uint8)
+    blank = np.zeros(shape, np.uint8)
     try:
         _transform(step, {})  # with the user's own `p`, which may be out of range
         result = _transform(step, {"p": 1.0})(image=blank)["image"]
     except Exception as error:  # the arguments are the user's, and each transform objects in its own way
         raise SpecError(f"{where}: {_one_line(error)}") from None
     if not isinstance(result, np.ndarray) or result.shape != blank.shape or result.dtype != blank.dtype:
-        raise SpecError(f"{where}: {_unfit(result, height, width)}")
+        raise SpecError(f"{where}: {_unfit(result, shape)}")
 
 
-def _unfit(result: Any, height: int, width: int) -> str:
+def _unfit(result: Any, shape: tuple[int, ...]) -> str:
     form = f"{shape_text(tuple(result.shape))} {str(result.dtype).removeprefix('torch.')}"
-    return f"gives {form}, not {height}x{width} uint8: augmentation must keep size and type"
+    return f"gives {form}, not {shape_text(shape)} uint8: augmentation must keep size and type"
 
 
 def _transform(step: AugmentStep, changes: dict[str, Any]) -> Any:

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+Prepare = Literal["mnist", "resize"]
+"""How `predict` prepares a picture: as MNIST's digits were, or fitted into the size of the images."""
+
 
 @dataclass(frozen=True, slots=True)
 class IdxFile:
@@ -22,12 +25,23 @@ class IdxFile:
 
 
 @dataclass(frozen=True, slots=True)
-class IdxDataset:
-    """A data set of four IDX files: 60,000 training and 10,000 test images of 28x28 grey pixels, in 10 classes."""
+class Published:
+    """A data set that is known by its name."""
 
     name: str
-    torchvision_class: str
-    files: tuple[IdxFile, IdxFile, IdxFile, IdxFile]
+    digest: str
+    """Of its images, labels and class names: `identity.digest_of`."""
+    class_names: tuple[str, ...] = tuple("0123456789")
+    prepare: Prepare = "mnist"
+    """How a picture becomes one like these."""
+
+
+@dataclass(frozen=True, slots=True)
+class IdxDataset(Published):
+    """A data set of four IDX files: 60,000 training and 10,000 test images of 28x28 grey pixels, in 10 classes."""
+
+    torchvision_class: str = ""
+    files: tuple[IdxFile, ...] = ()
     """Training images and labels, test images and labels."""
 
 
@@ -48,8 +62,9 @@ def _files(digests: tuple[str, str, str, str], of: Literal["raw", "gzip"]) -> tu
 
 MNIST = IdxDataset(
     "mnist",
-    "MNIST",
-    _files(
+    "ddab1446f479a4506deb6cc872755ace83620f7de82b1ba69b80a4bc42a6dc76",
+    torchvision_class="MNIST",
+    files=_files(
         (
             "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
             "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -63,8 +78,11 @@ MNIST = IdxDataset(
 # Fashion-MNIST (Xiao, Rasul, Vollgraf 2017) publishes digests of its .gz files only.
 FASHION_MNIST = IdxDataset(
     "fashion-mnist",
-    "FashionMNIST",
-    _files(
+    "2ac2fc6af48e7c514365fafab05b373c01b51c556142e042c768e2a923d1754b",
+    ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+    "resize",
+    torchvision_class="FashionMNIST",
+    files=_files(
         (
             "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
             "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
@@ -76,7 +94,9 @@ FASHION_MNIST = IdxDataset(
 )
 
 IDX_DATASETS = {dataset.name: dataset for dataset in (MNIST, FASHION_MNIST)}
-DATASETS = (*IDX_DATASETS, "mnist-5k")
+MNIST_5K = Published("mnist-5k", "ec2c325812b266eee4c9cf33f5626470120c8ca0f467b29f1b5f3705763cbfee")
+PUBLISHED: dict[str, Published] = {**IDX_DATASETS, MNIST_5K.name: MNIST_5K}
+DATASETS = tuple(PUBLISHED)
 """The names of all published data sets."""
 
 MNIST_5K_DIGEST = "167bbe5fc3dfbce27f9a4c6c1814964f3367677ee226d9811d79cbd41fd5d053"

@@ -2,21 +2,23 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tinymnist.data.as_read import AsRead, Part, ReadOptions
+from tinymnist.data.as_read import AS_THEY_ARE, AsRead, Part, ReadOptions
 from tinymnist.data.assembly import assemble
 from tinymnist.data.catalogue import DATASETS
 from tinymnist.data.class_folders import has_splits, read_class_folders
 from tinymnist.data.csv_files import FILES as CSV_FILES
 from tinymnist.data.csv_files import read_csv
 from tinymnist.data.idx_files import parse_name, read_idx_files
-from tinymnist.data.image_set import ImageSet
+from tinymnist.data.image_set import ImageSet, SplitName
 from tinymnist.data.npz import read_npz
 from tinymnist.data.parquet import find_parquet, read_parquet
 from tinymnist.errors import DataError, UsageError
 from tinymnist.text import did_you_mean, printable
 
-AS_THEY_ARE = ReadOptions()
+if TYPE_CHECKING:
+    from tinymnist.data.dataset import Split
 
 
 def read_image_set(source: str, data_dir: Path | None = None, options: ReadOptions = AS_THEY_ARE) -> ImageSet:
@@ -40,23 +42,21 @@ def read_image_set(source: str, data_dir: Path | None = None, options: ReadOptio
 
 
 def _published(name: str, data_dir: Path | None) -> AsRead:
-    from tinymnist.data.load import load_dataset  # the only source that needs torch
+    from tinymnist.data.published import load_published  # the only source that needs torch
 
-    dataset = load_dataset(name, data_dir)
+    dataset = load_published(name, data_dir)
+    splits: dict[SplitName, Split] = {"train": dataset.train, "test": dataset.test}
     return AsRead(
         {
-            "train": Part(
-                dataset.train.images.numpy(), dataset.train.labels.numpy(), _numbered("train", len(dataset.train))
-            ),
-            "test": Part(
-                dataset.test.images.numpy(), dataset.test.labels.numpy(), _numbered("test", len(dataset.test))
-            ),
-        }
+            name: Part(
+                split.images.permute(0, 2, 3, 1).squeeze(3).numpy(),
+                split.labels.numpy(),
+                [f"{name}[{index}]" for index in range(len(split))],
+            )
+            for name, split in splits.items()
+        },
+        dataset.class_names,
     )
-
-
-def _numbered(split: str, count: int) -> list[str]:
-    return [f"{split}[{index}]" for index in range(count)]
 
 
 def _from_path(path: Path, options: ReadOptions) -> AsRead:

@@ -13,7 +13,7 @@ the C of `native/csrc/warp.h`) give the same pixels bit for bit, which differ fr
 (`nearest`: not at all, unless a coordinate lies within float32's error of the middle between two pixels).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -44,6 +44,14 @@ class Warps:
     interpolation: Interpolation
     border_mode: BorderMode
     fill: int
+
+    def for_each_channel(self, channels: int) -> "Warps":
+        """The warps of the (n · channels) planes of images (n, channels, H, W): those of an image are alike."""
+        if channels == 1:
+            return self
+        return replace(
+            self, applied=np.repeat(self.applied, channels), inverse=np.repeat(self.inverse, channels, axis=0)
+        )
 
 
 def fixed_point(inverse: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -54,7 +54,7 @@ def export_onnx(
     content = exported.SerializeToString()
     images = normalized(data.test.images, run.spec.train.normalize, torch.device("cpu"))
     expected = _by_torch(model, images)
-    found = _by_onnxruntime(content, data.test.images.unsqueeze(1) if preprocessing else images)
+    found = _by_onnxruntime(content, data.test.images if preprocessing else images)
     differing = int((expected.argmax(1) != found.argmax(1)).sum())
     largest = float(np.abs(expected - found).max())
     if differing:

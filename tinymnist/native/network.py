@@ -35,7 +35,7 @@ class Totals:
 class NativeNetwork:
     """A network of `spec` for batches of up to `batch_size` images, on `threads` threads.
 
-    Images are uint8 (n, H, W) or (n, C, H, W); a pixel p counts as `p * scale + shift`. Gradients are written to the
+    Images are uint8 (n, C, H, W); a pixel p counts as `p * scale + shift`. Gradients are written to the
     parameters' `grad`, running statistics to the model's buffers. The number of threads does not change a bit.
 
     Raises `NotCoveredError`, `CompilerError`, and `MemoryError`.

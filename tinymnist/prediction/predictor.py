@@ -121,7 +121,7 @@ def _probabilities(
         computed: Tensor = model(normalized(batch, run.spec.train.normalize, device))
         return computed.cpu()
 
-    computed = torch.cat(in_batches(outputs, torch.from_numpy(np.stack(pictures))))
+    computed = torch.cat(in_batches(outputs, torch.from_numpy(np.stack(pictures)).unsqueeze(1)))
     probabilities: list[list[float]] = computed.double().softmax(1).tolist()  # softmax undoes a log_softmax
     return probabilities
 

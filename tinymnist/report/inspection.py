@@ -25,7 +25,7 @@ class Mistake:
     """A wrongly classified image."""
 
     image: NDArray[np.uint8]
-    """(height, width); 0 is the background."""
+    """(height, width), or (height, width, 3) in colour."""
     index: int
     """Its place among the scored images, from 0."""
     label: int
@@ -82,7 +82,7 @@ def _mistakes(images: Split, wrong: Tensor, probabilities: Tensor) -> tuple[Mist
     best, classes = probabilities[order].topk(2)
     return tuple(
         Mistake(
-            images.images[place].numpy(),
+            images.images[place].permute(1, 2, 0).squeeze(2).numpy(),
             place,
             int(images.labels[place]),
             ((first, first_probability), (second, second_probability)),

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, FailFast, Field, Strict, field_validator, model_validator
 
 from tinymnist.spec.base import MAX_ENTRIES, Count, CountPair, Model, Padding, expand
+from tinymnist.spec.data import Data
 from tinymnist.spec.layers import Activation, Block, DropoutField, Head, LinearHead, Norm, Order, Pool
 from tinymnist.spec.plan import Plan, PlanProblem
 from tinymnist.spec.recipe import Train
@@ -98,6 +99,8 @@ class Spec(Model):
     train: Annotated[Train, BeforeValidator(_written_out, json_schema_input_type=Train | str)] = Field(
         Train(), description="How it is trained: a recipe written out, or the name of a packaged one."
     )
+
+    data: Data | None = Field(None, description="What it is trained and scored on.")
 
     @model_validator(mode="before")
     @classmethod

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from tinymnist.check import enforce_budget
-from tinymnist.data import Dataset, usable_name
+from tinymnist.data import Dataset, usable_source
 from tinymnist.data.affine import AffineAugmenter
 from tinymnist.errors import DataError, UsageError
 from tinymnist.files import read_bytes
@@ -29,6 +29,7 @@ from tinymnist.training.directory import WEIGHTS, RunDirectory, create_run
 from tinymnist.training.early_stopping import best_row
 from tinymnist.training.engine import Engine, choose_engine
 from tinymnist.training.environment import describe_environment, describe_session, differences
+from tinymnist.training.images import asked_for, of_run, refuse_changed_images
 from tinymnist.training.initial import copy_initial, initial_record, open_initial, refuse_unfit_initial, reopen_initial
 from tinymnist.training.load import load_run
 from tinymnist.training.lock import locked
@@ -48,9 +49,9 @@ def train(
     spec: Spec,
     *,
     seed: int | None = None,
-    dataset: str = "auto",
+    dataset: str | None = None,
     data_dir: Path | None = None,
-    validation: int = 0,
+    validation: int | None = None,
     initial: str | PathLike[str] | None = None,
     output: str | PathLike[str] = "runs",
     name: str | None = None,
@@ -61,10 +62,11 @@ def train(
     """Trains the network of `spec` by its recipe and returns the finished run in `output/name`.
 
     Without a seed, one is drawn and recorded; the same seed, threads and versions give the same bits on the CPU. The
-    test set is scored after every epoch and chooses nothing: the last epoch's weights are the result. `validation` is a
-    number of training images, the last ones of each class, that are held out and scored instead; the test set is then
-    not looked at. Only then may the recipe stop early, with the best epoch's weights as the result. `initial` is a
-    finished run with the same layers, whose weights the training starts from; by default they are random.
+    test set is scored after every epoch and chooses nothing: the last epoch's weights are the result. `dataset`, a name
+    or a path, and `validation` are by default what the spec's `data` says. `validation` is a number of training images,
+    the last ones of each class, that are held out and scored instead; the test set is then not looked at. Only then may
+    the recipe stop early, with the best epoch's weights as the result. `initial` is a finished run with the same
+    layers, whose weights the training starts from; by default they are random.
 
     Raises `CheckFailed` for a network over its own budget, `UsageError`, `SpecError` and `RunError` for what cannot be
     trained as asked, `DataError` for data or files, `DivergedError`, and `Interrupted` after SIGINT or SIGTERM.
@@ -73,25 +75,19 @@ def train(
     enforce_budget(spec)
     _refuse_seed(seed)
     seed = draw_seed() if seed is None else seed
-    usable_name(dataset)
+    asked = asked_for(spec, dataset, validation)
+    usable_source(asked.dataset)
     new_name = NewName.choose(name, spec, f"seed{seed}")
     new_name.refuse(Path(output))
     chosen_device = prepare_device(device, spec.train.engine, threads)
     first = None if initial is None else open_initial(initial)
-    material = gather(spec, dataset, data_dir, validation, observer.warned)
+    material = gather(spec, asked, data_dir, observer.warned)
+    spec = material.spec
     if first is not None:
-        refuse_unfit_initial(first, spec, material.data.name, validation)
+        refuse_unfit_initial(first, spec, material.data, asked.validation)
     with torch_threads(threads), _parts(spec, seed, spec.train.engine, chosen_device, observer) as parts:
-        environment = describe_environment(
-            material.data,
-            validation,
-            seed,
-            chosen_device,
-            parts.engine,
-            material.augmentation,
-            teacher_digests(material.teachers),
-            None if first is None else initial_record(first),
-        )
+        known = None if first is None else initial_record(first)
+        environment = describe_environment(material, seed, chosen_device, parts.engine, known)
         run = create_run(Path(output), new_name, spec, environment)
         if first is not None:
             copy_initial(first, parts.model)
@@ -119,7 +115,8 @@ def resume(
     engine = before.engine if device in (None, "auto", "cpu") else "torch"
     threads = before.threads if threads is None else threads
     chosen_device = prepare_device(device or before.device, engine, threads)
-    material = gather(run.spec, before.dataset, data_dir, before.validation, observer.warned)
+    material = gather(run.spec, of_run(run), data_dir, observer.warned)
+    refuse_changed_images(run, material.data)
     if material.data.checksums != before.checksums:
         raise DataError(f"{run.path}: was begun on other {before.dataset} files than those here: start a new run")
     if teacher_digests(material.teachers) != before.teachers:
@@ -213,6 +210,8 @@ def _result(run: RunDirectory, data: Dataset, rows: tuple[EpochRow, ...]) -> Res
         name=run.spec.name,
         parameters=run.spec.plan.parameters,
         dataset=data.name,
+        data_digest=data.digest,
+        warnings=[] if run.environment.data is None else run.environment.data.warnings,
         seed=run.environment.seed,
         epochs=len(rows),
         stopped_early=len(rows) < recipe.epochs,

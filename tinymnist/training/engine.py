@@ -26,7 +26,7 @@ from tinymnist.training.threads import torch_threads
 
 
 class Engine(ABC):
-    """Takes steps over batches of uint8 images (n, H, W) and labels (n,), and sums the loss and the right answers.
+    """Takes steps over batches of uint8 images (n, C, H, W) and labels (n,), and sums the loss and the right answers.
 
     Whatever the objective, the loss that is summed is the cross-entropy to the labels, so that recipes can be compared.
     """

@@ -9,11 +9,13 @@ from typing import Any
 
 import torch
 
-from tinymnist.data import Dataset
 from tinymnist.notices import Difference
 from tinymnist.text import printable
 from tinymnist.training.engine import Engine
+from tinymnist.training.images import origin_of
+from tinymnist.training.material import Material
 from tinymnist.training.records import Environment, Initial, Session
+from tinymnist.training.teacher import teacher_digests
 from tinymnist.version import __version__
 
 PACKAGES = ("torch", "torchvision", "albumentations", "opencv-python-headless", "numpy", "safetensors")
@@ -22,13 +24,10 @@ COMPUTING, DRAWING = ("tinymnist", "torch", "numpy"), ("albumentations", "opencv
 
 
 def describe_environment(
-    dataset: Dataset,
-    validation: int,
+    material: Material,
     seed: int,
     device: torch.device,
     engine: Engine,
-    augmentation: str,
-    teachers: dict[str, str],
     initial: Initial | None,
 ) -> Environment:
     """Describes how a run is made here."""
@@ -36,13 +35,21 @@ def describe_environment(
         created=_now(),
         command=[printable(argument) for argument in sys.argv],
         seed=seed,
-        dataset=dataset.name,
-        checksums=dataset.checksums,
-        validation=validation,
-        teachers=teachers,
+        **images_and_teachers(material),
         initial=initial,
-        **_machinery(device, engine, augmentation),
+        **_machinery(device, engine, material.augmentation),
     )
+
+
+def images_and_teachers(material: Material) -> dict[str, Any]:
+    """The fields that the environment of a run and the declaration of a series share."""
+    return {
+        "dataset": material.data.name,
+        "checksums": dict(material.data.checksums),
+        "data": origin_of(material.data, material.asked),
+        "validation": material.asked.validation,
+        "teachers": teacher_digests(material.teachers),
+    }
 
 
 def describe_session(epoch: int, step: int, device: torch.device, engine: Engine, augmentation: str) -> Session:

@@ -4,6 +4,8 @@ from os import PathLike
 
 from torch import nn
 
+from tinymnist.data import Dataset
+from tinymnist.data.catalogue import MNIST, MNIST_5K
 from tinymnist.errors import DataError, RunError, UsageError
 from tinymnist.model import build_model
 from tinymnist.model.generator import drawing
@@ -46,9 +48,9 @@ def reopen_initial(record: Initial, origin: str) -> Run:
     return run
 
 
-def refuse_unfit_initial(run: Run, spec: Spec, dataset: str, validation: int) -> None:
+def refuse_unfit_initial(run: Run, spec: Spec, data: Dataset, validation: int) -> None:
     """Raises `UsageError` where the weights of `run` do not fit `spec`, or know images that are to be scored:
-    `validation` held-out images of `dataset`, or its test images."""
+    `validation` held-out images of `data`, or its test images."""
     with drawing(0):  # what torch draws is overwritten
         model = build_model(spec)
     try:
@@ -56,7 +58,7 @@ def refuse_unfit_initial(run: Run, spec: Spec, dataset: str, validation: int) ->
     except DataError as error:
         raise UsageError(f"--from {error}: give the architecture of that run, or none") from None
     for known in run.trained_on:
-        if _may_know_scored_images(known, dataset, validation):
+        if _may_know_scored_images(known, data, validation):
             held = known.validation
             raise UsageError(
                 f"--from {run.path}: was trained on {known.dataset}, "
@@ -70,9 +72,9 @@ def copy_initial(run: Run, model: nn.Module) -> None:
     copy_tensors(model.state_dict(), run.load_model().state_dict(), str(run.path))
 
 
-def _may_know_scored_images(known: TrainedOn, dataset: str, validation: int) -> bool:
-    if known.dataset == dataset:
+def _may_know_scored_images(known: TrainedOn, data: Dataset, validation: int) -> bool:
+    if known.is_of(data.name, data.digest):
         return validation not in (0, known.validation)
-    if {known.dataset, dataset} != {"mnist", "mnist-5k"}:
-        return False
-    return dataset == "mnist-5k" or validation > 0  # the images of mnist-5k are training images of mnist
+    if data.digest == MNIST_5K.digest:  # whose images are training images of MNIST
+        return known.is_of(MNIST.name, MNIST.digest)
+    return data.digest == MNIST.digest and validation > 0 and known.is_of(MNIST_5K.name, MNIST_5K.digest)

@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinymnist.data import Dataset, load_dataset
+from tinymnist.data import Dataset
 from tinymnist.data.affine import AffineAugmenter, is_affine
 from tinymnist.data.augment import Augmenter
 from tinymnist.errors import SpecError, UsageError
 from tinymnist.notices import Warn
 from tinymnist.spec import Spec
+from tinymnist.spec.data import Data
 from tinymnist.spec.schedules import Plateau
-from tinymnist.text import shape_text
+from tinymnist.training.images import load_images, refuse_unfit_images
 from tinymnist.training.run import Run
 from tinymnist.training.teacher import refuse_unfit_teachers, teacher_runs
 
@@ -19,6 +20,10 @@ from tinymnist.training.teacher import refuse_unfit_teachers, teacher_runs
 class Material:
     """What a training needs besides the network."""
 
+    spec: Spec
+    """The spec, in which what depends on the images is settled."""
+    asked: Data
+    """The images that were asked for."""
     data: Dataset
     augmenter: Augmenter | AffineAugmenter | None
     teachers: list[Run]
@@ -29,19 +34,27 @@ class Material:
         return "none" if self.augmenter is None else self.augmenter.name
 
 
-def gather(spec: Spec, dataset: str, data_dir: Path | None, validation: int, warn: Warn) -> Material:
-    """Gathers the material for training `spec`, and checks that it fits. Raises as `train` does."""
-    if not validation:
+def gather(spec: Spec, asked: Data, data_dir: Path | None, warn: Warn) -> Material:
+    """Gathers the material for training `spec` on what is `asked` for, and checks that it fits. Raises as `train`
+    does."""
+    if not asked.validation:
         _refuse_choosing_by_the_test_set(spec)
     augmenter = _augmenter(spec)
     teachers = teacher_runs(spec.train.distill)
-    data = load_dataset(dataset, data_dir, warn)
-    _refuse_unfit_data(spec, data)
-    if validation:
-        data = data.hold_out(validation)
+    data = load_images(asked, data_dir, warn)
+    refuse_unfit_images(spec, data)
+    if asked.validation:
+        data = data.hold_out(asked.validation)
     _refuse_lonely_images(spec, len(data.train))
-    refuse_unfit_teachers(teachers, spec, data.name, validation)
-    return Material(data, augmenter, teachers)
+    refuse_unfit_teachers(teachers, spec, data, asked.validation)
+    return Material(_settled(spec, asked, data), asked, data, augmenter, teachers)
+
+
+def _settled(spec: Spec, asked: Data, data: Dataset) -> Spec:
+    """`spec` with the images that were found."""
+    if spec.data is None:
+        return spec
+    return spec.model_copy(update={"data": asked.model_copy(update={"dataset": data.name})})
 
 
 def _refuse_choosing_by_the_test_set(spec: Spec) -> None:
@@ -62,20 +75,8 @@ def _augmenter(spec: Spec) -> Augmenter | AffineAugmenter | None:
     steps = spec.train.augment
     if not steps:
         return None
-    kind = AffineAugmenter if is_affine(steps) else Augmenter
-    return kind(steps, spec.input.height, spec.input.width)
-
-
-def _refuse_unfit_data(spec: Spec, data: Dataset) -> None:
-    shape = (1, *data.train.images.shape[1:])
-    asked = (spec.input.channels, spec.input.height, spec.input.width)
-    if asked != shape:
-        raise SpecError(
-            f"{spec.name}: input is {shape_text(asked)}, {data.name} has {shape_text(shape)}: make the two alike"
-        )
-    classes = int(data.train.labels.max()) + 1
-    if spec.classes != classes:
-        raise SpecError(f"{spec.name}: classes is {spec.classes}, {data.name} has {classes}: make the two alike")
+    shape = spec.input.height, spec.input.width
+    return AffineAugmenter(steps, *shape) if is_affine(steps) else Augmenter(steps, *shape, spec.input.channels)
 
 
 def _refuse_lonely_images(spec: Spec, images: int) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tinymnist.choices import Device
-from tinymnist.data import DATASETS
+from tinymnist.data.catalogue import Prepare
 from tinymnist.errors import DataError
 from tinymnist.files import read_bytes, write_atomically
 from tinymnist.spec.models import NAME
@@ -38,7 +38,25 @@ Number = Annotated[int, Field(ge=0, le=10**12)]
 """A count; Python refuses to write one of more than 4,300 digits."""
 Percent = Annotated[float, Field(ge=0, le=100)]
 Threads = Annotated[int, Field(ge=1, le=256)]
-DatasetName = Annotated[str, Field(pattern=f"^({'|'.join(DATASETS)})$")]
+Name = Annotated[str, Field(pattern=NAME)]
+Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$")]
+"""Text without line breaks or control characters."""
+DatasetName = Annotated[Line, Field(min_length=1, max_length=1000)]
+"""A name of the catalogue, or a path."""
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class Origin(BaseModel):
+    """What a run records of its images, besides the name or path of their data set. Keys of later versions are kept."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="allow", allow_inf_nan=False)
+
+    digest: Digest
+    """Of images, labels and class names, whatever the format."""
+    class_names: Annotated[list[Line], Field(min_length=2, max_length=1000)]
+    prepare: Prepare
+    warnings: list[dict[str, str | int]] = []
+    """What is worth knowing of them: the fields of notices, and their `kind`."""
 
 
 class TrainedOn(BaseModel):
@@ -48,6 +66,18 @@ class TrainedOn(BaseModel):
 
     dataset: DatasetName
     validation: Number
+    digest: Digest | None = None
+    """Of the data set; None in runs of earlier versions."""
+
+    def is_same(self, other: "TrainedOn") -> bool:
+        """Whether both are images of one data set."""
+        if self.digest is None or other.digest is None:
+            return self.dataset == other.dataset
+        return self.digest == other.digest
+
+    def is_of(self, dataset: str, digest: str) -> bool:
+        """Whether these are images of this data set."""
+        return self.dataset == dataset if self.digest is None else self.digest == digest
 
 
 class Initial(BaseModel):
@@ -88,6 +118,8 @@ class Environment(Record):
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)]
     dataset: DatasetName
     checksums: dict[str, str]
+    data: Origin | None = None
+    """None in runs of earlier versions."""
     validation: Number = 0
     """Training images that are held out and scored instead of the test set."""
     teachers: dict[str, str] = {}
@@ -108,11 +140,6 @@ class Environment(Record):
     """One for each time that the run was resumed."""
 
 
-Name = Annotated[str, Field(pattern=NAME)]
-Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$")]
-"""Text without line breaks or control characters."""
-
-
 class Result(Record):
     """`result.json` of a run, which `train --json` prints. Accuracies are percent."""
 
@@ -120,6 +147,10 @@ class Result(Record):
     name: Name
     parameters: Number
     dataset: str
+    data_digest: Digest | None = None
+    """Of images, labels and class names of the data set; None in results of earlier versions, as in a series."""
+    warnings: list[dict[str, str | int]] = []
+    """What is worth knowing of the data: the fields of notices, and their `kind`."""
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)]
     epochs: Number
     """Epochs that were trained."""
@@ -148,6 +179,8 @@ class Declaration(Record):
     seeds: Annotated[list[Annotated[int, Field(ge=0, le=LARGEST_SEED)]], Field(min_length=1, max_length=MAX_SEEDS)]
     dataset: DatasetName
     checksums: dict[str, str]
+    data: Origin | None = None
+    """None in series of earlier versions."""
     validation: Number
     teachers: dict[str, str]
     """SHA-256 of each teacher's weights, by the teacher's path."""
@@ -188,6 +221,8 @@ class SeriesResult(Record):
     name: Name
     parameters: Annotated[int, Field(ge=1, le=10**12)]
     dataset: str
+    data_digest: Digest | None = None
+    warnings: list[dict[str, str | int]] = []
     scored_on: Literal["test", "validation"]
     chosen_on: Line
     images: Annotated[int, Field(ge=1, le=10**12)]

@@ -7,6 +7,7 @@ from typing import Literal
 
 from torch import nn
 
+from tinymnist.data.catalogue import Prepare
 from tinymnist.spec import Spec
 from tinymnist.training.observer import EpochRow
 from tinymnist.training.records import Environment, Result, TrainedOn
@@ -50,8 +51,21 @@ class Run(ABC):
         return "validation" if self.environment.validation else "test"
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of the network's outputs; numbers in runs of earlier versions."""
+        data = self.environment.data
+        return tuple(map(str, range(self.spec.classes))) if data is None else tuple(data.class_names)
+
+    @property
+    def prepare(self) -> Prepare:
+        """How a picture becomes one like those that the network was trained on."""
+        data = self.environment.data
+        return "mnist" if data is None else data.prepare
+
+    @property
     def trained_on(self) -> tuple[TrainedOn, ...]:
         """The images that the weights know: those of this run, then those of the networks that it started from."""
         own, initial = self.environment, self.environment.initial
-        known = [TrainedOn(dataset=own.dataset, validation=own.validation)]
+        digest = None if own.data is None else own.data.digest
+        known = [TrainedOn(dataset=own.dataset, validation=own.validation, digest=digest)]
         return tuple(dict.fromkeys([*known, *([] if initial is None else initial.trained_on)]))

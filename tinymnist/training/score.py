@@ -33,9 +33,9 @@ class Score:
 
 
 def normalized(images: Tensor, normalize: Normalize, device: torch.device) -> Tensor:
-    """The input of a network for uint8 images (N, H, W): float32 (N, 1, H, W), (pixel / 255 - mean) / std."""
+    """The input of a network for uint8 images (N, C, H, W): float32, (pixel / 255 - mean) / std."""
     scale, shift = normalize.scale_and_shift
-    return images.to(device).unsqueeze(1).float().mul_(scale).add_(shift)
+    return images.to(device).float().mul_(scale).add_(shift)
 
 
 @torch.no_grad()
@@ -47,7 +47,7 @@ def in_batches(compute: Callable[[Tensor], Output], images: Tensor) -> list[Outp
 
 @torch.inference_mode()
 def score(model: nn.Module, images: Tensor, labels: Tensor) -> Score:
-    """Scores `model`, in evaluation mode, on normalised images (N, 1, H, W) and labels (N,) on the same device."""
+    """Scores `model`, in evaluation mode, on normalised images (N, C, H, W) and labels (N,) on the same device."""
     was_training = model.training
     model.eval()
     loss = torch.zeros((), dtype=torch.float64 if images.device.type != "mps" else torch.float32, device=images.device)

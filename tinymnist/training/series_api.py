@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 
 from tinymnist.check import enforce_budget
-from tinymnist.data import usable_name
+from tinymnist.data import usable_source
 from tinymnist.errors import DataError, Interrupted, RunError, UsageError
 from tinymnist.signals import stop_on_signals
 from tinymnist.spec import Spec
@@ -18,6 +18,8 @@ from tinymnist.statistics import summarize
 from tinymnist.text import printable
 from tinymnist.training.device import prepare_device
 from tinymnist.training.directory import RunDirectory, create_folder, open_folder, refuse_link, seed_name
+from tinymnist.training.environment import images_and_teachers
+from tinymnist.training.images import asked_for
 from tinymnist.training.initial import initial_record, open_initial, refuse_unfit_initial
 from tinymnist.training.lock import locked
 from tinymnist.training.material import gather
@@ -28,7 +30,6 @@ from tinymnist.training.pool import refuse_other_mains, train_at_once, train_in_
 from tinymnist.training.records import RESULT, SERIES, Declaration, Interval, SeriesResult, write_record
 from tinymnist.training.seeds import LARGEST_SEED, MAX_SEEDS
 from tinymnist.training.series import Series
-from tinymnist.training.teacher import teacher_digests
 from tinymnist.training.worker import LAST_SECONDS, Task
 
 
@@ -37,9 +38,9 @@ def train_series(
     seeds: Sequence[int],
     *,
     jobs: int | None = None,
-    dataset: str = "auto",
+    dataset: str | None = None,
     data_dir: Path | None = None,
-    validation: int = 0,
+    validation: int | None = None,
     initial: str | PathLike[str] | None = None,
     output: str | PathLike[str] = "runs",
     name: str | None = None,
@@ -54,7 +55,8 @@ def train_series(
     series; the seeds that are finished by then are kept.
     """
     enforce_budget(spec)
-    usable_name(dataset)
+    asked = asked_for(spec, dataset, validation)
+    usable_source(asked.dataset)
     seeds = _checked_seeds(seeds)
     jobs = _jobs(jobs, len(seeds), device)
     new_name = NewName.choose(name, spec, f"{len(seeds)}seeds")
@@ -64,15 +66,13 @@ def train_series(
     observer = observer or SeriesObserver()
     prepare_device(device, spec.train.engine, threads)
     first = None if initial is None else open_initial(initial)
-    found = gather(spec, dataset, data_dir, validation, observer.warned)  # before the folder is made
+    found = gather(spec, asked, data_dir, observer.warned)  # before the folder is made
+    spec = found.spec
     if first is not None:
-        refuse_unfit_initial(first, spec, found.data.name, validation)
+        refuse_unfit_initial(first, spec, found.data, asked.validation)
     declaration = Declaration(
         seeds=seeds,
-        dataset=found.data.name,
-        checksums=found.data.checksums,
-        validation=validation,
-        teachers=teacher_digests(found.teachers),
+        **images_and_teachers(found),
         initial=None if first is None else initial_record(first),
         device=device,
         threads=1 if threads is None and jobs > 1 else threads,
@@ -100,8 +100,10 @@ def resume_series(
         refuse_other_mains()
     if more:
         declared = series.declaration
-        found = gather(series.spec, declared.dataset, data_dir, declared.validation, observer.warned)
-        if (found.data.checksums, teacher_digests(found.teachers)) != (declared.checksums, declared.teachers):
+        asked = asked_for(series.spec, declared.dataset, declared.validation)
+        found = images_and_teachers(gather(series.spec, asked, data_dir, observer.warned))
+        same_images = declared.data is None or declared.data.digest == found["data"].digest
+        if not same_images or (found["checksums"], found["teachers"]) != (declared.checksums, declared.teachers):
             raise DataError(f"{series.path}: its data or teachers have changed since it was begun: train a new series")
         series = _extended(series, more)  # last, since a finished series loses its result
     if series.finished:
@@ -172,7 +174,7 @@ def _refuse_stranger(series: Series, run: RunDirectory) -> None:
         and not run.path.is_symlink()
         and dump_spec(run.spec) == dump_spec(series.spec)
         and (found.dataset, found.validation) == (declared.dataset, declared.validation)
-        and (found.checksums, found.teachers) == (declared.checksums, declared.teachers)
+        and (found.checksums, found.data, found.teachers) == (declared.checksums, declared.data, declared.teachers)
         and found.initial == declared.initial
     )
     if not same:
@@ -192,6 +194,8 @@ def _result(series: Series) -> SeriesResult:
         name=series.spec.name,
         parameters=first.parameters,
         dataset=first.dataset,
+        data_digest=first.data_digest,
+        warnings=first.warnings,
         scored_on=first.scored_on,
         chosen_on=first.chosen_on,
         images=first.n,

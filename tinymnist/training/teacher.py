@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from tinymnist.data import Split
+from tinymnist.data import Dataset, Split
 from tinymnist.errors import DataError, RunError, UsageError
 from tinymnist.native import CompilerError, NativeNetwork, NotCoveredError
 from tinymnist.notices import NativeTeacherUnavailable, Warn
@@ -20,7 +20,7 @@ from tinymnist.training.run import Run
 from tinymnist.training.score import in_batches, normalized
 
 Logits = Callable[[Tensor], Tensor]
-"""From uint8 images (n, H, W) to logits (n, classes)."""
+"""From uint8 images (n, C, H, W) to logits (n, classes)."""
 
 
 class Teacher:
@@ -39,8 +39,8 @@ class Teacher:
             self._clean = torch.cat(in_batches(self._probabilities, train.images.contiguous()))
 
     def probabilities(self, chosen: Tensor, images: Tensor) -> Tensor:
-        """Probabilities (n, classes) float32 for the training images with indices `chosen`; `images` (n, H, W) are the
-        same, as the network sees them."""
+        """Probabilities (n, classes) float32 for the training images with indices `chosen`; `images` (n, C, H, W) are
+        the same, as the network sees them."""
         return self._probabilities(images) if self._clean is None else self._clean[chosen]
 
     def _probabilities(self, images: Tensor) -> Tensor:
@@ -70,7 +70,7 @@ def teacher_digests(runs: Sequence[Run]) -> dict[str, str]:
     return {str(run.path): run.result.weights_sha256 for run in runs}
 
 
-def refuse_unfit_teachers(runs: Sequence[Run], spec: Spec, dataset: str, validation: int) -> None:
+def refuse_unfit_teachers(runs: Sequence[Run], spec: Spec, data: Dataset, validation: int) -> None:
     """Raises `UsageError` for a teacher of other images or classes, or that was trained on images to be scored."""
     for run in runs:
         theirs = run.spec.input
@@ -80,7 +80,8 @@ def refuse_unfit_teachers(runs: Sequence[Run], spec: Spec, dataset: str, validat
                 f"{run.path}: cannot teach {spec.name}: it takes {shape} images of {run.spec.classes} classes"
             )
         made = run.environment
-        if made.dataset != dataset or (validation and made.validation != validation):
+        (known, *_) = run.trained_on
+        if not known.is_of(data.name, data.digest) or (validation and made.validation != validation):
             raise UsageError(
                 f"{run.path}: cannot teach {spec.name}: it was trained on {_trained_on(made)}, so it may know images "
                 f"that are scored here: train it on the same data with the same --validation"

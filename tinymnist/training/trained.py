@@ -9,11 +9,14 @@ from typing import Literal
 import torch
 from torch import nn
 
-from tinymnist.data import Dataset, load_dataset, usable_name
+from tinymnist.data import Dataset, usable_source
+from tinymnist.data.catalogue import MNIST, MNIST_5K
 from tinymnist.errors import UsageError
 from tinymnist.notices import Warn, warn_in_python
+from tinymnist.spec.data import Data
 from tinymnist.training.device import choose_device
 from tinymnist.training.directory import RunDirectory
+from tinymnist.training.images import asked_for, load_images, of_run, refuse_changed_images, refuse_unfit_images
 from tinymnist.training.run import Run
 from tinymnist.training.unfinished import Reached, network_so_far
 
@@ -55,32 +58,38 @@ def open_trained(
     among its training images, `DataError` for data or damage.
     """
     chosen_device = choose_device(device)
-    names = [usable_name(run.environment.dataset if dataset is None else dataset) for run in runs]
+    asked = [of_run(run) if dataset is None else asked_for(run.spec, dataset, 0) for run in runs]
+    for each in asked:
+        usable_source(each.dataset)
     so_far = {id(run) for run in runs if unfinished and isinstance(run, RunDirectory) and not run.finished}
     models = [None if id(run) in so_far else run.load_model().to(chosen_device) for run in runs]
 
     @cache
-    def load(name: str, count: int) -> Dataset:
-        return load(name, 0).hold_out(count) if count else load_dataset(name, data_dir, warn)
+    def load(images: Data) -> Dataset:
+        if images.validation:
+            return load(images.model_copy(update={"validation": 0})).hold_out(images.validation)
+        return load_images(images, data_dir, warn)
 
     opened = []
-    for run, name, model in zip(runs, names, models, strict=True):
-        count = run.environment.validation if held_out and dataset is None else 0
-        data = load(name, count)
+    for run, images, model in zip(runs, asked, models, strict=True):
+        count = images.validation if held_out else 0
+        data = load(images.model_copy(update={"validation": count}))
+        if dataset is None:
+            refuse_changed_images(run, data)
+        refuse_unfit_images(run.spec, data)
         _refuse_training_images(run, data)
         how_far = None
         if model is None:
             assert isinstance(run, RunDirectory)
-            made = run.environment
-            train_images = partial(load, made.dataset, made.validation)
-            model, how_far = network_so_far(run, train_images, chosen_device, warn)
+            model, how_far = network_so_far(run, partial(load, of_run(run)), chosen_device, warn)
         opened.append(TrainedNetwork(run, model, data, "validation" if count else "test", chosen_device, how_far))
     return opened
 
 
 def _refuse_training_images(run: Run, data: Dataset) -> None:
     """Raises `UsageError` where the test images of `data` were among the training images of `run`."""
-    if data.name == "mnist-5k" and any(known.dataset == "mnist" for known in run.trained_on):
+    knows_mnist = any(known.is_of(MNIST.name, MNIST.digest) for known in run.trained_on)
+    if data.digest == MNIST_5K.digest and knows_mnist:
         raise UsageError(
             f"{run.path}: was trained on all of MNIST, which mnist-5k is a part of: evaluate it with --dataset mnist"
         )

@@ -57,7 +57,7 @@ def _restored(
     recipe = run.spec.train
     with drawing(0):  # what torch draws is overwritten
         model = build_model(run.spec).to(device)
-    nothing = Split(torch.empty(0, 1, 1, dtype=torch.uint8), torch.empty(0, dtype=torch.int64))
+    nothing = Split(torch.empty(0, 1, 1, 1, dtype=torch.uint8), torch.empty(0, dtype=torch.int64))
     average = None if recipe.ema is None else Average(model, recipe, train or nothing)
     best = None if recipe.early_stopping is None else Best(model)
     state = State(model, make_optimizer(recipe.optimizer, model), average, best)

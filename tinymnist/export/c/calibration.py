@@ -23,8 +23,8 @@ def calibration_images(train: Split) -> Tensor:
 
 
 def find_ranges(network: Network, images: Tensor, quantile: float = QUANTILE) -> list[Range]:
-    """The range of each value over images (N, H, W) uint8, from the 1 - `quantile` of the images' least numbers to the
-    `quantile` of their largest."""
+    """The range of each value over images (N, C, H, W) uint8, from the 1 - `quantile` of the images' least numbers to
+    the `quantile` of their largest."""
     least: list[list[Tensor]] = []
     most: list[list[Tensor]] = []
     for batch in images.split(BATCH):

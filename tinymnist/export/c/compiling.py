@@ -64,7 +64,7 @@ def c_compiler() -> tuple[str, ...] | None:
 def compute_logits(
     program: Program, images: Tensor, compiler: Sequence[str], flags: Sequence[str] = FLAGS
 ) -> NDArray[Any]:
-    """Compiles the program and runs it on images (N, height, width) or (N, height, width, channels) uint8. Returns
+    """Compiles the program and runs it on images (N, height, width, channels) uint8. Returns
     logits (N, classes), float32 or int32. Raises `CheckFailed` where it does not compile or run, `DataError` where its
     files cannot be written."""
     names = {"name": program.identifier, "upper": program.identifier.upper()}

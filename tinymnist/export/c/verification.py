@@ -54,7 +54,10 @@ def verify(program: Program, trained: TrainedNetwork, compiler: tuple[str, ...])
     images, labels = trained.data.test.images, trained.data.test.labels
     inputs = normalized(images, trained.run.spec.train.normalize, trained.device)
     expected = torch.cat(in_batches(trained.model, inputs)).double().log_softmax(1)
-    logits = compute_logits(program, images, compiler).astype(np.float64) * program.logit_scale
+    logits = (
+        compute_logits(program, images.permute(0, 2, 3, 1).contiguous(), compiler).astype(np.float64)
+        * program.logit_scale
+    )
     found = torch.from_numpy(logits).log_softmax(1)
     verification = Verification(
         dataset=trained.data.name,

@@ -18,7 +18,7 @@ def export_page(trained: TrainedNetwork) -> Artifact:
     """
     run, model, data = trained.run, trained.model, trained.data
     network = fold(run.spec, model)
-    images = (1, *data.test.images.shape[1:])
+    images = data.shape
     if network.input != images:
         raise UsageError(
             f"{run.path}: takes {shape_text(network.input)} images, those of {data.name} are {shape_text(images)}: "

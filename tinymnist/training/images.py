@@ -1,0 +1,61 @@
+"""The images of a training: what the spec and the caller ask for, and what a run records of them."""
+
+from pathlib import Path
+
+from tinymnist.data import Dataset, load_dataset
+from tinymnist.data.as_read import ReadOptions
+from tinymnist.errors import DataError, SpecError
+from tinymnist.notices import DATA_WARNINGS, Warn, fields_of
+from tinymnist.spec import Spec
+from tinymnist.spec.data import Data
+from tinymnist.text import shape_text
+from tinymnist.training.records import Origin
+from tinymnist.training.run import Run
+
+
+def asked_for(spec: Spec, dataset: str | None = None, validation: int | None = None) -> Data:
+    """What `spec` declares, with the caller's data set and number of images to hold out in its place."""
+    given = {"dataset": dataset, "validation": validation}
+    return (spec.data or Data()).model_copy(update={key: value for key, value in given.items() if value is not None})
+
+
+def of_run(run: Run) -> Data:
+    """What a run was trained on."""
+    return asked_for(run.spec, run.environment.dataset, run.environment.validation)
+
+
+def load_images(asked: Data, data_dir: Path | None, warn: Warn) -> Dataset:
+    """Loads the whole data set, with nothing held out yet. Raises as `load_dataset` does."""
+    return load_dataset(asked.dataset, data_dir, warn, ReadOptions(asked.resize, asked.skip_unreadable))
+
+
+def refuse_unfit_images(spec: Spec, data: Dataset) -> None:
+    """Raises `SpecError` where the network takes other images, or tells another number of classes."""
+    asked = (spec.input.channels, spec.input.height, spec.input.width)
+    if asked != data.shape:
+        raise SpecError(
+            f"{spec.name}: input is {shape_text(asked)}, {data.name} has {shape_text(data.shape)}: make the two alike"
+        )
+    classes = len(data.class_names)
+    if spec.classes != classes:
+        raise SpecError(f"{spec.name}: classes is {spec.classes}, {data.name} has {classes}: make the two alike")
+
+
+def refuse_changed_images(run: Run, data: Dataset) -> None:
+    """Raises `DataError` where `data`, found where the run's images were, are others now."""
+    recorded = run.environment.data
+    if recorded is not None and recorded.digest != data.digest:
+        raise DataError(
+            f"{run.path}: was trained on other images than those that {data.name} holds now: put them back, or name "
+            "others by --dataset"
+        )
+
+
+def origin_of(data: Dataset, asked: Data) -> Origin:
+    """What a run records of its images."""
+    return Origin(
+        digest=data.digest,
+        class_names=list(data.class_names),
+        prepare=asked.prepare or data.prepare,
+        warnings=[fields_of(notice) for notice in data.notices if isinstance(notice, DATA_WARNINGS)],
+    )
