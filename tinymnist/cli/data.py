@@ -1,16 +1,17 @@
 """`tinymnist data`: what a data set holds, and what is wrong with it."""
 
 from pathlib import Path
-from types import SimpleNamespace, TracebackType
-from typing import TYPE_CHECKING, Annotated, Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tinymnist.cli.completion import complete_data
+from tinymnist.cli.decoding import DecodingProgress, Resize, SkipUnreadable, checked_resize
 from tinymnist.cli.notices import notice_text, say_notice
 from tinymnist.cli.options import DataDir, Json
 from tinymnist.cli.outputs import output
-from tinymnist.console import show, show_json, shows_bars
+from tinymnist.console import show, show_json
 from tinymnist.errors import CheckFailed, UsageError
 from tinymnist.text import printable, shape_text, table
 
@@ -31,13 +32,8 @@ def command(
             "fashion-mnist, mnist-5k.",
         ),
     ],
-    resize: Annotated[
-        tuple[int, int] | None,
-        typer.Option("--resize", metavar="H W", help="Fit every image into H x W pixels, its aspect kept."),
-    ] = None,
-    skip_unreadable: Annotated[
-        bool, typer.Option("--skip-unreadable", help="Leave out pictures that cannot be read.")
-    ] = False,
+    resize: Resize = None,
+    skip_unreadable: SkipUnreadable = False,
     data_dir: DataDir = None,
     sheet: Annotated[
         Path | None,
@@ -51,10 +47,8 @@ def command(
     """
     from tinymnist.data import read_image_set
     from tinymnist.data.as_read import ReadOptions
-    from tinymnist.data.image_set import MAX_SIDE
 
-    if resize is not None and not all(1 <= side <= MAX_SIDE for side in resize):
-        raise UsageError(f"--resize {resize[0]} {resize[1]}: expects height and width from 1 to {MAX_SIDE} pixels")
+    checked_resize(resize)
     if sheet is not None and sheet.suffix.lower() != ".png":
         raise UsageError(f"--output {sheet}: expects the name of a PNG file, as in {sheet.stem or 'sheet'}.png")
     with DecodingProgress() as progress:
@@ -71,27 +65,6 @@ def command(
     else:
         show("\n".join([*_as_text(data), *([] if sheet is None else [f"wrote {sheet}"])]))
     return CheckFailed.exit_code if data.leaks else 0
-
-
-class DecodingProgress:
-    """A bar on stderr while pictures are decoded; none where that is not a terminal."""
-
-    def __init__(self) -> None:
-        self._bar: Any = None
-
-    def __enter__(self) -> "DecodingProgress":
-        return self
-
-    def __call__(self, done: int, total: int) -> None:
-        if self._bar is None:
-            from tqdm import tqdm
-
-            self._bar = tqdm(total=total, unit=" images", unit_scale=True, leave=False, disable=not shows_bars())
-        self._bar.update(done - self._bar.n)
-
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        if self._bar is not None:
-            self._bar.close()
 
 
 def _as_result(data: "ImageSet", sheet: Path | None) -> SimpleNamespace:

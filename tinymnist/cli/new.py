@@ -4,37 +4,87 @@ import os
 import re
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tinymnist.cli.completion import complete_data
+from tinymnist.cli.decoding import DecodingProgress, Resize, SkipUnreadable, checked_resize
+from tinymnist.cli.notices import say_notice
+from tinymnist.cli.options import DATA, DataDir
 from tinymnist.console import show
 from tinymnist.errors import DataError, UsageError
 from tinymnist.files import make_folder, write_atomically
+from tinymnist.text import printable, shape_text
 
-TEMPLATE = Path(__file__).resolve().parent.parent / "spec" / "template.yaml"
+if TYPE_CHECKING:
+    from tinymnist.spec.starting import Images
 
 
 def command(
     file: Annotated[Path, typer.Argument(metavar="FILE", readable=False, help="The YAML file to write.")],
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            "--dataset",
+            metavar="NAME|PATH",
+            autocompletion=complete_data,
+            help="Write it for these images: their size, classes and grey levels.",
+            rich_help_panel=DATA,
+        ),
+    ] = None,
+    mirror: Annotated[
+        bool,
+        typer.Option("--mirror", help="Mirror training images at random, left and right.", rich_help_panel=DATA),
+    ] = False,
+    resize: Resize = None,
+    skip_unreadable: SkipUnreadable = False,
+    data_dir: DataDir = None,
 ) -> None:
     """Write a commented architecture to start from."""
-    from tinymnist.spec.dump import plain_is_same
     from tinymnist.spec.load import document_from_text
     from tinymnist.spec.packaged import SUFFIXES
+    from tinymnist.spec.starting import starting_text
 
     if file.suffix.lower() not in SUFFIXES:
         file = file.with_name(f"{file.name}.yaml")
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", file.stem).strip("-._")[:64] or "mine"
-    text = TEMPLATE.read_text(encoding="utf-8").replace(
-        "name: NAME", f"name: {name}" if plain_is_same(name) else f'name: "{name}"'
-    )
-    spec = document_from_text(text, str(file)).spec
     if os.path.lexists(file):
         raise UsageError(f"{file}: already exists: choose another name")
+    if dataset is None:
+        _refuse_without_dataset({"--mirror": mirror, "--resize": resize, "--skip-unreadable": skip_unreadable})
+    images = None if dataset is None else _images(dataset, data_dir, resize, skip_unreadable)
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", file.stem).strip("-._")[:64] or "mine"
+    text = starting_text(name, images, mirror=mirror)
+    spec = document_from_text(text, str(file)).spec
     try:
         make_folder(file.parent)
     except OSError as error:
         raise DataError(f"{file.parent}: cannot be made: {error.strerror or error}") from None
     write_atomically(file, text)
-    show(f"wrote {file}: {spec.plan.parameters:,} parameters\nnext: tinymnist check {shlex.quote(str(file))}")
+    suits = "" if images is None else f", for {_described(images)}"
+    following = f"tinymnist {'check' if images is None else 'train'} {shlex.quote(str(file))}"
+    show(f"wrote {file}: {spec.plan.parameters:,} parameters{suits}\nnext: {following}")
+
+
+def _refuse_without_dataset(options: dict[str, object]) -> None:
+    for option, value in options.items():
+        if value:
+            raise UsageError(f"{option}: is for --dataset: name the images")
+
+
+def _images(dataset: str, data_dir: Path | None, resize: tuple[int, int] | None, skip_unreadable: bool) -> "Images":
+    from tinymnist.data import read_image_set
+    from tinymnist.data.as_read import ReadOptions
+    from tinymnist.data.levels import mean_and_std
+    from tinymnist.spec.starting import Images
+
+    with DecodingProgress() as progress:
+        found = read_image_set(dataset, data_dir, ReadOptions(checked_resize(resize), skip_unreadable, progress))
+    for notice in found.notices:
+        say_notice(notice)
+    mean, std = mean_and_std(found.train.pixels, found.name)
+    return Images(dataset, found.shape, found.class_names, len(found.train), mean, std, resize, skip_unreadable)
+
+
+def _described(images: "Images") -> str:
+    return f"{shape_text(images.shape)} images in {len(images.class_names):,} classes of {printable(images.dataset)}"

@@ -1,4 +1,4 @@
-"""ShiftScaleRotate and Affine for whole batches: random parameters are drawn as arrays, one value per image.
+"""ShiftScaleRotate, Affine and flips for whole batches: random parameters are drawn as arrays, one value per image.
 
 Distributions, signs and order are those of albumentations 2.0.8 (`Affine`, of which `ShiftScaleRotate` is a case, and
 `create_affine_transformation_matrix`); the random numbers themselves differ.
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tinymnist.data.warp import Warps, warp
-from tinymnist.spec.augmentation import AffineOptions, AugmentStep, ShiftScaleRotateOptions, Warp
+from tinymnist.spec.augmentation import AffineOptions, AugmentStep, Batched, Flip, ShiftScaleRotateOptions, Warp
 
 Floats = NDArray[np.float64]
 
@@ -37,7 +37,7 @@ class Parameters:
 
 def is_affine(steps: Sequence[AugmentStep]) -> bool:
     """Whether `AffineAugmenter` can do all of the steps."""
-    return all(isinstance(step.options, Warp) for step in steps)
+    return all(isinstance(step.options, Batched) for step in steps)
 
 
 def draw_parameters(options: Warp, n: int, height: int, width: int, random: np.random.Generator) -> Parameters:
@@ -81,7 +81,7 @@ def inverse_maps(drawn: Parameters, height: int, width: int) -> Floats:
 
 
 class AffineAugmenter:
-    """Applies ShiftScaleRotate and Affine to batches of images; the same seed gives the same pixels on any device.
+    """Applies ShiftScaleRotate, Affine and flips to whole batches; the same seed gives the same pixels on any device.
 
     It replaces `Augmenter` where `is_affine(steps)`. The result of each step is rounded to whole grey levels before the
     next, as in albumentations.
@@ -90,7 +90,7 @@ class AffineAugmenter:
     name = "batched"
 
     def __init__(self, steps: Sequence[AugmentStep], height: int, width: int) -> None:
-        self._steps = [step.options for step in steps if isinstance(step.options, Warp)]
+        self._steps = [(step.name, step.options) for step in steps if isinstance(step.options, Batched)]
         self._size = height, width
         self.warp: Callable[[Tensor, Warps], Tensor] = warp
         """Resamples the images; an engine may put a faster function here that gives the same bits."""
@@ -98,7 +98,8 @@ class AffineAugmenter:
     def draw(self, n: int, seed: int) -> list[Warps]:
         """Draws what each step does to each of n images. A step's draws do not depend on the steps before it."""
         return [
-            self._draw(options, n, np.random.default_rng([seed, index])) for index, options in enumerate(self._steps)
+            self._draw(name, options, n, np.random.default_rng([seed, index]))
+            for index, (name, options) in enumerate(self._steps)
         ]
 
     def __call__(self, images: Tensor, seed: int) -> Tensor:
@@ -108,7 +109,10 @@ class AffineAugmenter:
             planes = self.warp(planes, warps.for_each_channel(images.shape[1]))
         return planes.view_as(images)
 
-    def _draw(self, options: Warp, n: int, random: np.random.Generator) -> Warps:
+    def _draw(self, name: str, options: Batched, n: int, random: np.random.Generator) -> Warps:
+        if isinstance(options, Flip):
+            maps = np.repeat(_flip(name, *self._size)[None], n, axis=0)
+            return Warps(random.random(n) < options.p, maps, "nearest", "constant", 0)
         drawn = draw_parameters(options, n, *self._size, random)
         return Warps(
             applied=drawn.applied,
@@ -117,6 +121,12 @@ class AffineAugmenter:
             border_mode=options.border_mode,
             fill=round(options.fill),
         )
+
+
+def _flip(name: str, height: int, width: int) -> Floats:
+    if name == "HorizontalFlip":
+        return np.array([[-1.0, 0.0, width - 1], [0.0, 1.0, 0.0]])
+    return np.array([[1.0, 0.0, 0.0], [0.0, -1.0, height - 1]])
 
 
 Range = tuple[float, float]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tinymnist.errors import SpecError
 from tinymnist.quiet import own_warning_filters
-from tinymnist.spec.augmentation import AffineOptions, AugmentStep, ShiftScaleRotateOptions, Warp
+from tinymnist.spec.augmentation import AffineOptions, AugmentStep, Batched, Flip, ShiftScaleRotateOptions
 from tinymnist.text import did_you_mean, shape_text, shown
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else its import looks for a newer version on the internet
@@ -87,10 +87,12 @@ def _transform(step: AugmentStep, changes: dict[str, Any]) -> Any:
         return getattr(albumentations, step.name)(**{**_arguments(step.options), **changes})
 
 
-def _arguments(options: Warp | dict[str, Any]) -> dict[str, Any]:
+def _arguments(options: Batched | dict[str, Any]) -> dict[str, Any]:
     """The options as albumentations takes them."""
     if isinstance(options, dict):
         return options
+    if isinstance(options, Flip):
+        return {"p": options.p}
     import cv2
 
     shared = {

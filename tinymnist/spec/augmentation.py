@@ -50,17 +50,29 @@ class AffineOptions(Warp):
         return self
 
 
+class Flip(Model):
+    """Options of a flip."""
+
+    p: float = Field(0.5, ge=0, le=1, description="Probability that an image is flipped.")
+
+
+Batched = Warp | Flip
+"""Options of the transforms that tinymnist computes itself, for whole batches."""
+
+
 class AugmentStep(Model):
     """One transform: `Name: {arguments}`.
 
-    `ShiftScaleRotate` and `Affine` are typed here. Any other name is a transform of albumentations, whose arguments
-    are checked against the installed version before the first step of training.
+    `ShiftScaleRotate`, `Affine`, `HorizontalFlip` and `VerticalFlip` are typed here. Any other name is a transform of
+    albumentations, whose arguments are checked against the installed version before the first step of training.
     """
 
     model_config = ConfigDict(extra="allow")
 
     ShiftScaleRotate: ShiftScaleRotateOptions | None = Field(None, description="Random shift, scale and rotation.")
     Affine: AffineOptions | None = Field(None, description="Random affine transform.")
+    HorizontalFlip: Flip | None = Field(None, description="Left and right changed over.")
+    VerticalFlip: Flip | None = Field(None, description="Top and bottom changed over.")
 
     @model_validator(mode="after")
     def _one_transform(self) -> "AugmentStep":
@@ -70,7 +82,7 @@ class AugmentStep(Model):
         name = names[0]
         if not re.fullmatch(r"[A-Z][A-Za-z0-9]{0,63}", name):
             raise ValueError(f"{shown(name)} is not the name of an albumentations transform")
-        if not isinstance(self.options, dict | Warp):
+        if not isinstance(self.options, dict | Batched):
             raise ValueError(f"{name} expects its arguments as a mapping, as in `{name}: {{p: 0.5}}`")
         return self
 
@@ -79,9 +91,9 @@ class AugmentStep(Model):
         return next(name for name, options in self if options is not None)
 
     @property
-    def options(self) -> Warp | dict[str, Any]:
+    def options(self) -> Batched | dict[str, Any]:
         """Typed options of the transforms known here; the plain arguments of any other."""
-        options: Warp | dict[str, Any] = getattr(self, self.name)
+        options: Batched | dict[str, Any] = getattr(self, self.name)
         return options
 
 

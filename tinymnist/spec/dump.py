@@ -1,5 +1,6 @@
 """Writes a `Spec` back to YAML that the strict loader reads as the same spec."""
 
+import math
 from typing import Any
 
 import yaml
@@ -14,16 +15,21 @@ def dump_spec(spec: Spec) -> str:
     return yaml.dump(content, Dumper=_Dumper, sort_keys=False, default_flow_style=None, allow_unicode=True, width=110)
 
 
+def entry(key: str, text: str) -> str:
+    """`key: text` on one line, quoted where it must be."""
+    return yaml.dump({key: text}, Dumper=_Dumper, allow_unicode=True, width=math.inf).rstrip("\n")
+
+
 class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if plain_is_same(text) else '"')
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if _plain_is_same(text) else '"')
 
 
-def plain_is_same(text: str) -> bool:
+def _plain_is_same(text: str) -> bool:
     """Whether the strict loader reads `text`, unquoted, as the same text."""
     try:
         return scalar(text, 0, ()) == text

@@ -13,6 +13,7 @@ from pydantic import (
     Strict,
     ValidationInfo,
     field_validator,
+    model_serializer,
     model_validator,
 )
 
@@ -132,10 +133,25 @@ class Normalize(Model):
     std: float = Field(
         0.3081, ge=0.001, le=1000, description="Standard deviation, which is divided by; 0.3081 is MNIST's."
     )
+    measured: bool = Field(False, description="Whether both are yet to be measured on the training images.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _measured_or_given(cls, data: Any) -> Any:
+        if data == "measured":
+            return {"measured": True}
+        if isinstance(data, dict) and data.get("measured") is True and len(data) > 1:
+            raise ValueError("measured: mean and std are measured: give them, or `normalize: measured`")
+        return data
+
+    @model_serializer
+    def _as_written(self) -> str | dict[str, float]:
+        return "measured" if self.measured else {"mean": self.mean, "std": self.std}
 
     @property
     def scale_and_shift(self) -> tuple[float, float]:
         """The factor for a pixel from 0 to 255, and what is added to the product."""
+        assert not self.measured, "a training measures them first"
         return 1.0 / (255.0 * self.std), -self.mean / self.std
 
 
@@ -174,7 +190,9 @@ class Train(Model):
     early_stopping: Annotated[
         EarlyStopping | None, expanding("early_stopping", EarlyStopping | Annotated[int, Field(ge=1, le=100_000)])
     ] = Field(None, description="When training stops before its last epoch; a number is its patience.")
-    normalize: Normalize = Field(Normalize(), description="Scaling of the pixels.")
+    normalize: Annotated[
+        Normalize, BeforeValidator(lambda value: value, json_schema_input_type=Normalize | Literal["measured"])
+    ] = Field(Normalize(), description="Scaling of the pixels; `measured`: by their mean and standard deviation.")
     augment: Annotated[
         tuple[Annotated[AugmentStep, BeforeValidator(_bare_name, json_schema_input_type=AugmentStep | str)], ...],
         Strict(False),

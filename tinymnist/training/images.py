@@ -4,10 +4,12 @@ from pathlib import Path
 
 from tinymnist.data import Dataset, load_dataset
 from tinymnist.data.as_read import ReadOptions
+from tinymnist.data.levels import mean_and_std
 from tinymnist.errors import DataError, SpecError
 from tinymnist.notices import DATA_WARNINGS, Warn, fields_of
 from tinymnist.spec import Spec
 from tinymnist.spec.data import Data
+from tinymnist.spec.recipe import Normalize
 from tinymnist.text import shape_text
 from tinymnist.training.records import Origin
 from tinymnist.training.run import Run
@@ -49,6 +51,12 @@ def refuse_changed_images(run: Run, data: Dataset) -> None:
             f"{run.path}: was trained on other images than those that {data.name} holds now: put them back, or name "
             "others by --dataset"
         )
+
+
+def measured_normalize(data: Dataset) -> Normalize:
+    """By the mean and the standard deviation of the pixels to train on. Raises `DataError`."""
+    mean, std = mean_and_std(data.train.images.numpy(), data.name)
+    return Normalize(mean=mean, std=std)
 
 
 def origin_of(data: Dataset, asked: Data) -> Origin:

@@ -11,7 +11,7 @@ from tinymnist.notices import Warn
 from tinymnist.spec import Spec
 from tinymnist.spec.data import Data
 from tinymnist.spec.schedules import Plateau
-from tinymnist.training.images import load_images, refuse_unfit_images
+from tinymnist.training.images import load_images, measured_normalize, refuse_unfit_images
 from tinymnist.training.run import Run
 from tinymnist.training.teacher import refuse_unfit_teachers, teacher_runs
 
@@ -51,10 +51,13 @@ def gather(spec: Spec, asked: Data, data_dir: Path | None, warn: Warn) -> Materi
 
 
 def _settled(spec: Spec, asked: Data, data: Dataset) -> Spec:
-    """`spec` with the images that were found."""
-    if spec.data is None:
-        return spec
-    return spec.model_copy(update={"data": asked.model_copy(update={"dataset": data.name})})
+    """`spec` with the images that were found, and with the figures that are measured on those to train on."""
+    changes: dict[str, object] = {}
+    if spec.data is not None:
+        changes["data"] = asked.model_copy(update={"dataset": data.name})
+    if spec.train.normalize.measured:
+        changes["train"] = spec.train.model_copy(update={"normalize": measured_normalize(data)})
+    return spec.model_copy(update=changes) if changes else spec
 
 
 def _refuse_choosing_by_the_test_set(spec: Spec) -> None:
