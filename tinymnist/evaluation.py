@@ -52,6 +52,7 @@ class Evaluation:
     correct: int
     loss: float
     """Mean cross-entropy per image, in nats."""
+    class_names: tuple[str, ...]
     confusion: tuple[tuple[int, ...], ...]
     """Counts: one row per true class, one column per predicted class."""
     shifts: ShiftedEvaluation | None = None
@@ -120,6 +121,7 @@ def evaluation_of(trained: TrainedNetwork, scored: Score) -> Evaluation:
         n=len(test),
         correct=scored.correct,
         loss=scored.loss,
+        class_names=trained.run.class_names,
         confusion=confusion_matrix(scored.predictions, test.labels, trained.run.spec.classes),
         unfinished=trained.reached,
     )

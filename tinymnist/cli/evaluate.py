@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tinymnist.cli.confusion import confusion_as_text
 from tinymnist.cli.notices import say_notice
 from tinymnist.cli.options import DataDir, Dataset, Device, Json, RunPath
 from tinymnist.cli.outputs import output
-from tinymnist.console import loading_torch, show, show_json
-from tinymnist.text import counted, reached_text, table
+from tinymnist.console import loading_torch, show, show_json, width
+from tinymnist.text import counted, reached_text
 
 if TYPE_CHECKING:
     from tinymnist.evaluation import Evaluation
@@ -52,7 +53,7 @@ def _as_text(run: "Run", evaluation: "Evaluation") -> str:
         *([reached_text(so_far.epoch, so_far.step, so_far.epochs)] if (so_far := evaluation.unfinished) else []),
         *_shifts_as_text(evaluation),
         "",
-        *_confusion_as_text(evaluation),
+        *confusion_as_text(evaluation, width()),
     ]
     return "\n".join(lines)
 
@@ -65,12 +66,3 @@ def _shifts_as_text(evaluation: "Evaluation") -> list[str]:
         f"with shifts of up to {counted(shifts.pixels, 'pixel')} (mean of {shifts.views} views, "
         f"{shifts.views} times the work): {shifts.accuracy:.2f} %, {shifts.n - shifts.correct:,} wrong"
     ]
-
-
-def _confusion_as_text(evaluation: "Evaluation") -> list[str]:
-    classes = range(len(evaluation.confusion))
-    rows = [
-        [str(label), *(str(count or ".") for count in counts), f"{accuracy:.2f} %"]
-        for label, counts, accuracy in zip(classes, evaluation.confusion, evaluation.accuracy_by_class, strict=True)
-    ]
-    return table(f">{' >4' * len(classes)} >8", [["true \\ predicted", *map(str, classes), "accuracy"], *rows])

@@ -25,6 +25,7 @@ class Output(Shown):
     interval: Annotated[IntervalOutput, by("wilson")] = at("evaluation.interval")
     n: int = at("evaluation.n")
     loss: float = at("evaluation.loss")
+    class_names: tuple[Text, ...] = at("evaluation.class_names")
     accuracy_by_class: tuple[float, ...] = at("evaluation.accuracy_by_class")
     confusion: tuple[tuple[int, ...], ...] = at("evaluation.confusion")
     unfinished: ReachedOutput | SkipJsonSchema[None] = optional("evaluation.unfinished")
