@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tinymnist.data.catalogue import DATASETS
     from tinymnist.data.dataset import Dataset, Split
     from tinymnist.data.image_set import Images, ImageSet
-    from tinymnist.data.load import load_dataset, usable_source
+    from tinymnist.data.load import is_there, load_dataset, usable_source
     from tinymnist.data.sources import read_image_set
 
 _HOMES = {
@@ -19,6 +19,7 @@ _HOMES = {
     "ImageSet": "image_set",
     "Images": "image_set",
     "Split": "dataset",
+    "is_there": "load",
     "load_dataset": "load",
     "read_image_set": "sources",
     "usable_source": "load",
@@ -30,6 +31,7 @@ __all__ = [
     "ImageSet",
     "Images",
     "Split",
+    "is_there",
     "load_dataset",
     "read_image_set",
     "usable_source",

@@ -17,11 +17,16 @@ from tinymnist.notices import Warn, warn_in_python
 from tinymnist.text import did_you_mean, printable, shown
 
 
+def is_there(source: str) -> bool:
+    """Whether `source` names a data set, is `auto`, or is a path where something is."""
+    return source in (*DATASETS, AUTO) or (source != "" and os.path.lexists(source))
+
+
 def usable_source(source: str) -> str:
-    """Returns `source` if it names a data set, is `auto`, or is a path where something is. Raises `UsageError`."""
-    if source not in (*DATASETS, AUTO) and not (source and os.path.lexists(source)):
+    """Returns `source` if it is there. Raises `UsageError`."""
+    if not is_there(source):
         known = did_you_mean(source, (*DATASETS, AUTO))
-        raise UsageError(f"--dataset {shown(source)[1:-1]}: no such data set, file or folder: {known}")
+        raise UsageError(f"--dataset {shown(source, 200)[1:-1]}: no such data set, file or folder: {known}")
     return source
 
 

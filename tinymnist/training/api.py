@@ -29,7 +29,7 @@ from tinymnist.training.directory import WEIGHTS, RunDirectory, create_run
 from tinymnist.training.early_stopping import best_row
 from tinymnist.training.engine import Engine, choose_engine
 from tinymnist.training.environment import describe_environment, describe_session, differences
-from tinymnist.training.images import asked_for, of_run, refuse_changed_images
+from tinymnist.training.images import asked_for, of_run, refuse_changed_images, refuse_missing_images
 from tinymnist.training.initial import copy_initial, initial_record, open_initial, refuse_unfit_initial, reopen_initial
 from tinymnist.training.load import load_run
 from tinymnist.training.lock import locked
@@ -115,8 +115,9 @@ def resume(
     engine = before.engine if device in (None, "auto", "cpu") else "torch"
     threads = before.threads if threads is None else threads
     chosen_device = prepare_device(device or before.device, engine, threads)
+    refuse_missing_images(run, others=False)
     material = gather(run.spec, of_run(run), data_dir, observer.warned)
-    refuse_changed_images(run, material.data)
+    refuse_changed_images(run, material.data, others=False)
     if material.data.checksums != before.checksums:
         raise DataError(f"{run.path}: was begun on other {before.dataset} files than those here: start a new run")
     if teacher_digests(material.teachers) != before.teachers:

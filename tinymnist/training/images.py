@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tinymnist.data import Dataset, load_dataset
+from tinymnist.data import Dataset, is_there, load_dataset
 from tinymnist.data.as_read import ReadOptions
 from tinymnist.data.levels import mean_and_std
 from tinymnist.errors import DataError, SpecError
@@ -43,14 +43,20 @@ def refuse_unfit_images(spec: Spec, data: Dataset) -> None:
         raise SpecError(f"{spec.name}: classes is {spec.classes}, {data.name} has {classes}: make the two alike")
 
 
-def refuse_changed_images(run: Run, data: Dataset) -> None:
-    """Raises `DataError` where `data`, found where the run's images were, are others now."""
+def refuse_missing_images(run: Run, *, others: bool) -> None:
+    """Raises `DataError` where nothing is at the path of a run's images, which `--dataset` may replace if `others`."""
+    path = run.environment.dataset
+    if not is_there(path):
+        remedy = "put it back" + (", or name others by --dataset" if others else "")
+        raise DataError(f"{run.path}: was trained on {path}, which is not here: {remedy}")
+
+
+def refuse_changed_images(run: Run, data: Dataset, *, others: bool) -> None:
+    """Raises `DataError` where `data`, found where a run's images were, are not the same, with `others` as above."""
     recorded = run.environment.data
     if recorded is not None and recorded.digest != data.digest:
-        raise DataError(
-            f"{run.path}: was trained on other images than those that {data.name} holds now: put them back, or name "
-            "others by --dataset"
-        )
+        remedy = "put them back" + (", or name others by --dataset" if others else "")
+        raise DataError(f"{run.path}: was trained on other images than those that {data.name} holds now: {remedy}")
 
 
 def measured_normalize(data: Dataset) -> Normalize:
