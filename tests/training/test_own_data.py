@@ -29,6 +29,8 @@ data: {dataset: DATASET}
 train: {epochs: 40, batch_size: 20, normalize: measured}
 """
 
+SHORT = ("train.epochs=2",)
+
 Write = Callable[..., Path]
 
 
