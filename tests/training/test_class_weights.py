@@ -73,6 +73,7 @@ def test_weights_change_what_is_learned(cli: Cli, quick: Path, engine: str, tmp_
     assert len(digests) == 2
 
 
+@pytest.mark.slow
 def test_a_run_of_a_series_has_the_bits_of_the_run_alone(cli: Cli, quick: Path, tmp_path: Path) -> None:
     assert cli(*options(quick, tmp_path / "alone", "--seed", 1, "--threads", 1)).code == 0
     assert cli(*options(quick, tmp_path / "several", "--seeds", "0,1", "--threads", 1)).code == 0

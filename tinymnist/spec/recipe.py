@@ -169,7 +169,8 @@ class Train(Model):
     )
     class_weights: Literal["balanced"] | None = Field(
         None,
-        description="`balanced`: an image counts in inverse proportion to the size of its class (King and Zeng 2001).",
+        description="What an image counts in the loss: with `balanced`, in inverse proportion to the size of its class "
+        "(King and Zeng 2001); without the key, as much as any other.",
     )
     distill: Distill | None = Field(None, description="Teachers to learn from, besides the labels.")
     ema: Annotated[Ema | None, expanding("ema", Ema | Annotated[float, Field(gt=0, lt=1)])] = Field(
