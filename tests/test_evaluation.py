@@ -21,7 +21,7 @@ from tinymnist import build_model, evaluate, load_run, load_spec
 from tinymnist.data.idx import MissingDataError
 from tinymnist.data.mnist_5k import read_mnist_5k
 from tinymnist.errors import Interrupted
-from tinymnist.evaluation import shifted_probabilities
+from tinymnist.evaluation import Evaluation, confusion_matrix, shifted_probabilities
 from tinymnist.training.records import Declaration, write_record
 
 
@@ -47,6 +47,57 @@ def test_the_confusion_matrix_adds_up(cli: Cli, small_run: Path) -> None:
     assert np.diag(confusion).tolist() == content["accuracy_by_class"]
 
 
+UNEQUAL = ((8, 2, 0, 0), (1, 1, 0, 0), (0, 0, 0, 0), (0, 0, 0, 0))
+"""Of 4 classes, the last two neither occur nor are predicted."""
+
+
+def evaluation_with(confusion: tuple[tuple[int, ...], ...]) -> Evaluation:
+    counts = np.array(confusion)
+    names = tuple(map(str, range(len(confusion))))
+    return Evaluation("made", int(counts.sum()), int(counts.trace()), 0.0, names, confusion)
+
+
+@pytest.mark.parametrize(
+    ("confusion", "balanced_accuracy", "macro_f1"),
+    [
+        (UNEQUAL, (80 + 50) / 2, (1600 / 19 + 40) / 2),
+        (((9, 0, 0), (1, 0, 0), (0, 0, 0)), 50, (1800 / 19) / 2),
+        (((8, 0, 2), (0, 5, 0), (0, 0, 0)), 90, (1600 / 18 + 100) / 3),
+    ],
+    ids=["classes that are left out", "one that is never predicted", "one that is only predicted"],
+)
+def test_averages_over_classes_are_those_of_their_definition(
+    confusion: tuple[tuple[int, ...], ...], balanced_accuracy: float, macro_f1: float
+) -> None:
+    evaluation = evaluation_with(confusion)
+    assert evaluation.balanced_accuracy == pytest.approx(balanced_accuracy)
+    assert evaluation.macro_f1 == pytest.approx(macro_f1)
+
+
+@pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
+def test_averages_over_classes_are_those_of_scikit_learn() -> None:
+    metrics = pytest.importorskip("sklearn.metrics")
+    generator = np.random.default_rng(0)
+    for classes, n in ((2, 3), (10, 5), (10, 30), (10, 500), (1000, 2000)):
+        labels, predictions = np.sqrt(generator.integers(0, classes**2, (2, n))).astype(int)
+        found = confusion_matrix(torch.from_numpy(predictions), torch.from_numpy(labels), classes)
+        evaluation = evaluation_with(found)
+        balanced_accuracy = metrics.balanced_accuracy_score(labels, predictions)
+        macro_f1 = metrics.f1_score(labels, predictions, average="macro", zero_division=0)
+        assert evaluation.balanced_accuracy == pytest.approx(100 * balanced_accuracy)
+        assert evaluation.macro_f1 == pytest.approx(100 * macro_f1)
+
+
+def test_averages_over_classes_stand_beside_the_accuracy(cli: Cli, small_run: Path) -> None:
+    content = json.loads(cli("evaluate", small_run, "--json").out)
+    confusion = np.array(content["confusion"])
+    f1 = 2 * np.diag(confusion) / (confusion.sum(0) + confusion.sum(1))
+    assert content["balanced_accuracy"] == pytest.approx(content["accuracy"])  # 100 images of each class
+    assert content["macro_f1"] == pytest.approx(100 * f1.mean())
+    line = f"balanced accuracy {content['balanced_accuracy']:.2f} %, macro F1 {content['macro_f1']:.2f} %"
+    assert cli("evaluate", small_run).out.splitlines()[2] == line
+
+
 def test_text_shows_accuracy_interval_and_matrix(cli: Cli, small_run: Path) -> None:
     content = json.loads(cli("evaluate", small_run, "--json").out)
     lines = cli("evaluate", small_run).out.splitlines()
@@ -55,7 +106,7 @@ def test_text_shows_accuracy_interval_and_matrix(cli: Cli, small_run: Path) -> N
     assert lines[1].startswith(
         f"accuracy {content['accuracy']:.2f} % (95 % Wilson interval {low:.2f} to {high:.2f} %), "
     )
-    assert [line.split()[0] for line in lines[4:]] == [str(digit) for digit in range(10)]
+    assert [line.split()[0] for line in lines[5:]] == [str(digit) for digit in range(10)]
 
 
 def mean_over_shifts(model: nn.Module, images: NDArray[np.uint8], pixels: int) -> Tensor:
@@ -100,7 +151,7 @@ def test_text_shows_shifts_on_one_more_line(cli: Cli, small_run: Path, pixels: i
     plain, lines = (cli("evaluate", small_run, "--shifts", n).out.splitlines() for n in (0, pixels))
     shifts = evaluate(small_run, shifts=pixels).shifts
     assert shifts is not None
-    assert lines.pop(2) == f"{start}{shifts.accuracy:.2f} %, {1000 - shifts.correct} wrong"
+    assert lines.pop(3) == f"{start}{shifts.accuracy:.2f} %, {1000 - shifts.correct} wrong"
     assert lines == plain
 
 
@@ -163,7 +214,7 @@ def test_an_interrupted_run_is_scored_as_far_as_it_is(cli: Cli, quick: Path, tmp
     with pytest.raises(Interrupted):
         tinymnist.train(load_spec(quick), dataset="mnist-5k", output=tmp_path, name="half", observer=StopAfter(13))
     lines = cli("evaluate", tmp_path / "half").out.splitlines()
-    assert lines[2] == "unfinished: after epoch 1 of 2 and step 3 of the next"
+    assert lines[3] == "unfinished: after epoch 1 of 2 and step 3 of the next"
     outcome = cli("compare", tmp_path / "half", tmp_path / "half")
     assert (outcome.code, outcome.err.startswith(f"tinymnist: {tmp_path}/half: not finished: ")) == (2, True)
 

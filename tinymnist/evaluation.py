@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
+from statistics import fmean
 
 import torch
 from torch import Tensor, nn
@@ -73,6 +74,24 @@ class Evaluation:
     @property
     def accuracy_by_class(self) -> tuple[float, ...]:
         return tuple(100.0 * row[index] / max(1, sum(row)) for index, row in enumerate(self.confusion))
+
+    @property
+    def balanced_accuracy(self) -> float:
+        """The mean of `accuracy_by_class` over the classes that the images hold, however many images each has, as
+        scikit-learn's `balanced_accuracy_score` gives it."""
+        by_class = zip(self.confusion, self.accuracy_by_class, strict=True)
+        return fmean(accuracy for row, accuracy in by_class if any(row))
+
+    @property
+    def macro_f1(self) -> float:
+        """Percent: the mean over classes of F1, the harmonic mean of precision and recall.
+
+        A class that occurs but is never predicted, or is predicted but never occurs, counts as 0; one that does neither
+        is left out. scikit-learn's `f1_score` gives the same with `average="macro", zero_division=0`.
+        """
+        columns = zip(*self.confusion, strict=True)
+        sizes = [sum(row) + sum(column) for row, column in zip(self.confusion, columns, strict=True)]
+        return fmean(200.0 * self.confusion[label][label] / size for label, size in enumerate(sizes) if size)
 
 
 def evaluate(

@@ -133,7 +133,8 @@ def test_unequal_classes_and_classes_without_a_test_are_warned_of(cli: Cli, tmp_
     outcome = cli("data", path)
     assert outcome.code == 0
     assert outcome.err == (
-        "WARNING: unequal classes: 20 training images of '1', 2 of '0': accuracy says little about small classes\n"
+        "WARNING: unequal classes: 20 training images of '1', 2 of '0': accuracy says little about "
+        "small classes, and `train.class_weights: balanced` gives them more weight\n"
         "WARNING: 1 class has no test image: '0'\n"
     )
 

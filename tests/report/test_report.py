@@ -109,6 +109,14 @@ def test_the_figures_are_those_of_evaluate(entry: Entry, small_run: Path) -> Non
     )
 
 
+def test_averages_over_classes_stand_below_the_accuracy(small_run: Path, tmp_path: Path) -> None:
+    tinymnist.write_report([small_run], tmp_path / "report.html")
+    evaluation, cells = tinymnist.evaluate(small_run), Document(tmp_path / "report.html").of("td")
+    place = cells.index(f"{1000 - evaluation.correct} of 1,000")
+    expected = [f"{evaluation.balanced_accuracy:.2f} %", f"{evaluation.macro_f1:.2f} %"]
+    assert cells[place + 1 : place + 3] == expected
+
+
 def test_mistakes_are_those_with_the_highest_loss_and_have_the_two_likeliest_classes(
     entry: Entry, small_run: Path
 ) -> None:
@@ -156,6 +164,11 @@ def test_a_series_is_shown_by_its_figures_its_seeds_and_its_median_network(serie
     assert entry.network.evaluation.accuracy == pytest.approx(median)
     assert entry.shown_seed == dict(zip(result.accuracies, result.seeds, strict=True))[median]  # type: ignore[union-attr]
     assert len(entry.metrics) == 3
+    caption = next(text for text in shown.of("p") if text.startswith("Confusion matrix, mistakes and filters"))
+    figures = entry.network.evaluation
+    assert caption.endswith(
+        f", balanced accuracy {figures.balanced_accuracy:.2f} %, macro F1 {figures.macro_f1:.2f} %."
+    )
     assert f"{result.mean:.2f} ± {result.std:.2f} %" in shown.of("p")  # type: ignore[union-attr]
     cells = shown.of("td")
     for seed, accuracy, loss in zip(result.seeds, result.accuracies, result.losses, strict=True):  # type: ignore[union-attr]
@@ -304,6 +317,8 @@ def test_json_says_what_was_written(cli: Cli, small_run: Path, tmp_path: Path) -
                     "dataset": "mnist-5k",
                     "scored_on": "test",
                     "accuracy": evaluation.accuracy,
+                    "balanced_accuracy": evaluation.balanced_accuracy,
+                    "macro_f1": evaluation.macro_f1,
                     "n": 1000,
                     "wrong": 1000 - evaluation.correct,
                     "loss": evaluation.loss,

@@ -29,15 +29,15 @@ int main(void) {
     int64_t correct = 0;
     struct network *net = tm_open(2, most, parameters, gradients, norms, means, variances, counters);
     if (!net) return 1;
-    float *teacher = numbers((size_t)most * CLASSES);
+    float *teacher = numbers((size_t)most * CLASSES), *weights = numbers((size_t)most);
     for (int64_t n = most; n > 1; n /= 3)
-        tm_step(net, images, labels, n, 0.01f, -0.4f, (uint32_t)n, 0.1f, n % 2 ? 0.5f : 0, 3, n % 2 ? teacher : NULL, logits,
-                &loss, &correct);
+        tm_step(net, images, labels, n, 0.01f, -0.4f, (uint32_t)n, 0.1f, n % 2 ? 0.5f : 0, 3, n % 2 ? teacher : NULL,
+                n % 2 ? weights : NULL, logits, &loss, &correct);
     if (tm_score(net, images, labels, most, 0.01f, -0.4f, predictions, logits, &loss, &correct)) return 1;
     tm_close(net);
     for (int k = 0; k < TENSORS; k++) free(parameters[k]), free(gradients[k]);
     for (int k = 0; k < norms; k++) free(means[k]), free(variances[k]), free(counters[k]);
-    free(images), free(labels), free(predictions), free(logits), free(teacher);
+    free(images), free(labels), free(predictions), free(logits), free(teacher), free(weights);
     printf("%s\n", loss == loss ? "finite" : "not finite");
     return 0;
 }

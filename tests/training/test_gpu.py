@@ -27,9 +27,10 @@ without_a_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="shows what
 
 SPECS = {
     "tiny3130": (ARCHS / "tiny3130.yaml", []),
-    "averages and exponentials": (ARCHS / "smooth996.yaml", ["train.distill=null"]),
+    "averages and exponentials": (ARCHS / "smooth996.yaml", []),
     "adam": (ARCHS / "tiny3130.yaml", ["train.optimizer=adam", "train.schedule={name: constant, lr: 0.01}"]),
     "muon": (ARCHS / "tiny3130.yaml", ["train.optimizer=muon"]),
+    "class weights": (ARCHS / "tiny3130.yaml", ["train.class_weights=balanced"]),
 }
 
 
@@ -88,6 +89,7 @@ def test_steps_by_graphs_are_those_of_the_same_model_without(name: str, monkeypa
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (6, 64, 28, 28), dtype=torch.uint8, generator=generator).to(device)
     labels = torch.randint(0, 10, (6, 64), generator=generator).to(device)
+    weights = None if spec.train.class_weights is None else torch.linspace(0.2, 5, 10, device=device)[labels]
     ends = []
     for graphs in (True, False):
         torch.manual_seed(0)
@@ -98,7 +100,8 @@ def test_steps_by_graphs_are_those_of_the_same_model_without(name: str, monkeypa
             engine._learn = engine._gradients
         for number, size in enumerate((64, 64, 64, 32, 32, 64)):  # two shapes, and back to the first
             apply(Hyper(0.01 * (1 + number), 0.9 - 0.1 * number), optimizer)
-            engine.step(images[number, :size], labels[number, :size], seed=number)
+            weight = None if weights is None else weights[number, :size]
+            engine.step(images[number, :size], labels[number, :size], seed=number, weights=weight)
         ends.append((model.state_dict(), engine.totals()))
         engine.close()
     (by_graphs, totals), (as_it_is, totals_as_it_is) = ends

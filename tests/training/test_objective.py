@@ -30,8 +30,13 @@ def a_batch(n: int = 41) -> tuple[Tensor, Tensor, Tensor]:
     return images, labels, torch.softmax(2 * torch.randn(n, 10, generator=generator), 1)
 
 
+WEIGHTS = torch.tensor([3.0, 1, 0.25, 1, 1, 2, 1, 1, 1, 40])
+"""One for each class."""
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["images alike", "weighted images"])
 @pytest.mark.parametrize("name", OBJECTIVES)
-def test_native_gradients_are_those_of_the_objective(name: str) -> None:
+def test_native_gradients_are_those_of_the_objective(name: str, weighted: bool) -> None:
     objective, taught = OBJECTIVES[name]
     spec = load_spec(ARCHS / "tiny3130.yaml", CALM)
     torch.manual_seed(0)
@@ -40,10 +45,11 @@ def test_native_gradients_are_those_of_the_objective(name: str) -> None:
     scale, shift = spec.train.normalize.scale_and_shift
     network = NativeNetwork(spec, model, scale=scale, shift=shift, batch_size=64, threads=2)
     images, labels, probabilities = a_batch()
-    network.step(images, labels, 0, objective=objective, teacher=probabilities if taught else None)
+    weights = WEIGHTS[labels] if weighted else None
+    network.step(images, labels, 0, objective=objective, teacher=probabilities if taught else None, weights=weights)
     network.close()
     outputs = reference(images.double() * scale + shift)
-    objective_loss(outputs, labels, probabilities.double() if taught else None, objective).backward()
+    objective_loss(outputs, labels, probabilities.double() if taught else None, objective, weights).backward()
     shares = {}
     for (parameter_name, ours), theirs in zip(model.named_parameters(), reference.parameters(), strict=True):
         assert ours.grad is not None
@@ -64,10 +70,34 @@ def test_the_objective_is_what_its_definition_says() -> None:
     assert torch.isclose(objective_loss(logits, labels, teacher.double(), Objective(0.2, 0.75, 3.0)), expected)
 
 
-def test_the_loss_that_is_shown_is_the_cross_entropy_to_the_labels(quick: Path, tmp_path: Path) -> None:
+def test_weights_of_classes_are_those_of_torch() -> None:
+    _, labels, _ = a_batch(41)
+    logits = torch.randn(41, 10)
+    expected = functional.cross_entropy(logits, labels, weight=WEIGHTS)
+    torch.testing.assert_close(objective_loss(logits, labels, None, Objective(), WEIGHTS[labels]), expected)
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_an_image_of_weight_3_counts_as_three_images(name: str) -> None:
+    objective, taught = OBJECTIVES[name]
+    _, labels, probabilities = a_batch(5)
+    logits, times = torch.randn(5, 10, dtype=torch.float64), torch.tensor([3, 1, 1, 2, 1])
+    batch = (logits, labels, probabilities.double())
+    (outputs, own, teacher), (repeated, their_own, their_teacher) = (
+        batch, (each.repeat_interleave(times, 0) for each in batch)
+    )  # fmt: skip
+    expected = objective_loss(repeated, their_own, their_teacher if taught else None, objective)
+    found = objective_loss(outputs, own, teacher if taught else None, objective, 7 * times)
+    assert torch.isclose(found, expected)
+
+
+@pytest.mark.parametrize("engine", ["torch", "native"])
+def test_the_loss_that_is_shown_is_the_cross_entropy_to_the_labels(quick: Path, engine: str, tmp_path: Path) -> None:
     """One step an epoch: what is shown is the loss of the fresh network, whatever it is taught."""
-    losses = []
-    for name, smoothing in (("plain", 0.0), ("smooth", 0.5)):
-        spec = load_spec(quick, ["train.epochs=1", "train.batch_size=4000", f"train.label_smoothing={smoothing}"])
-        losses.append(train(spec, seed=1, dataset="mnist-5k", output=tmp_path, name=name).result.train_loss)
-    assert losses[0] == losses[1]
+    recipes = {"plain": [], "smooth": ["train.label_smoothing=0.5"], "balanced": ["train.class_weights=balanced"]}
+    losses = set()
+    for name, recipe in recipes.items():
+        spec = load_spec(quick, ["train.epochs=1", "train.batch_size=4000", f"train.engine={engine}", *recipe])
+        run = train(spec, seed=1, dataset="mnist-5k", validation=5, output=tmp_path, name=name)
+        losses.add(run.result.train_loss)
+    assert len(losses) == 1

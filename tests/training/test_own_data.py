@@ -278,3 +278,13 @@ def test_a_new_spec_reads_pictures_as_it_was_told(cli: Cli, tmp_path: Path) -> N
 def test_options_about_images_need_images(cli: Cli, tmp_path: Path) -> None:
     outcome = cli("new", tmp_path / "x.yaml", "--mirror")
     assert (outcome.code, outcome.err) == (2, "tinymnist: --mirror: is for --dataset: name the images\n")
+
+
+def test_a_new_spec_for_unequal_classes_balances_them(cli: Cli, tmp_path: Path) -> None:
+    few = digits(400, 100)
+    images, labels = few["train"]
+    kept = (labels != 3) | (np.cumsum(labels == 3) <= 3)
+    data = write_npz(tmp_path / "unequal.npz", {**few, "train": (images[kept], labels[kept])})
+    outcome = cli("new", tmp_path / "mine.yaml", "--dataset", data)
+    assert outcome.err.startswith("WARNING: unequal classes: 40 training images of '0', 3 of '3': accuracy says little")
+    assert load_spec(tmp_path / "mine.yaml").train.class_weights == "balanced"

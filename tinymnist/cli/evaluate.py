@@ -28,8 +28,8 @@ def command(
 ) -> None:
     """Score a trained network on a test set.
 
-    Shows accuracy with its 95 % interval, loss, and the confusion matrix with the accuracy by class. An unfinished
-    run is scored as its last checkpoint has it.
+    Shows accuracy with its 95 % interval, loss, balanced accuracy, macro F1, and the confusion matrix with the
+    accuracy by class. An unfinished run is scored as its last checkpoint has it.
     """
     with loading_torch():
         from tinymnist.evaluation import evaluate
@@ -50,6 +50,7 @@ def _as_text(run: "Run", evaluation: "Evaluation") -> str:
         f"{evaluation.dataset}",
         f"accuracy {evaluation.accuracy:.2f} % (95 % Wilson interval {low:.2f} to {high:.2f} %), "
         f"{evaluation.n - evaluation.correct:,} wrong, loss {evaluation.loss:.4f}",
+        f"balanced accuracy {evaluation.balanced_accuracy:.2f} %, macro F1 {evaluation.macro_f1:.2f} %",
         *([reached_text(so_far.epoch, so_far.step, so_far.epochs)] if (so_far := evaluation.unfinished) else []),
         *_shifts_as_text(evaluation),
         "",

@@ -15,6 +15,7 @@ from tinymnist.cli.options import DATA, DataDir
 from tinymnist.console import show
 from tinymnist.errors import DataError, UsageError
 from tinymnist.files import make_folder, write_atomically
+from tinymnist.notices import ClassesUnequal
 from tinymnist.text import printable, shape_text
 
 if TYPE_CHECKING:
@@ -83,7 +84,17 @@ def _images(dataset: str, data_dir: Path | None, resize: tuple[int, int] | None,
     for notice in found.notices:
         say_notice(notice)
     mean, std = mean_and_std(found.train.pixels, found.name)
-    return Images(dataset, found.shape, found.class_names, len(found.train), mean, std, resize, skip_unreadable)
+    return Images(
+        dataset=dataset,
+        shape=found.shape,
+        class_names=found.class_names,
+        train=len(found.train),
+        mean=mean,
+        std=std,
+        unequal=any(isinstance(notice, ClassesUnequal) for notice in found.notices),
+        resize=resize,
+        skip_unreadable=skip_unreadable,
+    )
 
 
 def _described(images: "Images") -> str:

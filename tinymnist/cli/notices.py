@@ -76,7 +76,7 @@ def notice_text(notice: Notice) -> str:
         case ClassesUnequal(largest, most, smallest, fewest):
             return (
                 f"WARNING: unequal classes: {most:,} training images of '{largest}', {fewest:,} of '{smallest}': "
-                "accuracy says little about small classes"
+                "accuracy says little about small classes, and `train.class_weights: balanced` gives them more weight"
             )
         case ClassesUntested(count, example):
             if count == 1:

@@ -76,14 +76,17 @@ class NativeNetwork:
         *,
         objective: Objective = LABELS_ALONE,
         teacher: Tensor | None = None,
+        weights: Tensor | None = None,
         logits: Tensor | None = None,
     ) -> Totals:
         """Forward and backward of one batch: the gradients of the objective, for which `teacher` (n, classes) float32
-        holds a teacher's probabilities; `seed` decides the dropout. Returns the sums over its images."""
+        holds a teacher's probabilities, and `weights` (n,) float32 how much each image counts; `seed` decides the
+        dropout. Returns the sums over its images."""
         assert 0 < len(images) == len(labels) <= self._batch_size
         loss, correct = ctypes.c_double(), ctypes.c_int64()
         weight = 0.0 if teacher is None else objective.weight
-        taught = (objective.smoothing, weight, objective.temperature, _address(teacher))
+        relative = None if weights is None else weights / weights.mean()
+        taught = (objective.smoothing, weight, objective.temperature, _address(teacher), _address(relative))
         results = (_address(logits), ctypes.byref(loss), ctypes.byref(correct))
         self._library.tm_step(self._handle, *self._batch(images, labels), seed, *taught, *results)
         return Totals(loss.value, correct.value)
@@ -156,7 +159,7 @@ def _declare(library: ctypes.CDLL) -> None:
     library.tm_open.argtypes = (integer, long, pointer, pointer, integer, pointer, pointer, pointer)
     library.tm_open.restype = pointer
     library.tm_close.argtypes = [pointer]
-    library.tm_step.argtypes = (*batch, ctypes.c_uint32, real, real, real, pointer, pointer, pointer, pointer)
+    library.tm_step.argtypes = (*batch, ctypes.c_uint32, real, real, real, *5 * (pointer,))
     library.tm_score.argtypes = (*batch, pointer, pointer, pointer, pointer)
     library.tm_score.restype = integer
     images = (pointer, pointer, pointer, long, integer, integer)

@@ -169,7 +169,12 @@ def _scores(entry: Entry) -> list[Fact]:
     """The scores measured for this page, and those measured after training where they differ."""
     assert entry.network is not None, "only a series may lack one"
     evaluation, result = entry.network.evaluation, entry.result
-    facts = [("wrong", f"{entry.network.wrong:,} of {evaluation.n:,}"), ("loss", f"{evaluation.loss:.4f}")]
+    facts = [
+        ("wrong", f"{entry.network.wrong:,} of {evaluation.n:,}"),
+        ("balanced accuracy", f"{evaluation.balanced_accuracy:.2f} %"),
+        ("macro F1", f"{evaluation.macro_f1:.2f} %"),
+        ("loss", f"{evaluation.loss:.4f}"),
+    ]
     if isinstance(result, Result) and (result.accuracy, entry.scored_on) != (evaluation.accuracy, entry.network.images):
         facts.append(("after training", f"{result.accuracy:.2f} % of {entry.scored_on}"))
     return [*facts, ("seed", str(*entry.seeds))]

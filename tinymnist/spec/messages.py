@@ -61,7 +61,10 @@ def explain(problem: ErrorDetails, root: type[BaseModel]) -> tuple[Path, str]:
     if kind in _EXPECTED:
         return path, f"expects {_EXPECTED[kind]}, found {shown(value)}{_remedy(kind, value)}"
     if kind == "literal_error":
-        return path, f"{shown(value)} is not one of {_choices(value, context['expected'])}"
+        allowed = context["expected"]
+        if " or " not in allowed:
+            return path, f"expects {allowed}, found {shown(value)}"
+        return path, f"{shown(value)} is not one of {_choices(value, allowed)}"
     if kind == "union_tag_invalid":
         key = context["discriminator"].strip("'")
         return (

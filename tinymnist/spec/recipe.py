@@ -183,6 +183,11 @@ class Train(Model):
     label_smoothing: Probability = Field(
         0.0, description="Share of each label that is spread evenly over all classes (Szegedy et al. 2016)."
     )
+    class_weights: Literal["balanced"] | None = Field(
+        None,
+        description="What an image counts in the loss: with `balanced`, in inverse proportion to the size of its class "
+        "(King and Zeng 2001); without the key, as much as any other.",
+    )
     distill: Distill | None = Field(None, description="Teachers to learn from, besides the labels.")
     ema: Annotated[Ema | None, expanding("ema", Ema | Annotated[float, Field(gt=0, lt=1)])] = Field(
         None, description="Average of the weights over the steps; a number is its decay."

@@ -29,6 +29,8 @@ class Images:
     mean: float
     std: float
     """Of the pixels, from 0 to 1."""
+    unequal: bool = False
+    """Whether some class has many times the images of another."""
     resize: tuple[int, int] | None = None
     skip_unreadable: bool = False
 
@@ -88,13 +90,16 @@ def _recipe(images: Images, mirror: bool) -> str:
     batch_size = 512 if images.train >= 20_000 else 128 if images.train >= 2_000 else 32
     epochs = min(200, max(20, round(STEPS * batch_size / images.train)))
     max_lr = 0.4
+    weights = (
+        "  class_weights: balanced         # small classes count as much as large ones\n" if images.unequal else ""
+    )
     flip = "    - HorizontalFlip: {p: 0.5}\n" if mirror else ""
     return f"""# What is left out, at any depth, is as in the reference recipe (see docs/network.md).
 train:
   epochs: {epochs}
   batch_size: {batch_size}
   schedule: {{name: one_cycle, max_lr: {max_lr}}}
-  normalize: measured             # on the training images: mean {images.mean:.4f}, std {images.std:.4f}
+{weights}  normalize: measured             # on the training images: mean {images.mean:.4f}, std {images.std:.4f}
   augment:
 {flip}    - ShiftScaleRotate: {{shift_limit: 0.0625, scale_limit: 0.05, rotate_limit: 12, border_mode: replicate}}
 """

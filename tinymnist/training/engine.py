@@ -36,9 +36,11 @@ class Engine(ABC):
     """The CPU threads that it computes on."""
 
     @abstractmethod
-    def step(self, images: Tensor, labels: Tensor, seed: int, teacher: Tensor | None = None) -> None:
+    def step(
+        self, images: Tensor, labels: Tensor, seed: int, teacher: Tensor | None = None, weights: Tensor | None = None
+    ) -> None:
         """Forward and backward, then one step of the optimizer. `seed` decides the dropout; `teacher` (n, classes)
-        holds a teacher's probabilities."""
+        holds a teacher's probabilities, `weights` (n,) float32 how much each image counts in the objective."""
 
     @abstractmethod
     def begin(self, loss_sum: float, correct: int) -> None:
@@ -100,20 +102,24 @@ class TorchEngine(Engine):
             self._learn = GraphedFunction(self._gradients, self._no_graph)
         self._resample: dict[object, GraphedFunction[Tensor]] = {}
 
-    def step(self, images: Tensor, labels: Tensor, seed: int, teacher: Tensor | None = None) -> None:
+    def step(
+        self, images: Tensor, labels: Tensor, seed: int, teacher: Tensor | None = None, weights: Tensor | None = None
+    ) -> None:
         self._model.train()
         with self._drawing(seed):
-            gradients = self._learn(images, labels) if teacher is None else self._learn(images, labels, teacher)
+            gradients = self._learn(images, labels, teacher, weights)
         for parameter, gradient in zip(self._parameters, gradients, strict=True):
             parameter.grad = gradient
         self._optimizer.step()
 
-    def _gradients(self, images: Tensor, labels: Tensor, teacher: Tensor | None = None) -> list[Tensor | None]:
+    def _gradients(
+        self, images: Tensor, labels: Tensor, teacher: Tensor | None, weights: Tensor | None
+    ) -> list[Tensor | None]:
         """Forward and backward; returns the gradient of each parameter."""
         for parameter in self._parameters:
             parameter.grad = None
         outputs = self._model(normalized(images, self._normalize, self._device))
-        objective_loss(outputs, labels, teacher, self._objective).backward()
+        objective_loss(outputs, labels, teacher, self._objective, weights).backward()
         self._loss_sum += functional.cross_entropy(outputs.detach(), labels) * len(labels)
         self._correct += (outputs.detach().argmax(1) == labels).sum()
         return [parameter.grad for parameter in self._parameters]
@@ -178,8 +184,10 @@ class NativeEngine(Engine):
         self._settings.enter_context(torch_threads(1))
         self.begin(0.0, 0)
 
-    def step(self, images: Tensor, labels: Tensor, seed: int, teacher: Tensor | None = None) -> None:
-        totals = self._network.step(images, labels, seed, objective=self._objective, teacher=teacher)
+    def step(
+        self, images: Tensor, labels: Tensor, seed: int, teacher: Tensor | None = None, weights: Tensor | None = None
+    ) -> None:
+        totals = self._network.step(images, labels, seed, objective=self._objective, teacher=teacher, weights=weights)
         self._optimizer.step()
         self._loss_sum += totals.loss
         self._correct += totals.correct

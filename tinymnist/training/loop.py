@@ -19,6 +19,7 @@ from tinymnist.signals import StopRequest
 from tinymnist.spec import Spec
 from tinymnist.training.averaging import Average
 from tinymnist.training.checkpoint import Progress, State, load_checkpoint, save_checkpoint
+from tinymnist.training.class_weights import class_weights
 from tinymnist.training.directory import RunDirectory
 from tinymnist.training.early_stopping import Best, has_stalled
 from tinymnist.training.engine import Engine
@@ -50,6 +51,7 @@ class Trainer:
     def __post_init__(self) -> None:
         recipe = self.spec.train
         self.average = None if recipe.ema is None else Average(self.model, recipe, self.dataset.train)
+        self.class_weights = class_weights(recipe, self.dataset.train.labels, self.spec.classes)
         self.best = None if recipe.early_stopping is None else Best(self.model)
         self.state = State(self.model, self.optimizer, self.average, self.best)
         self.known = self.dataset.train.sample(min(MOST_KNOWN, len(self.dataset.test)))
@@ -117,12 +119,13 @@ class Trainer:
         chosen = order[first : first + recipe.batch_size]
         images, labels = self._batch(chosen)
         teacher = None if self.teacher is None else self.teacher.probabilities(chosen, images)
+        weights = None if self.class_weights is None else self.class_weights[labels]
         number = progress.epoch * self.steps_per_epoch + progress.step
         hyper = self.hyper(number)
         apply(hyper, self.optimizer)
         seed = derived_seed(self.seed, "dropout", progress.epoch, progress.step)
         with enough_memory():
-            self.engine.step(images, labels, seed, teacher)
+            self.engine.step(images, labels, seed, teacher, weights)
         if self.average is not None:
             self.average.follow(number)
         self.progress = replace(progress, step=progress.step + 1, images=progress.images + len(chosen))

@@ -15,7 +15,7 @@ class ShiftsOutput(Shown):
 
 
 class Output(Shown):
-    """What `evaluate --json` prints. Accuracies are percent."""
+    """What `evaluate --json` prints. Accuracies and F1 are percent."""
 
     run: Text = at("run.path")
     name: str = at("run.spec.name")
@@ -23,6 +23,8 @@ class Output(Shown):
     dataset: str = at("evaluation.dataset")
     accuracy: float = at("evaluation.accuracy")
     interval: Annotated[IntervalOutput, by("wilson")] = at("evaluation.interval")
+    balanced_accuracy: float = at("evaluation.balanced_accuracy")
+    macro_f1: float = at("evaluation.macro_f1")
     n: int = at("evaluation.n")
     loss: float = at("evaluation.loss")
     class_names: tuple[Text, ...] = at("evaluation.class_names")

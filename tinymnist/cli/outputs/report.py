@@ -6,12 +6,15 @@ from tinymnist.cli.outputs.base import ReachedOutput, Shown, Text, at, optional
 
 
 class NetworkOutput(Shown):
-    """The network whose mistakes and filters are shown, on the images that the page shows. Accuracy is percent."""
+    """The network whose mistakes and filters are shown, on the images that the page shows. Accuracies and F1 are
+    percent."""
 
     seed: int
     dataset: str = at("network.evaluation.dataset")
     scored_on: str = at("network.scored_on")
     accuracy: float = at("network.evaluation.accuracy")
+    balanced_accuracy: float = at("network.evaluation.balanced_accuracy")
+    macro_f1: float = at("network.evaluation.macro_f1")
     n: int = at("network.evaluation.n")
     wrong: int = at("network.wrong")
     loss: float = at("network.evaluation.loss")

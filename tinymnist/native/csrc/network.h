@@ -126,10 +126,10 @@ static void take_totals(const struct network *net, double *loss, int64_t *correc
    answers. */
 EXPORT void tm_step(struct network *net, const uint8_t *images, const int64_t *labels, int64_t n, float scale,
                     float shift, uint32_t seed, float smoothing, float weight, float temperature, const float *teacher,
-                    float *logits, double *loss, int64_t *correct) {
+                    const float *weights, float *logits, double *loss, int64_t *correct) {
     give(net, images, labels, n, scale, shift);
     net->seed = seed;
-    net->objective = (struct objective){smoothing, weight, temperature, teacher};
+    net->objective = (struct objective){smoothing, weight, temperature, teacher, weights};
     net->predictions = NULL;
     net->logits = logits;
     run(net, train);

@@ -18,6 +18,7 @@ struct worker {
 struct objective {
     float smoothing, weight, temperature;
     const float *teacher; /* (n, CLASSES): probabilities at the temperature; NULL where `weight` is 0 */
+    const float *weights; /* (n): how much each image counts, 1 on average; NULL where all count alike */
 };
 
 struct network {
@@ -145,7 +146,8 @@ INLINE vf softmax_parts(const vf *logits, vf *parts, const vf top, const float t
     return sum;
 }
 
-/* Cross-entropy of the block's logits (CLASSES) and the labels. `gradient`: that of the objective's mean over all n images. */
+/* Cross-entropy of the block's logits (CLASSES) and the labels. `gradient`: that of the objective's mean over all n images,
+   weighted where they have weights. */
 INLINE void cross_entropy(struct network *net, int64_t block, const vf *logits, vf *gradient) {
     const struct objective objective = net->objective;
     const vi mask = images_in(net, block);
@@ -180,6 +182,9 @@ INLINE void cross_entropy(struct network *net, int64_t block, const vf *logits, 
     }
     net->losses[block] = loss;
     net->corrects[block] = correct;
+    if (gradient && objective.weights)
+        for (int l = 0; l < LANES && block * LANES + l < net->n; l++)
+            for (int k = 0; k < CLASSES; k++) gradient[k][l] *= objective.weights[block * LANES + l];
 }
 
 /* Writes `count` sums, each over the lanes of `mask`, to `to`. */
