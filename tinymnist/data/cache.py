@@ -54,9 +54,8 @@ def read_through_cache(name: str, source: Encoded, options: ReadOptions) -> Imag
 
 def _key(files: Sequence[Found], digests: Sequence[str], options: ReadOptions) -> str:
     """SHA-256 over all that decides which images are read: also the version of what decodes them."""
-    makers = [FORMAT, __version__, PIL.__version__]
     members = [[file.split, file.class_name, file.path, digest] for file, digest in zip(files, digests, strict=True)]
-    everything = [makers, options.resize, options.skip_unreadable, members]
+    everything = [__version__, PIL.__version__, options.resize, options.skip_unreadable, members]
     return hashlib.sha256(json.dumps(everything).encode("ascii")).hexdigest()
 
 
