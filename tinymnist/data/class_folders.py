@@ -90,7 +90,7 @@ def _files(root: Path, folder: str) -> Iterator[str]:
         here = folders.pop()
         for entry in sorted(_entries(root / here), key=lambda entry: entry.name):
             refuse_unprintable(entry.name, entry.path)
-            path = os.path.join(here, entry.name)
+            path = f"{here}{os.sep}{entry.name}"
             if entry.is_symlink():
                 _refuse_link_outside(root, entry.path)
             if entry.is_dir(follow_symlinks=False):
@@ -130,7 +130,7 @@ def _content(path: str) -> bytes:
 
 
 def _whole(handle: int) -> bytes:
-    """System calls and nothing else, since there may be 100,000 files."""
+    """All that an open file holds, in few system calls: there may be 100,000 files. Raises `ImageError`."""
     status = os.fstat(handle)
     if not stat.S_ISREG(status.st_mode):
         raise ImageError("is not a plain file")
