@@ -17,7 +17,7 @@ ROOMS = [
     ("choices", "errors", "notices", "text", "version"),
     ("machine", "quiet", "signals", "statistics"),
     ("files",),
-    ("plotting", "templating"),
+    ("plotting", "sealed", "templating"),
     ("spec",),
     ("check",),
     ("model",),

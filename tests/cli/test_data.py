@@ -200,7 +200,8 @@ def test_a_contact_sheet_of_a_thousand_classes_is_bounded(tmp_path: Path) -> Non
     assert (height < 2_500, width * height < 25_000_000) == (True, True)
 
 
-def test_pictures_are_decoded_with_progress(pets: Path) -> None:
+def test_pictures_are_decoded_with_progress(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(pets.absolute().with_name("cache")))
     seen: list[tuple[int, int]] = []
     read_image_set(str(pets), options=ReadOptions(progress=lambda done, total: seen.append((done, total))))
     assert seen == [(10, 10)]

@@ -229,10 +229,25 @@ def test_steps_follow_each_other_with_draws_of_their_own(images: torch.Tensor) -
 
 
 def test_only_typed_transforms_are_affine() -> None:
-    flip = AugmentStep.model_validate({"HorizontalFlip": {}})
-    assert is_affine(REFERENCE_AUGMENT)
+    flip, other = (AugmentStep.model_validate({name: {}}) for name in ("HorizontalFlip", "Transpose"))
+    assert is_affine([*REFERENCE_AUGMENT, flip])
     assert is_affine([])
-    assert not is_affine([*REFERENCE_AUGMENT, flip])
+    assert not is_affine([*REFERENCE_AUGMENT, other])
+
+
+@pytest.mark.parametrize("name", ["HorizontalFlip", "VerticalFlip"])
+def test_flips_are_albumentations_own(name: str) -> None:
+    images = torch.from_numpy(noise(10, 13, 18)).unsqueeze(1)
+    flip = AugmentStep.model_validate({name: {"p": 1.0}})
+    assert torch.equal(AffineAugmenter([flip], 13, 18)(images, 0), Augmenter([flip], 13, 18)(images, 0))
+
+
+def test_about_half_of_the_images_are_flipped() -> None:
+    images = torch.from_numpy(noise(400, 8, 8)).unsqueeze(1)
+    flipped = AffineAugmenter([AugmentStep.model_validate({"HorizontalFlip": {}})], 8, 8)(images, 0)
+    is_flipped = (flipped == images.flip(3)).flatten(1).all(1)
+    assert torch.equal(flipped[~is_flipped], images[~is_flipped])
+    assert 160 < int(is_flipped.sum()) < 240
 
 
 @given(

@@ -79,10 +79,10 @@ def test_a_size_that_varies_is_found_when_it_does(images: torch.Tensor) -> None:
     ("step", "message"),
     [
         ("HorizontalFlp", "HorizontalFlp: albumentations 2.0.8 has no such transform: did you mean 'HorizontalFlip'?"),
-        ({"HorizontalFlip": {"prob": 1}}, "HorizontalFlip: Argument(s) 'prob' are not valid"),
+        ({"Transpose": {"prob": 1}}, "Transpose: Argument(s) 'prob' are not valid"),
         ({"Rotate": {"limit": "far"}}, "Rotate: 2 validation errors for InitSchema limit"),
         ({"RandomCrop": {"height": 20, "width": 20}}, "RandomCrop: gives 20x20 uint8, not 28x28 uint8"),
-        ({"HorizontalFlip": {"p": 2}}, "HorizontalFlip: 1 validation error for InitSchema p"),
+        ({"Transpose": {"p": 2}}, "Transpose: 1 validation error for InitSchema p"),
         ("Normalize", "Normalize: gives 28x28 float32, not 28x28 uint8"),
         ("Compose", "Compose: albumentations 2.0.8 has no such transform"),
     ],

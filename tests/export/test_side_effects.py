@@ -8,11 +8,13 @@ import sys
 from fnmatch import fnmatch
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 import tinymnist
 from tests.support.command_line import ROOT
+from tests.support.image_sets import write_folders
 from tinymnist.cli import app
 
 PACKAGE = Path(tinymnist.__file__).parent
@@ -52,6 +54,7 @@ COMMANDS: dict[str, tuple[list[str], list[str]]] = {
     "list": (["list"], []),
     "schema": (["schema", "train"], []),
     "data": (["data", "mnist-5k"], []),
+    "data from pictures": (["data", "PETS"], ["home/.cache/tinymnist/images/*.safetensors"]),
     "runs": (["runs", "."], []),
     "new": (["new", "net.yaml"], ["work/net.yaml"]),
     "check": (["check", "tiny3130"], []),
@@ -97,7 +100,9 @@ def test_nothing_is_written_elsewhere_and_nobody_is_called(
     picture = Image.new("L", (28, 28), 255)
     picture.paste(0, (13, 6, 15, 22))
     picture.save(tmp_path / "picture.png")
-    places = {"MNIST": str(mnist_dir), "PICTURE": str(tmp_path / "picture.png")}
+    images = np.arange(40, dtype=np.uint8).reshape(10, 2, 2)
+    pets = write_folders(tmp_path / "pets", {"": (images, np.tile([0, 1], 5))})
+    places = {"MNIST": str(mnist_dir), "PICTURE": str(tmp_path / "picture.png"), "PETS": str(pets)}
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(temporary), "PYTHONPATH": str(ROOT)}
     trace = tmp_path / "trace"
     command = [STRACE, "-f", "-e", f"trace={TRACED}", "-o", str(trace), sys.executable, "-m", "tinymnist", "--quiet"]

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from tinymnist.errors import DataError
-from tinymnist.model.tensors import DamagedError, OtherFormatError, read_sealed, write_sealed, write_tensors
+from tinymnist.model.tensors import read_sealed, write_sealed, write_tensors
+from tinymnist.sealed import DamagedError, OtherFormatError
 
 HEADER = {"name": "x", "more": "{}"}
 

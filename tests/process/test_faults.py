@@ -10,9 +10,11 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+import numpy as np
 import pytest
 
 from tests.support.command_line import ARCHS, ROOT
+from tests.support.image_sets import write_folders
 from tests.support.nursery import Fault, Life, Nursery, some_of
 from tests.support.trainings import Uncut, files_in, finish, outcome_of, training
 
@@ -107,6 +109,30 @@ def test_a_file_that_cannot_be_written_is_as_it_was(
             continue  # written, but perhaps not for good: that is what the line says
         left = {path.name: path.read_text() for path in fault.folder.iterdir()}
         assert list(left.values()) == ([] if command == "new" else ["before"])
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["fails", "is killed"])
+def test_a_cache_that_is_not_written_changes_nothing(nursery: Nursery, tmp_path: Path, killed: bool) -> None:
+    images = np.arange(40, dtype=np.uint8).reshape(10, 2, 2)
+    pets = write_folders(tmp_path / "pets", {"": (images, np.tile([0, 1], 5))}, ["cat", "dog"])
+
+    def live(fault: Fault) -> Life:
+        return nursery.live(
+            "data", pets, fault=fault, prepare=("set_environment", {"XDG_CACHE_HOME": str(fault.folder)})
+        )
+
+    whole = live(Fault(tmp_path / "whole"))
+    assert len([path for path in (tmp_path / "whole").rglob("*") if path.is_file()]) == 1
+    for fault in failures(whole.calls, tmp_path):
+        fault = Fault(fault.folder, fault.at) if killed else fault
+        life = live(fault)
+        if killed:
+            assert life.code == -signal.SIGKILL
+        else:
+            assert (life.code, life.out, life.err) == (0, whole.out, "")
+            assert [name for name in files_in(fault.folder) if name.endswith(".tmp")] == []
+        again = live(Fault(fault.folder))
+        assert (again.code, again.out, again.err) == (0, whole.out, "")
 
 
 # Power loss cannot be tried here. What can be is the order in which files are written, synced and renamed.

@@ -5,11 +5,13 @@ import stat
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tinymnist.data.as_read import AsRead, ReadOptions
 from tinymnist.data.class_names import refuse_unprintable
+from tinymnist.data.contents import Contents
+from tinymnist.data.encoded import Encoded, Found
 from tinymnist.data.gathering import Entry, Gathering
 from tinymnist.data.image_set import SPLIT_NAMES, SplitName
 from tinymnist.data.pictures import MAX_BYTES, SUFFIXES
@@ -17,19 +19,12 @@ from tinymnist.errors import DataError, ImageError
 from tinymnist.notices import FilesPassedOver
 from tinymnist.text import printable
 
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A file that is named as a picture."""
-
-    split: SplitName
-    class_name: str
-    path: str
-    """Relative to the folder of the data set."""
+OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+"""A pipe is opened without waiting for its writer."""
 
 
-def read_class_folders(root: Path, options: ReadOptions) -> AsRead:
-    """Raises `DataError`."""
+def find_class_folders(root: Path) -> Encoded:
+    """Every file that is named as a picture. Raises `DataError`."""
     folders: dict[str, SplitName] = {"": "train"}
     if has_splits(root):
         folders = {folder: split for folder, split in SPLIT_NAMES.items() if (root / folder).is_dir()}
@@ -48,7 +43,8 @@ def read_class_folders(root: Path, options: ReadOptions) -> AsRead:
                 where = root / folder / class_name
                 raise DataError(f"{where}: holds no PNG or JPEG picture: add some, or remove the folder")
             found += [Found(split, unicodedata.normalize("NFC", class_name), path) for path in pictures]
-    return _read(root, found, others, options)
+    passed_over = FilesPassedOver(printable(str(root)), len(others), "PNG or JPEG", others[0]) if others else None
+    return Encoded(root, found, _content, partial(_decode, str(root), found), (passed_over,) if passed_over else ())
 
 
 def has_splits(root: Path) -> bool:
@@ -56,16 +52,13 @@ def has_splits(root: Path) -> bool:
     return any(entry.is_dir() for folder in SPLIT_NAMES for entry in _entries(root / folder))
 
 
-def _read(root: Path, found: Sequence[Found], others: Sequence[str], options: ReadOptions) -> AsRead:
+def _decode(root: str, found: Sequence[Found], contents: Contents, options: ReadOptions) -> AsRead:
     class_names = tuple(dict.fromkeys(each.class_name for each in found))
     label_of = {class_name: label for label, class_name in enumerate(class_names)}
     entries = [Entry(each.split, label_of[each.class_name], each.path) for each in found]
-    gathering = Gathering(str(root), len(entries), options)
-    gathering.add(entries, [root / each.path for each in found], _content)
-    notices = gathering.notices()
-    if others:
-        notices.insert(0, FilesPassedOver(printable(str(root)), len(others), "PNG or JPEG", others[0]))
-    return AsRead(gathering.parts(), class_names, tuple(notices))
+    gathering = Gathering(root, len(entries), options)
+    gathering.add(entries, range(len(entries)), contents.__getitem__)
+    return AsRead(gathering.parts(), class_names, tuple(gathering.notices()))
 
 
 def _class_folders(root: Path, folder: str) -> list[str]:
@@ -97,8 +90,9 @@ def _files(root: Path, folder: str) -> Iterator[str]:
         here = folders.pop()
         for entry in sorted(_entries(root / here), key=lambda entry: entry.name):
             refuse_unprintable(entry.name, entry.path)
-            path = os.path.join(here, entry.name)
-            _refuse_link_outside(root, entry.path)
+            path = f"{here}{os.sep}{entry.name}"
+            if entry.is_symlink():
+                _refuse_link_outside(root, entry.path)
             if entry.is_dir(follow_symlinks=False):
                 folders.append(path)
             else:
@@ -123,14 +117,26 @@ def _refuse_link_outside(root: Path, path: str) -> None:
         raise DataError(f"{path}: is a link that leads out of the data set: put the files themselves there")
 
 
-def _content(path: Path) -> bytes:
+def _content(path: str) -> bytes:
     """The bytes of a plain file; anything else might never end. Raises `ImageError`."""
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise ImageError("is not a plain file")
-        if status.st_size > MAX_BYTES:
-            raise ImageError(f"has {status.st_size:,} bytes, more than {MAX_BYTES:,}")
-        return path.read_bytes()
+        handle = os.open(path, OPEN_FLAGS)
+        try:
+            return _whole(handle)
+        finally:
+            os.close(handle)
     except OSError as error:
         raise ImageError(f"cannot be read: {error.strerror or error}") from None
+
+
+def _whole(handle: int) -> bytes:
+    """All that an open file holds, in few system calls: there may be 100,000 files. Raises `ImageError`."""
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        raise ImageError("is not a plain file")
+    if status.st_size > MAX_BYTES:
+        raise ImageError(f"has {status.st_size:,} bytes, more than {MAX_BYTES:,}")
+    parts = []
+    while part := os.read(handle, status.st_size + 1):
+        parts.append(part)
+    return b"".join(parts)

@@ -15,6 +15,8 @@ from tinymnist.errors import DataError
 
 def refuse_unprintable(name: str, where: str) -> None:
     """Raises `DataError` for a name that is not UTF-8 or has control characters."""
+    if name.isascii() and name.isprintable():
+        return
     categories = {unicodedata.category(character) for character in name}
     if "Cs" in categories:  # how Python shows bytes that are not UTF-8
         raise DataError(f"{where}: the name is not UTF-8: rename it")

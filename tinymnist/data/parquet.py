@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ import numpy as np
 
 from tinymnist.data.as_read import AsRead, ReadOptions
 from tinymnist.data.class_names import refuse_unprintable, whole_labels
+from tinymnist.data.contents import Contents
+from tinymnist.data.encoded import Encoded, Found
 from tinymnist.data.gathering import Entry, Gathering
 from tinymnist.data.image_set import MAX_CLASSES, MAX_PIXEL_BYTES, SPLIT_NAMES, SplitName
 from tinymnist.data.pictures import MAX_BYTES
 from tinymnist.errors import DataError, ImageError, UsageError
-from tinymnist.files import refuse_unreadable
+from tinymnist.files import read_bytes
 from tinymnist.text import shown
 
 NAME = re.compile(rf"(?P<split>{'|'.join(SPLIT_NAMES)})(?:[-_.].*)?\.parquet")
@@ -31,37 +34,48 @@ def find_parquet(folder: Path) -> dict[str, SplitName]:
     return {name: SPLIT_NAMES[match["split"]] for name, match in matches if match}
 
 
-def read_parquet(path: Path, options: ReadOptions) -> AsRead:
-    """Reads a file, or the files of a folder, some per split. Raises `DataError`, or `UsageError` without pyarrow."""
+def find_parquet_files(path: Path) -> Encoded:
+    """A file, or the files of a folder, some per split. Decoding raises `UsageError` without pyarrow."""
+    root = path if path.is_dir() else path.parent
+    splits: dict[str, SplitName] = find_parquet(path) if path.is_dir() else {path.name: "train"}
+    found = [Found(split, "", name) for name, split in splits.items()]
+    return Encoded(root, found, partial(read_bytes, limit=MAX_PIXEL_BYTES), partial(_decode, path, root, found))
+
+
+def _decode(path: Path, root: Path, found: Sequence[Found], contents: Contents, options: ReadOptions) -> AsRead:
     try:
         arrow: Any = import_module("pyarrow")
         import_module("pyarrow.parquet")
     except ImportError:
         raise UsageError(f"{path}: needs pyarrow: install it with `pip install 'tinymnist[parquet]'`") from None
-    root = path if path.is_dir() else path.parent
-    splits: dict[str, SplitName] = find_parquet(path) if path.is_dir() else {path.name: "train"}
-    files = {name: _opened(arrow, root / name) for name in splits}
-    gathering = Gathering(str(root), sum(file.metadata.num_rows for file in files.values()), options)
-    declared = {_declared_names(file, root / name) for name, file in files.items()}
+    rows, declared = 0, set[tuple[str, ...]]()
+    for file, where in _opened_in_turn(arrow, root, found, contents):
+        rows += file.metadata.num_rows
+        declared.add(_declared_names(file, where))
     if len(declared) > 1:
         raise DataError(f"{root}: its files declare different class names: name one of them alone")
-    labels = _Labels(declared.pop())
-    for name, file in files.items():
+    gathering, labels = Gathering(str(root), rows, options), _Labels(declared.pop())
+    for each, (file, where) in zip(found, _opened_in_turn(arrow, root, found, contents), strict=True):
         try:
             for first, images, values in _batches(file):
-                found = labels.indices(values, f"{root / name}: rows from {first:,}")
-                entries = [Entry(splits[name], label, f"{name}:{first + row}") for row, label in enumerate(found)]
+                indices = labels.indices(values, f"{where}: rows from {first:,}")
+                entries = [Entry(each.split, label, f"{each.path}:{first + row}") for row, label in enumerate(indices)]
                 gathering.add(entries, images, _content)
         except (arrow.ArrowException, OSError, UnicodeDecodeError) as error:
-            raise _damaged(root / name, error) from None
+            raise _damaged(where, error) from None
     return AsRead(gathering.parts(), labels.class_names, tuple(gathering.notices()))
 
 
-def _opened(arrow: Any, path: Path) -> Any:
+def _opened_in_turn(arrow: Any, root: Path, found: Sequence[Found], contents: Contents) -> Iterator[tuple[Any, Path]]:
+    """Each file, and where it is; only one is held here, since together they may be larger than memory."""
+    for index, each in enumerate(found):
+        yield _opened(arrow, contents[index], root / each.path), root / each.path
+
+
+def _opened(arrow: Any, content: bytes, path: Path) -> Any:
     """A file with both columns and of a size that can be read."""
-    refuse_unreadable(path, MAX_PIXEL_BYTES)
     try:
-        file = arrow.parquet.ParquetFile(path)
+        file = arrow.parquet.ParquetFile(arrow.BufferReader(content))
         schema, types = file.schema_arrow, arrow.types
         names = schema.names
     except (arrow.ArrowException, OSError, UnicodeDecodeError) as error:

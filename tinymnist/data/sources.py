@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 from tinymnist.data.as_read import AS_THEY_ARE, AsRead, Part, ReadOptions
 from tinymnist.data.assembly import assemble
+from tinymnist.data.cache import read_through_cache
 from tinymnist.data.catalogue import DATASETS
-from tinymnist.data.class_folders import has_splits, read_class_folders
+from tinymnist.data.class_folders import find_class_folders, has_splits
 from tinymnist.data.csv_files import FILES as CSV_FILES
 from tinymnist.data.csv_files import read_csv
+from tinymnist.data.encoded import Encoded
 from tinymnist.data.idx_files import parse_name, read_idx_files
 from tinymnist.data.image_set import ImageSet, SplitName
 from tinymnist.data.npz import read_npz
-from tinymnist.data.parquet import find_parquet, read_parquet
+from tinymnist.data.parquet import find_parquet, find_parquet_files
 from tinymnist.errors import DataError, UsageError
 from tinymnist.text import did_you_mean, printable
 
@@ -31,14 +33,14 @@ def read_image_set(source: str, data_dir: Path | None = None, options: ReadOptio
     - a `.parquet` file, or a folder of such.
 
     Where there is no test set, a fifth of the images becomes one (`splitting`). A published data set is looked for in
-    `data_dir`. Raises `UsageError` where `source` names nothing that can be read, `DataError` where what it names is
-    damaged or no network could be trained on it.
+    `data_dir`. Decoded pictures are cached (`cache`). Raises `UsageError` where `source` names nothing that can be
+    read, `DataError` where what it names is damaged or no network could be trained on it.
     """
     if source in DATASETS:
         return assemble(source, _published(source, data_dir), options)
     if not source:
         raise UsageError("PATH|NAME: is empty: name a folder, a file or a data set")
-    return assemble(printable(source), _from_path(Path(source), options), options)
+    return _read_path(Path(source), printable(source), options)
 
 
 def _published(name: str, data_dir: Path | None) -> AsRead:
@@ -59,25 +61,28 @@ def _published(name: str, data_dir: Path | None) -> AsRead:
     )
 
 
-def _from_path(path: Path, options: ReadOptions) -> AsRead:
+def _read_path(path: Path, name: str, options: ReadOptions) -> ImageSet:
     try:
         is_folder = path.is_dir()
         if not is_folder and not os.path.lexists(path):
             known = did_you_mean(path.name, DATASETS)
             raise UsageError(f"{path}: no such file or folder, nor a data set that is known by name: {known}")
-        return _from_folder(path, options) if is_folder else _from_file(path, options)
+        found = _from_folder(path) if is_folder else _from_file(path)
+        if isinstance(found, Encoded):
+            return read_through_cache(name, found, options)
+        return assemble(name, found, options)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
-def _from_file(path: Path, options: ReadOptions) -> AsRead:
+def _from_file(path: Path) -> AsRead | Encoded:
     suffix = path.suffix.lower()
     if suffix == ".npz":
         return read_npz(path)
     if suffix == ".csv":
         return read_csv(path)
     if suffix == ".parquet":
-        return read_parquet(path, options)
+        return find_parquet_files(path)
     if parse_name(path.name):
         return read_idx_files(path)
     raise UsageError(
@@ -85,14 +90,14 @@ def _from_file(path: Path, options: ReadOptions) -> AsRead:
     )
 
 
-def _from_folder(path: Path, options: ReadOptions) -> AsRead:
+def _from_folder(path: Path) -> AsRead | Encoded:
     if has_splits(path):
-        return read_class_folders(path, options)
+        return find_class_folders(path)
     if any(parse_name(name) for name in os.listdir(path)):
         return read_idx_files(path)
     if (path / CSV_FILES["train"]).exists():
         return read_csv(path)
     for folder in (path, path / "data"):
         if folder.is_dir() and "train" in find_parquet(folder).values():
-            return read_parquet(folder, options)
-    return read_class_folders(path, options)
+            return find_parquet_files(folder)
+    return find_class_folders(path)

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from tinymnist.errors import DataError
 from tinymnist.files import make_folder
-from tinymnist.model.tensors import DamagedError, copy_tensors, read_sealed, write_sealed
+from tinymnist.model.tensors import copy_tensors, read_sealed, write_sealed
+from tinymnist.sealed import DamagedError
 from tinymnist.training.averaging import Average
 from tinymnist.training.early_stopping import Best
 from tinymnist.training.observer import EpochRow

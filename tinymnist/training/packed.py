@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from tinymnist.errors import DataError, RunError, SpecError
 from tinymnist.model import build_model
 from tinymnist.model.generator import drawing
-from tinymnist.model.tensors import DamagedError, OtherFormatError, copy_tensors, read_sealed, write_sealed
+from tinymnist.model.tensors import copy_tensors, read_sealed, write_sealed
+from tinymnist.sealed import DamagedError, OtherFormatError
 from tinymnist.spec import Spec
 from tinymnist.spec.dump import dump_spec
 from tinymnist.spec.load import document_from_text
