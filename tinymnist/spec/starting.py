@@ -12,6 +12,9 @@ from tinymnist.text import printable
 FINAL_SIDE = 8
 """Pixels that pooling leaves on the shorter side, at most, before the last block."""
 BUDGET = 3130
+RECIPES = ((20_000, 512, 0.4), (2_000, 128, 0.2), (0, 32, 0.1))
+"""From so many training images on: batch size and learning rate. With 600 images of Fashion-MNIST and batches of 32, rates
+of 0.05, 0.1 and 0.4 gave 70.4, 75.0 and 74.6 % on 120 held-out images (two seeds)."""
 STEPS = 2000
 """Optimizer steps of the recipe, about as many as the reference recipe takes on MNIST."""
 
@@ -87,9 +90,8 @@ def _data(images: Images) -> str:
 
 
 def _recipe(images: Images, mirror: bool) -> str:
-    batch_size = 512 if images.train >= 20_000 else 128 if images.train >= 2_000 else 32
+    batch_size, max_lr = next(recipe for least, *recipe in RECIPES if images.train >= least)
     epochs = min(200, max(20, round(STEPS * batch_size / images.train)))
-    max_lr = 0.4
     weights = (
         "  class_weights: balanced         # small classes count as much as large ones\n" if images.unequal else ""
     )
