@@ -13,8 +13,8 @@ FINAL_SIDE = 8
 """Pixels that pooling leaves on the shorter side, at most, before the last block."""
 BUDGET = 3130
 RECIPES = ((20_000, 512, 0.4), (2_000, 128, 0.2), (0, 32, 0.1))
-"""From so many training images on: batch size and learning rate. With 600 images of Fashion-MNIST and batches of 32, rates
-of 0.05, 0.1 and 0.4 gave 70.4, 75.0 and 74.6 % on 120 held-out images (two seeds)."""
+"""From so many training images on: batch size and learning rate. With 600 images of Fashion-MNIST and batches of 32,
+rates of 0.05, 0.1 and 0.4 gave 70.4, 75.0 and 74.6 % on 120 held-out images (two seeds)."""
 STEPS = 2000
 """Optimizer steps of the recipe, about as many as the reference recipe takes on MNIST."""
 
