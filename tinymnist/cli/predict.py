@@ -87,13 +87,13 @@ def _top(prediction: "Prediction") -> list[tuple[int, float]]:
 
 def _as_text(run: "Run", predictions: "list[Prediction]", draw: bool) -> str:
     places = any(each.box for each in predictions)
-    answer, top = answer_titles(run)
+    answer, top, align = answer_titles(run)
     heads = ["file", answer, *(("x", "y", "width", "height") if places else ()), top]
     rows = [
         [printable(each.file), name, *_place_as_text(each.box), first]
         for each, (name, first) in zip(predictions, answer_cells(run, map(_top, predictions)), strict=True)
     ]
-    title, *lines = table("< > > > > > <" if places else "< > <", [heads, *rows])
+    title, *lines = table(f"< {align}{' > > > >' if places else ''} <", [heads, *rows])
     shaded = run.prepare != "mnist"
     shown = [
         [line, *(drawing(each.picture, shaded) if draw else [])] for line, each in zip(lines, predictions, strict=True)

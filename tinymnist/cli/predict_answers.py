@@ -16,11 +16,12 @@ Top = Sequence[tuple[int, float]]
 """The places of the most probable classes, and their probabilities."""
 
 
-def answer_titles(run: "Run") -> tuple[str, str]:
-    """The titles of the columns that `answer_cells` fills."""
+def answer_titles(run: "Run") -> tuple[str, str, str]:
+    """The titles of the columns that `answer_cells` fills, and how the first of them is aligned."""
     from tinymnist.prediction import reads_digits
 
-    return ("digit" if reads_digits(run) else "class"), ("top three" if run.spec.classes >= TOP else "top two")
+    answer, align = ("digit", ">") if reads_digits(run) else ("class", "<")
+    return answer, "top three" if run.spec.classes >= TOP else "top two", align
 
 
 def answer_cells(run: "Run", tops: Iterable[Top]) -> list[tuple[str, str]]:

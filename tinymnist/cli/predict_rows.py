@@ -62,8 +62,9 @@ def _tops(found: "PredictedRows") -> list[Top]:
 
 
 def _as_text(run: "Run", found: "PredictedRows") -> str:
+    *titles, align = answer_titles(run)
     rows = [[f"{row:,}", *cells] for row, cells in enumerate(answer_cells(run, _tops(found)), start=1)]
-    return "\n".join(table("> > <", [["row", *answer_titles(run)], *rows]))
+    return "\n".join(table(f"> {align} <", [["row", *titles], *rows]))
 
 
 def _as_result(run: "Run", found: "PredictedRows", submission: Path | None) -> SimpleNamespace:

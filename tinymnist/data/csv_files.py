@@ -108,9 +108,11 @@ def _lines(stream: TextIO, path: Path) -> Iterator[Line]:
 
 def _head(text: str, path: Path, labelled: bool) -> list[str]:
     """The titles of the columns, in the first line."""
-    head = [title.strip() for title in next(csv.reader([text]), [""])]
+    head = [title.strip() for title in next(csv.reader([text]), [])]
     if labelled and head.count(LABEL) != 1:
         raise DataError(f"{path}: its first line names no column '{LABEL}': expects {LABEL},pixel0,pixel1,...")
+    if not head:
+        raise DataError(f"{path}: its first line names no columns: expects pixel0,pixel1,...")
     if all(WHOLE.fullmatch(title) for title in head) and head != [str(index) for index in range(len(head))]:
         raise DataError(f"{path}: its first line has numbers only: expects names of columns: pixel0,pixel1,...")
     if head.count(LABEL) > 1:

@@ -14,6 +14,7 @@ from tinymnist.errors import DataError
 from tinymnist.prediction.classifier import Classifier
 from tinymnist.prediction.resized import resized_rows
 from tinymnist.prediction.score import LabelledScore
+from tinymnist.text import counted
 from tinymnist.training import Run, load_run
 from tinymnist.training.images import of_run
 
@@ -96,7 +97,7 @@ def _images(rows: Rows, run: Run, path: Path) -> NDArray[np.uint8]:
     else:
         of_pixels = f"{shape.height}x{shape.width} pixels" + (" in colour" if shape.channels == 3 else "")
         raise DataError(
-            f"{path}: has {columns:,} columns of pixels: {run.path} takes {shape.channels * wanted:,}, {of_pixels}"
+            f"{path}: has {counted(columns, 'column')} of pixels: {run.path} takes {shape.channels * wanted:,}, {of_pixels}"
         )
     images = rows.pixels.reshape(-1, *given)
     return resized_rows(images, shape) if len(images) else images
