@@ -95,9 +95,9 @@ def _images(rows: Rows, run: Run, path: Path) -> NDArray[np.uint8]:
     elif of_run(run).resize is not None:
         given = square(columns, path)
     else:
-        of_pixels = f"{shape.height}x{shape.width} pixels" + (" in colour" if shape.channels == 3 else "")
         raise DataError(
-            f"{path}: has {counted(columns, 'column')} of pixels: {run.path} takes {shape.channels * wanted:,}, {of_pixels}"
+            f"{path}: has {counted(columns, 'column')} of pixels: {run.path} takes {shape.channels * wanted:,}, "
+            f"{shape.height}x{shape.width} pixels{' in colour' if shape.channels == 3 else ''}"
         )
     images = rows.pixels.reshape(-1, *given)
     return resized_rows(images, shape) if len(images) else images
