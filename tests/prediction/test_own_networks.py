@@ -1,5 +1,6 @@
 """Networks of one's own data: pictures are prepared as training saw them, and answers are the names of classes."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 import tinymnist
 from tests.support.command_line import Cli
@@ -233,6 +235,26 @@ def test_too_few_names_of_classes_are_damage(cli: Cli, run: Path, tmp_path: Path
     outcome = cli("predict", edited(run, tmp_path, class_names=["a", "b"]), "a.png")
     line = "damaged: environment.json names 2 classes, spec.yaml has 3: copy the run again\n"
     assert (outcome.code, outcome.err) == (3, f"tinymnist: {tmp_path}/edited: {line}")
+
+
+@pytest.mark.parametrize("value", [float("nan"), 3e38], ids=["NaN", "overflow"])
+@pytest.mark.parametrize("of", ["a picture", "a row"])
+def test_outputs_that_are_not_numbers_are_damage(
+    of: str, value: float, cli: Cli, run: Path, pets: Path, tmp_path: Path
+) -> None:
+    path = Path(shutil.copytree(run, tmp_path / "run"))
+    tensors = load_file(path / "weights.safetensors")
+    tensors["head.linear.weight"].fill_(value)
+    save_file(tensors, path / "weights.safetensors")
+    result = json.loads((path / "result.json").read_text())
+    result["weights_sha256"] = hashlib.sha256((path / "weights.safetensors").read_bytes()).hexdigest()
+    (path / "result.json").write_text(json.dumps(result))
+    count = 3 * HEIGHT * WIDTH
+    (tmp_path / "row.csv").write_text(f"{','.join(map(str, range(count)))}\n{','.join(['200'] * count)}\n")
+    image = pets / "test" / "blue" / "20.png" if of == "a picture" else tmp_path / "row.csv"
+    outcome = cli("predict", path, image)
+    line = f"{path}: damaged: its network's outputs are not finite numbers: train it or copy it again"
+    assert (outcome.code, outcome.out, outcome.err) == (3, "", f"tinymnist: {line}\n")
 
 
 # Letters, which are prepared as MNIST's digits were

@@ -45,7 +45,7 @@ def command(
     device: Device = "auto",
     as_json: Json = False,
 ) -> int:
-    """Tell which class each picture belongs to, such as the digit on it.
+    """Tell which digits or other classes pictures show.
 
     A folder whose subfolders are named by the classes is scored, and so is a .csv file with a column named label. Exit
     code 0 if all could be used, 1 if some, 2 if none.

@@ -35,7 +35,8 @@ class Classifier:
         self._model = run.load_model().to(self._device)
 
     def probabilities(self, pictures: Sequence[Picture] | NDArray[np.uint8]) -> NDArray[np.float64]:
-        """(N, classes): one row per picture, each of them of the size and colour of the network's input."""
+        """(N, classes): one row per picture, each of them of the size and colour of the network's input. Raises
+        `DataError` where the outputs are not finite numbers."""
         if not len(pictures):
             return np.empty((0, self.run.spec.classes))
 
@@ -45,8 +46,12 @@ class Classifier:
 
         images = torch.from_numpy(np.stack([*pictures]))
         images = images.unsqueeze(1) if images.ndim == 3 else images.permute(0, 3, 1, 2)
-        computed = torch.cat(in_batches(outputs, images)).double().softmax(1)  # softmax undoes a log_softmax
-        return np.asarray(computed.numpy())
+        computed = torch.cat(in_batches(outputs, images)).double()
+        if not computed.isfinite().all():
+            raise DataError(
+                f"{self.run.path}: damaged: its network's outputs are not finite numbers: train it or copy it again"
+            )
+        return np.asarray(computed.softmax(1).numpy())  # softmax undoes a log_softmax
 
 
 def _refuse_unusable(run: Run) -> None:
