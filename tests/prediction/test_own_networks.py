@@ -141,6 +141,12 @@ def test_folder_names_are_compared_whatever_their_unicode_form(cli: Cli, run: Pa
     assert json.loads(cli("predict", run, tmp_path / "set", "--json").out)["n"] == 6
 
 
+def test_a_picture_at_any_depth_below_its_class_is_scored(cli: Cli, run: Path, pets: Path, tmp_path: Path) -> None:
+    shutil.copytree(pets / "test" / "grün", tmp_path / "set" / "grün" / "more" / "blue")
+    content = json.loads(cli("predict", run, tmp_path / "set", "--json").out)
+    assert {each["true_class"] for each in content["files"]} == {"grün"}
+
+
 def test_a_picture_beside_the_class_folders_is_not_scored(cli: Cli, run: Path, pets: Path, tmp_path: Path) -> None:
     shutil.copytree(pets / "test", tmp_path / "set")
     save(tmp_path / "set" / "blue.x", colours(0, 0), 0)
