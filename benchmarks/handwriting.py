@@ -94,7 +94,7 @@ def measure(title: str, drawings: Iterable[Drawing], runs: list[Run], suffix: st
         total, unusable = total + len(batch), unusable + len(batch) - len(usable)
         right[0] += sum(each.digit == label for each, label in usable)
         wrong.update(f"{label} as {each.digit}" for each, label in usable if each.digit != label)
-        pictures = torch.from_numpy(np.stack([each.picture for each, _ in usable]))
+        pictures = torch.from_numpy(np.stack([each.picture for each, _ in usable])).unsqueeze(1)
         for index, (run, model) in enumerate(zip(runs[1:], models[1:], strict=True), 1):
             with torch.inference_mode():
                 digits = model(normalized(pictures, run.spec.train.normalize, torch.device("cpu"))).argmax(1)
@@ -118,7 +118,7 @@ def main() -> None:
     cv2.setNumThreads(1)  # more threads do not help with such small pictures
     runs = [load_run(name) for name in options.networks]
     test = load_dataset("mnist", options.data_dir).test
-    digits = [*zip(test.images.numpy()[: options.count], test.labels.tolist(), strict=False)]
+    digits = [*zip(test.images[: options.count, 0].numpy(), test.labels.tolist(), strict=False)]
     print(f"| digits | files | {' | '.join(run.spec.name for run in runs)} | unusable |")
     print("|---" * (3 + len(runs)) + "|")
     for side in options.sizes:

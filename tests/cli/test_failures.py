@@ -275,6 +275,12 @@ COMMANDS: dict[str, dict[str, Failing]] = {
         "unfinished run": unfinished_run("predict", then=("7.png",)),
         "damaged run": damaged_run("predict", then=("7.png",)),
         "damaged weights": damaged_weights("predict", then=("7.png",)),
+        "a .csv file of other images": Failing(
+            3, lambda place: ["predict", place.run, place.write("rows.csv", "pixel0\n1\n")], "data"
+        ),
+        "taken output": Failing(
+            2, lambda place: ["predict", place.run, "x.csv", "--output", place.write("out.csv", "")], "usage"
+        ),
         "no picture of several": Failing(
             2, lambda place: ["predict", place.run, place.write("7.png", "7"), "8.png"], "image", 1, True
         ),
@@ -433,6 +439,8 @@ def _picture() -> bytes:
 
 ONE = _picture()
 
+LABELLED_ROW = f"label,{','.join(map(str, range(784)))}\n{','.join(['0'] * 785)}\n"
+
 SUCCESSES: dict[str, Make] = {
     "build": lambda _: ["build", TINY],
     "summary": lambda _: ["summary", TINY],
@@ -446,6 +454,14 @@ SUCCESSES: dict[str, Make] = {
     "compare": lambda place: ["compare", place.run, place.run],
     "compare two series": lambda place: ["compare", place.series, place.series],
     "predict": lambda place: ["predict", place.run, place.write("1.png", ONE), "--show"],
+    "predict of rows": lambda place: ["predict", place.run, place.write("rows.csv", LABELLED_ROW)],
+    "predict into a file": lambda place: [
+        "predict",
+        place.run,
+        place.write("rows.csv", LABELLED_ROW),
+        "--output",
+        place.tmp / "out.csv",
+    ],
     "report": lambda place: ["report", place.run],
     "export": lambda place: ["export", place.run, *AS_C],
     "benchmark": lambda place: ["benchmark", place.run],

@@ -67,6 +67,7 @@ COMMANDS: dict[str, tuple[list[str], list[str]]] = {
     "evaluate": (["evaluate", "smooth675", *MNIST], []),
     "compare": (["compare", "smooth675", "smooth996", *MNIST], []),
     "predict": (["predict", "smooth675", "PICTURE"], []),
+    "predict rows": (["predict", "smooth675", "ROWS", "--output", "out.csv"], ["work/out.csv"]),
     "report": (["report", "smooth675", *MNIST], ["work/report.html", "home/.cache/tinymnist/matplotlib/*"]),
     "export as onnx": (["export", "smooth675", "--format", "onnx", "--output", "out", *MNIST], [
         "work/out/smooth675.onnx",
@@ -102,7 +103,13 @@ def test_nothing_is_written_elsewhere_and_nobody_is_called(
     picture.save(tmp_path / "picture.png")
     images = np.arange(40, dtype=np.uint8).reshape(10, 2, 2)
     pets = write_folders(tmp_path / "pets", {"": (images, np.tile([0, 1], 5))})
-    places = {"MNIST": str(mnist_dir), "PICTURE": str(tmp_path / "picture.png"), "PETS": str(pets)}
+    (tmp_path / "rows.csv").write_text(f"{','.join(map(str, range(784)))}\n{','.join(['0'] * 784)}\n")
+    places = {
+        "MNIST": str(mnist_dir),
+        "PETS": str(pets),
+        "PICTURE": str(tmp_path / "picture.png"),
+        "ROWS": str(tmp_path / "rows.csv"),
+    }
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(temporary), "PYTHONPATH": str(ROOT)}
     trace = tmp_path / "trace"
     command = [STRACE, "-f", "-e", f"trace={TRACED}", "-o", str(trace), sys.executable, "-m", "tinymnist", "--quiet"]

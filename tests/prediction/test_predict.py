@@ -26,7 +26,7 @@ import tinymnist
 from tests.support.command_line import ARCHS, Cli, Outcome
 from tinymnist.cli import run
 from tinymnist.data.mnist_5k import read_mnist_5k
-from tinymnist.errors import ImageError, RunError
+from tinymnist.errors import DataError, ImageError, RunError, TinyMnistError
 from tinymnist.prediction import Unusable, predict_each, prepare, read_grey
 from tinymnist.training import RunDirectory
 
@@ -143,14 +143,14 @@ def encoded(pixels: NDArray[Any], kind: str = "PNG") -> bytes:
 
 
 SOME = (b"IDAT", zlib.compress(b"\0" * 100))
-NO_DIGIT = "no digit to be seen"
+NO_CHARACTER = "no character to be seen"
 rng = np.random.default_rng(0)
 
 REFUSED: dict[str, tuple[bytes, str]] = {
     "bomb": (png(SOME, width=50_000, height=50_000), "is more than 64 megapixels: save it smaller"),
     "a bomb that Pillow only warns of": (
         png(SOME, width=10_000, height=10_000),
-        "10,000 x 10,000 pixels are more than 16 megapixels: save it smaller, or cut the digit out",
+        "10,000 x 10,000 pixels are more than 16 megapixels: save it smaller, or crop it",
     ),
     "one row too many": (png(SOME, width=4000, height=4001), "4,000 x 4,001 pixels are more than 16 megapixels"),
     "long and narrow": (png(SOME, width=2**31 - 1, height=1), "is more than 64 megapixels"),
@@ -166,14 +166,14 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "TIFF": (encoded(seven(), "TIFF"), "is not a PNG, JPEG or WebP picture"),
     "text": (b"seven\n", "is not a PNG, JPEG or WebP picture"),
     "zero size": (b"", "is empty"),
-    "white": (encoded(np.full((50, 50), 255, np.uint8)), NO_DIGIT),
-    "black": (encoded(np.zeros((1, 1), np.uint8)), NO_DIGIT),
-    "noise": (encoded(np.rint(rng.normal(128, 10, (99, 99))).astype(np.uint8)), NO_DIGIT),
+    "white": (encoded(np.full((50, 50), 255, np.uint8)), NO_CHARACTER),
+    "black": (encoded(np.zeros((1, 1), np.uint8)), NO_CHARACTER),
+    "noise": (encoded(np.rint(rng.normal(128, 10, (99, 99))).astype(np.uint8)), NO_CHARACTER),
     "shadow on paper": (
         encoded((90 + 90 * (np.arange(99) > 40) + rng.normal(0, 3, (99, 99))).astype(np.uint8)),
-        NO_DIGIT,
+        NO_CHARACTER,
     ),
-    "wholly transparent": (encoded(np.zeros((50, 50, 4), np.uint8)), NO_DIGIT),
+    "wholly transparent": (encoded(np.zeros((50, 50, 4), np.uint8)), NO_CHARACTER),
 }
 
 
@@ -267,9 +267,13 @@ def test_json_says_what_python_does(cli: Cli, folder: Path) -> None:
     assert content["files"] == [
         {
             "file": str(folder / "seven.png"),
+            "class_name": "7",
             "digit": 7,
             "probability": max(expected.probabilities),
-            "top": [{"digit": digit, "probability": expected.probabilities[digit]} for digit in expected.top(3)],
+            "top": [
+                {"class_name": str(digit), "digit": digit, "probability": expected.probabilities[digit]}
+                for digit in expected.top(3)
+            ],
             "probabilities": list(expected.probabilities),
         }
     ]
@@ -405,21 +409,28 @@ def test_a_network_that_was_trained_on_clothes_is_refused(cli: Cli, small_run: P
 
 
 @pytest.mark.parametrize(
-    ("setting", "message"),
+    ("setting", "error", "message"),
     [
         (
             "input={channels: 1, height: 32, width: 32}",
-            "takes 1x32x32 and tells 10 classes: expects a network for 1x28x28",
+            RunError,
+            "takes 1x32x32: pictures prepared as MNIST's are 1x28x28: train it with `data: {prepare: resize}`",
         ),
-        ("classes=5", "takes 1x28x28 and tells 5 classes"),
+        (
+            "classes=5",
+            DataError,
+            "damaged: environment.json names 10 classes, spec.yaml has 5: copy the run again",
+        ),
     ],
     ids=["32x32", "5 classes"],
 )
-def test_a_network_of_another_shape_is_refused(setting: str, message: str, small_run: Path) -> None:
+def test_a_network_of_another_shape_than_its_data_is_refused(
+    setting: str, error: type[TinyMnistError], message: str, small_run: Path
+) -> None:
     trained = tinymnist.load_run(small_run)
     overrides = [setting, "checks={}"]
     other = RunDirectory(trained.path, tinymnist.load_spec(ARCHS / "tiny3130.yaml", overrides), trained.environment)
-    with pytest.raises(RunError, match=re.escape(f"{trained.path}: {message}")):
+    with pytest.raises(error, match=re.escape(f"{trained.path}: {message}")):
         tinymnist.predict(other, ["x.png"])
 
 
@@ -488,7 +499,7 @@ def test_any_pixels_give_a_picture_or_an_error(height: int, width: int, random: 
     try:
         picture = prepare(pixels.reshape(height, width))
     except ImageError as error:
-        assert str(error).startswith(NO_DIGIT)  # noqa: PT017
+        assert str(error).startswith(NO_CHARACTER)  # noqa: PT017
         return
     assert (picture.shape, str(picture.dtype), picture.max()) == ((28, 28), "uint8", 255)
 

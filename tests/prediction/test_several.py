@@ -113,7 +113,7 @@ def test_pictures_full_of_lines_or_dots_end_soon(page: Pixels, many: bool, tmp_p
     (first, *_) = predict_each(NETWORK, [tmp_path / "full.png"], many=many)
     assert time.process_time() - start < 10
     if many and isinstance(first, Unusable):
-        assert "more than 1,000 pieces of ink: expects one line of digits" in str(first.error)
+        assert "more than 1,000 pieces of ink: expects one line of characters" in str(first.error)
 
 
 def test_without_many_there_is_no_box(cli: Cli, tmp_path: Path) -> None:

@@ -24,6 +24,10 @@ ERRORS = {errno.ENOSPC: True, errno.EACCES: True, errno.EROFS: True, errno.EIO: 
 """Whether each lasts, or comes once and is gone."""
 
 
+NEVER_OVERWRITE = ("new", "predict")
+"""Commands that refuse a file that already exists."""
+
+
 @pytest.fixture(autouse=True)
 def _faults(nursery: Nursery) -> None:
     if nursery.library is None:
@@ -80,20 +84,24 @@ def test_a_series_that_cannot_write_can_be_resumed(nursery: Nursery, quick: Path
         assert finish(nursery, [*arguments, fault.folder], fault.folder / "run", "--jobs", 1) == expected
 
 
-@pytest.mark.parametrize("command", ["build", "new", "front", "data", "pack"])
+@pytest.mark.parametrize("command", ["build", "new", "front", "data", "predict", "pack"])
 def test_a_file_that_cannot_be_written_is_as_it_was(
     nursery: Nursery, small_run: Path, tmp_path: Path, command: str
 ) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_text(f"{','.join(map(str, range(784)))}\n{','.join(['0'] * 784)}\n")
+
     def live(fault: Fault) -> Life:
         fault.folder.mkdir()
-        file = fault.folder / {"front": "front.svg", "data": "sheet.png"}.get(command, "file")
-        if command != "new":  # which never overwrites
+        file = fault.folder / {"front": "front.svg", "data": "sheet.png", "predict": "out.csv"}.get(command, "file")
+        if command not in NEVER_OVERWRITE:
             file.write_text("before")
         arguments = {
             "build": ["build", ARCHS / "tiny3130.yaml", "--output", file],
             "new": ["new", file],
             "front": ["front", ROOT / "tinymnist" / "results", "--output", file],
             "data": ["data", "mnist-5k", "--output", file],
+            "predict": ["predict", "smooth675", rows, "--output", file],
             "pack": [],
         }
         prepare = ("pack", str(small_run), str(file)) if command == "pack" else ()
@@ -108,7 +116,7 @@ def test_a_file_that_cannot_be_written_is_as_it_was(
         if done.calls[fault.at - 1][0] == "fsync" and any(what == "rename" for what, *_ in done.calls):
             continue  # written, but perhaps not for good: that is what the line says
         left = {path.name: path.read_text() for path in fault.folder.iterdir()}
-        assert list(left.values()) == ([] if command == "new" else ["before"])
+        assert list(left.values()) == ([] if command in NEVER_OVERWRITE else ["before"])
 
 
 @pytest.mark.parametrize("killed", [False, True], ids=["fails", "is killed"])

@@ -1,4 +1,4 @@
-"""Small grey pictures drawn with characters, two rows of pixels per line."""
+"""Small pictures drawn with characters, two rows of pixels per line."""
 
 import sys
 from typing import TYPE_CHECKING
@@ -14,11 +14,18 @@ INKED = 96
 """Grey level from which a half block is set."""
 
 
-def drawing(picture: "Picture") -> list[str]:
-    """Lines of half blocks, or of plain characters where the terminal has no others."""
-    rows = picture.tolist()
-    cell = _block if _prints(BLOCKS) else _shade
+def drawing(picture: "Picture", shaded: bool) -> list[str]:
+    """Lines of half blocks, for a character; or of plain characters, `shaded` or where the terminal has no others."""
+    rows = [[_grey(pixel) for pixel in row] for row in picture.tolist()]
+    if len(rows) % 2:
+        rows.append([0] * len(rows[0]))
+    cell = _shade if shaded or not _prints(BLOCKS) else _block
     return ["".join(map(cell, upper, lower)).rstrip() for upper, lower in zip(rows[::2], rows[1::2], strict=True)]
+
+
+def _grey(pixel: int | list[int]) -> int:
+    """The mean of red, green and blue."""
+    return pixel if isinstance(pixel, int) else sum(pixel) // len(pixel)
 
 
 def _block(upper: int, lower: int) -> str:

@@ -1,5 +1,6 @@
-"""`tinymnist predict`: read the digits in picture files."""
+"""`tinymnist predict`: tell what pictures show."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,36 +10,54 @@ from tinymnist.cli.drawing import drawing
 from tinymnist.cli.notices import say_notice
 from tinymnist.cli.options import Device, Json, RunPath
 from tinymnist.cli.outputs import output
+from tinymnist.cli.predict_answers import TOP, accuracy_text, answer_cells, answer_titles, guesses, named_by
+from tinymnist.cli.predict_rows import csv_among, predict_csv
 from tinymnist.console import complain, loading_torch, show, show_json
-from tinymnist.text import counted, interval_text, printable, table
+from tinymnist.text import counted, printable, table
 
 if TYPE_CHECKING:
-    from tinymnist.prediction import Box, LabelledScore, Prediction
-
-TOP = 3
-"""Digits shown of each picture, the most probable first."""
+    from tinymnist.prediction import Box, Prediction
+    from tinymnist.training import Run
 
 
 def command(
     run_path: RunPath,
     images: Annotated[
         list[str],
-        typer.Argument(metavar="IMAGE...", help="PNG, JPEG or WebP files, folders of them, or quoted patterns."),
+        typer.Argument(
+            metavar="IMAGE...",
+            help="PNG, JPEG or WebP files, folders of them, or quoted patterns; or one .csv file of pixels.",
+        ),
     ],
-    many: Annotated[bool, typer.Option("--many", help="Read every digit in a picture, from left to right.")] = False,
+    many: Annotated[
+        bool, typer.Option("--many", help="Read every digit or letter in a picture, from left to right.")
+    ] = False,
     draw: Annotated[bool, typer.Option("--show", help="Draw what the network saw.")] = False,
+    submission: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            metavar="FILE.csv",
+            readable=False,
+            help="Write the classes of a .csv file as ImageId,Label; never over another file.",
+        ),
+    ] = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> int:
-    """Read the digits in pictures.
+    """Tell which digits or other classes pictures show.
 
-    A folder whose subfolders are named 0 to 9 is scored. Exit code 0 if all could be used, 1 if some, 2 if none.
+    A folder whose subfolders are named by the classes is scored, and so is a .csv file with a column named label. Exit
+    code 0 if all could be used, 1 if some, 2 if none.
     """
+    csv = csv_among(images, submission, {"--many": many, "--show": draw})
     with loading_torch():
         from tinymnist.prediction import Unusable, predict_each, score_labelled
         from tinymnist.training import load_run
 
     run = load_run(run_path)
+    if csv is not None:
+        return predict_csv(run, csv, submission, device, as_json)
     found = predict_each(run, images, many=many, device=device, warn=say_notice)
     score = score_labelled(found)
     unusable = [each for each in found if isinstance(each, Unusable)]
@@ -48,39 +67,39 @@ def command(
         files = [each if isinstance(each, Unusable) else _with_guesses(each, draw) for each in found]
         show_json(output("predict", run=run, score=score, files=files))
     elif len(unusable) < len(found):
-        show(_as_text([each for each in found if not isinstance(each, Unusable)], draw))
+        show(_as_text(run, [each for each in found if not isinstance(each, Unusable)], draw))
         if score is not None:
-            show(_score_as_text(score))
+            show(accuracy_text(score, f"{counted(score.n, 'picture')} in folders named {named_by(run)}"))
     return 0 if not unusable else 1 if len(unusable) < len(found) else 2
 
 
 def _with_guesses(prediction: "Prediction", draw: bool) -> SimpleNamespace:
-    top = [{"digit": digit, "probability": prediction.probabilities[digit]} for digit in prediction.top(TOP)]
-    return SimpleNamespace(prediction=prediction, top=top, picture=prediction.picture.tolist() if draw else None)
+    return SimpleNamespace(
+        prediction=prediction,
+        top=guesses(prediction.class_names, _top(prediction)),
+        picture=prediction.picture.tolist() if draw else None,
+    )
 
 
-def _as_text(predictions: "list[Prediction]", draw: bool) -> str:
+def _top(prediction: "Prediction") -> list[tuple[int, float]]:
+    return [(label, prediction.probabilities[label]) for label in prediction.top(TOP)]
+
+
+def _as_text(run: "Run", predictions: "list[Prediction]", draw: bool) -> str:
     places = any(each.box for each in predictions)
-    heads = ["file", "digit", *(("x", "y", "width", "height") if places else ()), "top three"]
+    answer, top, align = answer_titles(run)
+    heads = ["file", answer, *(("x", "y", "width", "height") if places else ()), top]
     rows = [
-        [printable(each.file), str(each.digit), *_place_as_text(each.box), _top_as_text(each)] for each in predictions
+        [printable(each.file), name, *_place_as_text(each.box), first]
+        for each, (name, first) in zip(predictions, answer_cells(run, map(_top, predictions)), strict=True)
     ]
-    title, *lines = table("< > > > > > <" if places else "< > <", [heads, *rows])
-    shown = [[line, *(drawing(each.picture) if draw else [])] for line, each in zip(lines, predictions, strict=True)]
+    title, *lines = table(f"< {align}{' > > > >' if places else ''} <", [heads, *rows])
+    shaded = run.prepare != "mnist"
+    shown = [
+        [line, *(drawing(each.picture, shaded) if draw else [])] for line, each in zip(lines, predictions, strict=True)
+    ]
     return "\n".join([title, *(line for lines in shown for line in lines)])
 
 
 def _place_as_text(box: "Box | None") -> list[str]:
     return [] if box is None else [str(number) for number in (box.x, box.y, box.width, box.height)]
-
-
-def _score_as_text(score: "LabelledScore") -> str:
-    low, high = score.interval
-    return (
-        f"accuracy {score.accuracy:.2f} % of {counted(score.n, 'picture')} in folders named 0 to 9 "
-        f"(95 % Wilson interval {interval_text(low, high, 2)})"
-    )
-
-
-def _top_as_text(prediction: "Prediction") -> str:
-    return "   ".join(f"{digit} {100 * prediction.probabilities[digit]:5.1f} %" for digit in prediction.top(TOP))

@@ -37,14 +37,7 @@ def decode(content: bytes, resize: tuple[int, int] | None) -> Picture:
     """
     try:
         with Image.open(BytesIO(content), formats=FORMATS) as image:
-            width, height = image.size
-            if resize is None and max(width, height) > MAX_SIDE:
-                return Picture(np.broadcast_to(np.uint8(0), (height, width)), False, False)  # it takes no memory
-            if width * height > MAX_DECODED:
-                raise _too_large(f"{width:,} x {height:,} pixels are")
-            pixels, had_16_bits, was_transparent = _decoded(image, content)
-            pixels = pixels if resize is None else fitted(pixels, *resize)
-            return Picture(pixels if pixels.ndim == 2 else without_colour(pixels), had_16_bits, was_transparent)
+            return picture_of(image, content, resize)
     except ImageError:
         raise
     except Image.DecompressionBombError:
@@ -54,6 +47,19 @@ def decode(content: bytes, resize: tuple[int, int] | None) -> Picture:
         raise ImageError(what) from None
     except Exception as error:  # decoders of damaged bytes raise nearly anything
         raise ImageError(f"damaged picture ({' '.join(str(error).split())[:80]})") from None
+
+
+def picture_of(image: Image.Image, content: bytes, resize: tuple[int, int] | None) -> Picture:
+    """The picture that a file of these bytes, opened as `image`, shows: what `decode` returns. Raises `ImageError` for
+    one that is too large, and whatever Pillow raises for damaged bytes."""
+    width, height = image.size
+    if resize is None and max(width, height) > MAX_SIDE:
+        return Picture(np.broadcast_to(np.uint8(0), (height, width)), False, False)  # it takes no memory
+    if width * height > MAX_DECODED:
+        raise _too_large(f"{width:,} x {height:,} pixels are")
+    pixels, had_16_bits, was_transparent = _decoded(image, content)
+    pixels = pixels if resize is None else fitted(pixels, *resize)
+    return Picture(pixels if pixels.ndim == 2 else without_colour(pixels), had_16_bits, was_transparent)
 
 
 def _decoded(image: Image.Image, content: bytes) -> tuple[NDArray[np.uint8], bool, bool]:

@@ -2,7 +2,8 @@
 
 import glob
 import os
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tinymnist.notices import FilesPassedOver, Warn
@@ -18,25 +19,25 @@ class Found:
 
     path: str
     label: int | None = None
-    """The digit on it, where the folder says so."""
+    """The place of its class among the names of the classes, where the folder says so."""
 
 
-def find_images(images: Iterable[str | os.PathLike[str]], warn: Warn) -> list[Found]:
+def find_images(images: Iterable[str | os.PathLike[str]], class_names: Sequence[str], warn: Warn) -> list[Found]:
     """Files in the order given, sorted within a folder or pattern; each file once, even if it has several names.
 
     A path that does not exist, or a folder without pictures, is returned as it is; reading it raises the error. A
-    folder labels its pictures where all of them lie in subfolders named 0 to 9.
+    folder labels its pictures where all of them lie in subfolders that are named by classes.
     """
     found: dict[str, Found] = {}
     for image in [os.fspath(image) for image in images]:
         matches = [image] if os.path.lexists(image) else sorted(glob.glob(image, recursive=True)) or [image]
         for match in matches:
-            for file in _in_folder(match, warn) if os.path.isdir(match) else [Found(match)]:
+            for file in _in_folder(match, class_names, warn) if os.path.isdir(match) else [Found(match)]:
                 found.setdefault(os.path.realpath(file.path), file)
     return list(found.values())
 
 
-def _in_folder(folder: str, warn: Warn) -> list[Found]:
+def _in_folder(folder: str, class_names: Sequence[str], warn: Warn) -> list[Found]:
     """Every picture at any depth, judged by its name and not hidden, and every folder that cannot be read. Warns of
     other files."""
     closed: list[str] = []
@@ -50,14 +51,15 @@ def _in_folder(folder: str, warn: Warn) -> list[Found]:
     pictures = [file for file in files if file.lower().endswith(suffixes)]
     if others := sorted({*files} - {*pictures}):
         warn(FilesPassedOver(folder, len(others), "PNG, JPEG or WebP", os.path.relpath(others[0], folder)))
-    labels = _labels(folder, pictures)
+    labels = _labels(folder, pictures, class_names)
     found = sorted([*zip(pictures, labels, strict=True), *((path, None) for path in closed)], key=lambda file: file[0])
     return [Found(path, label) for path, label in found] or [Found(folder)]
 
 
-def _labels(folder: str, pictures: list[str]) -> list[int] | list[None]:
-    """The names of the subfolders of `folder` that the pictures lie in, where all are named 0 to 9."""
-    names = [os.path.relpath(picture, folder).split(os.sep)[0] for picture in pictures]
-    if all(len(name) == 1 and name in "0123456789" for name in names):
-        return [int(name) for name in names]
-    return [None] * len(names)
+def _labels(folder: str, pictures: list[str], class_names: Sequence[str]) -> list[int] | list[None]:
+    """The classes that the subfolders of `folder` are named by, where all pictures lie in such."""
+    label_of = {name: label for label, name in enumerate(class_names)}
+    places = [os.path.split(os.path.relpath(picture, folder))[0].split(os.sep)[0] for picture in pictures]
+    labels = [label_of.get(unicodedata.normalize("NFC", place)) for place in places]
+    known = [label for label in labels if label is not None]
+    return known if len(known) == len(labels) else [None] * len(labels)

@@ -3,8 +3,10 @@
 import os
 import stat
 import warnings
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +27,15 @@ MAX_BYTES = 64_000_000
 """Twice the size of 4 megapixels without compression: 16 bits each for red, green, blue and alpha."""
 
 CARD_FILLED, CARD_CONTRAST = 0.6, 48
-"""The opaque part of a picture is a card with a digit on it where it fills more than `CARD_FILLED` of its bounding box
-and its grey levels differ by more than `CARD_CONTRAST`; else it is the digit itself."""
+"""The opaque part of a picture is a card with a character on it where it fills more than `CARD_FILLED` of its bounding
+box and its grey levels differ by more than `CARD_CONTRAST`; else it is the character itself."""
 
 Grey = NDArray[np.float32]
 """(H, W), from 0, black, to 255, white."""
+Picture = NDArray[np.uint8]
+"""What a network is given: (H, W), or (H, W, 3) in colour."""
+
+Read = TypeVar("Read")
 
 
 def read_grey(path: str | os.PathLike[str]) -> Grey:
@@ -43,14 +49,24 @@ def read_grey(path: str | os.PathLike[str]) -> Grey:
 
 def read_scaled(path: str | os.PathLike[str]) -> tuple[Grey, float]:
     """The same, and how many pixels of the file one of the grey levels stands for, along each side."""
+
+    def scaled(image: Image.Image, _: bytes) -> tuple[Grey, float]:
+        longer_side = max(image.size)
+        grey = _visible(ImageOps.exif_transpose(_made_smaller(image)))
+        return grey, longer_side / max(grey.shape)
+
+    return open_picture(path, scaled)
+
+
+def open_picture(path: str | os.PathLike[str], use: Callable[[Image.Image, bytes], Read]) -> Read:
+    """What `use` makes of a picture, not yet decoded, and of the bytes of its file. Raises `ImageError` for anything
+    but a PNG, JPEG or WebP file, and where `use` finds it damaged; the message does not name the path."""
     content = _read(Path(path))
     with own_warning_filters():
         warnings.simplefilter("ignore")  # Pillow's warnings about large or odd files, which are handled below
         try:
             with Image.open(BytesIO(content), formats=formats()) as image:
-                longer_side = max(image.size)
-                grey = _visible(ImageOps.exif_transpose(_made_smaller(image)))
-                return grey, longer_side / max(grey.shape)
+                return use(image, content)
         except ImageError:
             raise
         except Image.DecompressionBombError:
@@ -75,18 +91,27 @@ def _made_smaller(image: Image.Image) -> Image.Image:
     pixels = width * height
     if pixels <= MAX_PIXELS:
         return image
-    is_jpeg = image.format in ("JPEG", "MPO")
-    if is_jpeg and "progressive" not in image.info:  # of progressive ones, libjpeg holds every coefficient
+    if is_baseline_jpeg(image):
         limit = MAX_SCALED
     else:
         limit = MAX_WHOLE if image.mode in ("L", "LA", "RGB", "RGBA", "CMYK") else MAX_PIXELS
     if pixels > limit:
         raise _too_large(f"{width:,} x {height:,} pixels are", limit)
-    if is_jpeg:
+    if _is_jpeg(image):
         scale = next(scale for scale in (2, 4, 8) if pixels <= scale**2 * MAX_PIXELS)
         image.draft("L", (width // scale, height // scale))
         return image
     return image.reduce(int(np.ceil(np.sqrt(pixels / MAX_PIXELS))))
+
+
+def is_baseline_jpeg(image: Image.Image) -> bool:
+    """Whether the picture can be made smaller while it is decoded; of progressive JPEG, libjpeg holds every
+    coefficient."""
+    return _is_jpeg(image) and "progressive" not in image.info
+
+
+def _is_jpeg(image: Image.Image) -> bool:
+    return image.format in ("JPEG", "MPO")
 
 
 def _unidentified(content: bytes) -> str:
@@ -117,7 +142,7 @@ def _read(path: Path) -> bytes:
 
 
 def _too_large(what: str, limit: int) -> ImageError:
-    return ImageError(f"{what} more than {limit // 1_000_000} megapixels: save it smaller, or cut the digit out")
+    return ImageError(f"{what} more than {limit // 1_000_000} megapixels: save it smaller, or crop it")
 
 
 def _visible(image: Image.Image) -> Grey:
@@ -137,7 +162,7 @@ def _over_ground(grey: Grey, opacity: Grey) -> Grey:
     """Puts `grey`, with an opacity from 0 to 1, over a ground of one level.
 
     Strokes alone, whose shape only the transparency shows, are put on white or black, whichever is farther from their
-    level. A card with a digit on it, which has transparent corners or a margin, is put on its own median level.
+    level. A card with a character on it, which has transparent corners or a margin, is put on its own median level.
     """
     if opacity.min() == 1:
         return grey

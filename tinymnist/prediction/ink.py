@@ -71,7 +71,7 @@ def find_scene(grey: Grey) -> tuple[Scene, Pieces]:
     levels = levels - middle
     inked = levels > max(threshold - middle, 4 * noise)
     if not inked.any() or np.quantile(levels[inked], 0.9) < max(FAINTEST, 7 * noise):
-        raise ImageError("no digit to be seen: expects one, darker or lighter than what is around it")
+        raise ImageError("no character to be seen: expects one, darker or lighter than what is around it")
     return Scene(levels, noise, inked), find_pieces(inked, even)
 
 

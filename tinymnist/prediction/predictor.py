@@ -1,47 +1,55 @@
-"""Reads digits in picture files with a trained network."""
+"""Tells the classes of picture files with a trained network."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from os import PathLike
 
-import numpy as np
-import torch
-from torch import Tensor
-
-from tinymnist.errors import ImageError, RunError
+from tinymnist.errors import ImageError, UsageError
 from tinymnist.notices import Warn, warn_in_python
+from tinymnist.prediction.classifier import DIGITS, Classifier
 from tinymnist.prediction.find import Found, find_images
-from tinymnist.prediction.images import read_scaled
-from tinymnist.prediction.prepare import SIDE, Picture, prepare, prepare_each
+from tinymnist.prediction.images import Picture, read_scaled
+from tinymnist.prediction.prepare import prepare, prepare_each
+from tinymnist.prediction.resized import read_resized
 from tinymnist.prediction.several import Box
 from tinymnist.training import Run, load_run
-from tinymnist.training.device import choose_device
-from tinymnist.training.score import in_batches, normalized
-
-CLASSES = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
-    """The digit that a network read in one file."""
+    """What a network said of one file."""
 
     file: str
     picture: Picture
-    """The network's input: (28, 28) uint8, light on dark."""
+    """The network's input, uint8: (H, W), or (H, W, 3) in colour."""
+    class_names: tuple[str, ...]
     probabilities: tuple[float, ...]
-    """One per digit, from 0 to 1, as the network gives them. They are not a promise, least of all without a digit."""
+    """One per class, from 0 to 1, as the network gives them. They are not a promise, least of all for a picture that
+    shows none of the classes."""
     label: int | None = None
-    """The digit on the picture, where its folder says so."""
+    """The place in `class_names` of the class that the file's folder is named by, if it is."""
     box: Box | None = None
-    """Where the digit lies, where several were looked for."""
+    """Where the character lies, where several were looked for."""
 
     @property
-    def digit(self) -> int:
-        return self.top(1)[0]
+    def class_name(self) -> str:
+        """The most probable class."""
+        return self.class_names[self.top(1)[0]]
+
+    @property
+    def digit(self) -> int | None:
+        """The most probable digit; None where the classes are not 0 to 9."""
+        return self.top(1)[0] if self.class_names == DIGITS else None
+
+    @property
+    def true_class(self) -> str | None:
+        """The class that the file's folder is named by, if it is."""
+        return None if self.label is None else self.class_names[self.label]
 
     def top(self, count: int) -> list[int]:
-        """The `count` most probable digits, most probable first."""
-        return sorted(range(len(self.probabilities)), key=lambda digit: -self.probabilities[digit])[:count]
+        """The places in `class_names` of the `count` most probable classes, most probable first; the place of a digit
+        is the digit."""
+        return sorted(range(len(self.probabilities)), key=lambda label: -self.probabilities[label])[:count]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,7 @@ class Unusable:
     file: str
     error: ImageError
     label: int | None = None
+    true_class: str | None = None
 
 
 def predict(
@@ -61,12 +70,12 @@ def predict(
     device: str = "auto",
     warn: Warn = warn_in_python,
 ) -> list[Prediction]:
-    """Reads digits with the network of a finished run: in PNG, JPEG and WebP files, in folders of such files, and in
-    files that match patterns such as `digits/*.png`; each file once. With `many`, reads every digit in a picture, from
-    left to right.
+    """Tells what pictures show with the network of a finished run: PNG, JPEG and WebP files, folders of such files, and
+    files that match patterns such as `digits/*.png`; each file once. Pictures are prepared as the images were that the
+    network was trained on. With `many`, reads every digit or letter in a picture, from left to right.
 
-    Raises `ImageError` for the first file that cannot be used, `RunError` where the run is not finished or not for
-    digits, `DataError` where it is damaged.
+    Raises `ImageError` for the first file that cannot be used, `RunError` where the run is not finished or no picture
+    can be prepared for it, `UsageError` where it cannot read `many`, `DataError` where it is damaged.
     """
     found = predict_each(run, images, many=many, device=device, warn=warn)
     for each in found:
@@ -83,56 +92,35 @@ def predict_each(
     device: str = "auto",
     warn: Warn = warn_in_python,
 ) -> list[Prediction | Unusable]:
-    """Reads digits as `predict` does, with an `Unusable` for each file that cannot be used. Raises `RunError` and
-    `DataError`."""
+    """Predicts as `predict` does, with an `Unusable` for each file that cannot be used. Raises `RunError`, `UsageError`
+    and `DataError`."""
     if not isinstance(run, Run):
         run = load_run(run)
-    _refuse_other_networks(run)
-    chosen_device = choose_device(device)
-    model = run.load_model().to(chosen_device)
-    prepared = [each for file in find_images(images, warn) for each in _prepared(file, many)]
+    if many and run.prepare != "mnist":
+        raise UsageError(f"--many: {run.path} takes whole pictures, as it was trained: leave it out")
+    classifier = Classifier(run, device)
+    prepared = [each for file in find_images(images, run.class_names, warn) for each in _prepared(run, file, many)]
     pictures = [each.picture for each in prepared if isinstance(each, Prediction)]
-    probabilities = iter(_probabilities(run, model, pictures, chosen_device))
+    probabilities = iter(classifier.probabilities(pictures).tolist())
     return [
         replace(each, probabilities=tuple(next(probabilities))) if isinstance(each, Prediction) else each
         for each in prepared
     ]
 
 
-def _prepared(file: Found, many: bool) -> list[Prediction] | list[Unusable]:
-    """The pictures of the digits in a file, without probabilities yet."""
+def _prepared(run: Run, file: Found, many: bool) -> list[Prediction] | list[Unusable]:
+    """The pictures to put to the network, without probabilities yet: one, or with `many` one per character."""
+    names = run.class_names
     try:
-        grey, scale = read_scaled(file.path)
         if many:
-            return [Prediction(file.path, picture, (), box=box) for box, picture in prepare_each(grey, scale)]
-        return [Prediction(file.path, prepare(grey), (), file.label)]
+            boxes = prepare_each(*read_scaled(file.path))
+            return [Prediction(file.path, picture, names, (), box=box) for box, picture in boxes]
+        if run.prepare == "mnist":
+            picture = prepare(read_scaled(file.path)[0])
+        else:
+            picture = read_resized(file.path, run.spec.input)
+        return [Prediction(file.path, picture, names, (), file.label)]
     except ImageError as error:
-        return [Unusable(file.path, ImageError(f"{file.path}: {error}"), None if many else file.label)]
-
-
-def _probabilities(
-    run: Run, model: torch.nn.Module, pictures: list[Picture], device: torch.device
-) -> list[list[float]]:
-    """One row per picture, one number per digit."""
-    if not pictures:
-        return []
-
-    def outputs(batch: Tensor) -> Tensor:
-        computed: Tensor = model(normalized(batch, run.spec.train.normalize, device))
-        return computed.cpu()
-
-    computed = torch.cat(in_batches(outputs, torch.from_numpy(np.stack(pictures)).unsqueeze(1)))
-    probabilities: list[list[float]] = computed.double().softmax(1).tolist()  # softmax undoes a log_softmax
-    return probabilities
-
-
-def _refuse_other_networks(run: Run) -> None:
-    """Raises `RunError` for a network that does not take MNIST's pictures, or does not tell digits apart."""
-    shape = run.spec.input
-    if (shape.channels, shape.height, shape.width, run.spec.classes) != (1, SIDE, SIDE, CLASSES):
-        raise RunError(
-            f"{run.path}: takes {shape.channels}x{shape.height}x{shape.width} and tells {run.spec.classes} classes: "
-            f"expects a network for 1x{SIDE}x{SIDE} and {CLASSES} digits"
-        )
-    if run.environment.dataset == "fashion-mnist":
-        raise RunError(f"{run.path}: was trained on fashion-mnist, which has no digits: name another run")
+        label = None if many else file.label
+        named = ImageError(f"{file.path}: {error}")
+        return [Unusable(file.path, named, label, None if label is None else names[label])]

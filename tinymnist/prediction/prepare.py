@@ -7,9 +7,8 @@ Recognition, 1998, section III A, and http://yann.lecun.com/exdb/mnist/): the di
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from tinymnist.prediction.images import Grey
+from tinymnist.prediction.images import Grey, Picture
 from tinymnist.prediction.ink import Ink, find_ink
 from tinymnist.prediction.several import Box, find_inks
 
@@ -17,13 +16,10 @@ SIDE, BOX = 28, 20
 CENTRE = 14
 """Row and column, from 0, of the centre of mass: from 13.5 to 14.5 in MNIST's training images."""
 
-Picture = NDArray[np.uint8]
-"""(28, 28), from 0 (ground) to 255 (ink): the input of a network."""
-
 
 def prepare(grey: Grey) -> Picture:
-    """Makes an MNIST picture of a digit from a picture of any size, dark on light or light on dark. A picture of MNIST
-    stays as it is. Raises `ImageError` where there is no digit."""
+    """Makes an MNIST picture, (28, 28) from 0 (ground) to 255 (ink), of a digit or letter in a picture of any size,
+    dark on light or light on dark. A picture of MNIST stays as it is. Raises `ImageError` where there is none."""
     return _centred(_boxed(find_ink(grey)))
 
 

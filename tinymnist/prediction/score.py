@@ -1,4 +1,4 @@
-"""Scores predictions of pictures whose folders say which digits are on them."""
+"""Scores predictions of pictures of which the classes are known."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from tinymnist.statistics import Interval, wilson_interval
 
 @dataclass(frozen=True, slots=True)
 class LabelledScore:
-    """How many of `n` pictures with a label were read as it says. One that cannot be used counts as wrong."""
+    """How many of `n` pictures with a label were told right. One that cannot be used counts as wrong."""
 
     correct: int
     n: int
@@ -32,5 +32,5 @@ def score_labelled(found: Iterable[Prediction | Unusable]) -> LabelledScore | No
     if not labelled:
         return None
     return LabelledScore(
-        sum(isinstance(each, Prediction) and each.digit == each.label for each in labelled), len(labelled)
+        sum(isinstance(each, Prediction) and each.class_name == each.true_class for each in labelled), len(labelled)
     )

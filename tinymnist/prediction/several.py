@@ -33,7 +33,7 @@ def find_inks(grey: Grey, scale: float = 1) -> Iterator[tuple[Box, Ink]]:
     small = shrunk(grey, SIDE)
     scene, pieces = find_scene(small)
     if pieces.large.sum() > MOST:
-        raise ImageError(f"more than {MOST:,} pieces of ink: expects one line of digits")
+        raise ImageError(f"more than {MOST:,} pieces of ink: expects one line of characters")
     digits = pieces.side_by_side()
     lefts = [int(pieces.left[digit].min()) for digit in digits]
     rights = [int(pieces.right[digit].max()) for digit in digits]

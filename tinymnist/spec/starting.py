@@ -14,7 +14,8 @@ FINAL_SIDE = 8
 BUDGET = 3130
 RECIPES = ((20_000, 512, 0.4), (2_000, 128, 0.1), (0, 32, 0.1))
 """From so many training images on: batch size and learning rate. On held-out images of Fashion-MNIST, rates of 0.05,
-0.1 and 0.4 gave 70.4, 75.0 and 74.6 % with 600 images and batches of 32, and 85.3, 86.6 and 85.7 % with 3,000 and 128."""
+0.1 and 0.4 gave 70.4, 75.0 and 74.6 % with 600 training images and batches of 32, and 85.3, 86.6 and 85.7 % with 3,000
+and batches of 128."""
 STEPS = 2000
 """Optimizer steps of the recipe, about as many as the reference recipe takes on MNIST."""
 
