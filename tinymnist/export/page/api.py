@@ -17,7 +17,7 @@ def export_page(trained: TrainedNetwork) -> Artifact:
     does.
     """
     run, model, data = trained.run, trained.model, trained.data
-    network = fold(run.spec, model)
+    network = fold(run.spec, model, run.class_names)
     images = data.shape
     if network.input != images:
         raise UsageError(
