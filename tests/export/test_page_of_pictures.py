@@ -48,9 +48,8 @@ def fitted_in_node(pixels: NDArray[np.uint8], height: int, width: int) -> NDArra
     given = ", ".join(f"Uint8Array.from({plane.ravel().tolist()})" for plane in planes)
     rows, columns = pixels.shape[:2]
     found = in_node(f"Array.from(fitted([{given}], {rows}, {columns}, {height}, {width}))")
-    return np.array(found, np.uint8).reshape(len(planes), height, width).transpose(1, 2, 0).reshape(
-        height, width, *pixels.shape[2:]
-    )  # fmt: skip
+    by_plane = np.array(found, np.uint8).reshape(len(planes), height, width)
+    return by_plane.transpose(1, 2, 0).reshape(height, width, *pixels.shape[2:])
 
 
 @needs_node

@@ -26,7 +26,7 @@ MOST_ROWS = 10
 """Probabilities that are shown at once."""
 MOST_EXAMPLES = 20
 """Test images that are shown, each of another class."""
-MANY_NUMBERS = 50
+MANY_NUMBERS = 30
 """From so many numbers on, they are shown small."""
 
 
