@@ -30,6 +30,7 @@ needs_compiler = pytest.mark.skipif(COMPILER is None, reason="needs a C compiler
         ("a\\b", r'"a\\b"'),
         ("what??/", r'"what\?\?/"'),
         ("grün2", r'"gr\303\274n2"'),
+        ("\x017", r'"\0017"'),
         ("😀", r'"\360\237\230\200"'),
     ],
 )

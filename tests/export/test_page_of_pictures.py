@@ -49,7 +49,8 @@ def fitted_in_node(pixels: NDArray[np.uint8], height: int, width: int) -> NDArra
     rows, columns = pixels.shape[:2]
     found = in_node(f"Array.from(fitted([{given}], {rows}, {columns}, {height}, {width}))")
     by_plane = np.array(found, np.uint8).reshape(len(planes), height, width)
-    return by_plane.transpose(1, 2, 0).reshape(height, width, *pixels.shape[2:])
+    result: NDArray[np.uint8] = by_plane.transpose(1, 2, 0).reshape(height, width, *pixels.shape[2:])
+    return result
 
 
 @needs_node
@@ -62,7 +63,8 @@ def fitted_in_node(pixels: NDArray[np.uint8], height: int, width: int) -> NDArra
         ((200, 3), (20, 24)),
         ((5, 7), (96, 96)),
         ((1, 1), (3, 2)),
-        ((4, 50), (5, 20)),
+        ((5, 10), (5, 5)),
+        ((7, 10), (7, 5)),
         ((150, 150), (64, 64)),
         ((301, 1), (10, 10)),
     ],
