@@ -1,6 +1,7 @@
 """Networks of one's own pictures are exported as those of MNIST are: in colour, of any size, with class names."""
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -156,3 +157,17 @@ def test_every_format_of_other_sizes_is_verified(
 def test_benchmark_measures_a_network_of_colours(cli: Cli, colours: Run) -> None:
     rows = json.loads(cli("benchmark", colours.path, "--json").out)["rows"]
     assert [(row["accuracy"], row["problem"]) for row in rows] == [(colours.result.accuracy, None)] * 5
+
+
+@pytest.mark.parametrize("form", ["c", pytest.param("onnx", marks=pytest.mark.slow), "html"])
+def test_a_record_of_other_classes_than_the_networks_is_damage(
+    cli: Cli, colours: Run, tmp_path: Path, form: str
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(colours.path, run)
+    record = json.loads((run / "environment.json").read_text())
+    record["data"]["class_names"].pop()
+    (run / "environment.json").write_text(json.dumps(record))
+    outcome = cli("export", run, "--format", form, "--output", tmp_path / "out")
+    expected = f"tinymnist: {run}: damaged (it names 3 classes, its network has 4): copy the run again\n"
+    assert (outcome.code, outcome.out, outcome.err) == (3, "", expected)
