@@ -22,15 +22,13 @@ from tests.support.specs import ACTIVATIONS, specs
 from tests.support.strokes import DIGITS, Stroke, on_pad
 from tinymnist import Spec, load_run, load_spec
 from tinymnist.data import Dataset, load_dataset
-from tinymnist.errors import UsageError
 from tinymnist.export import fold
-from tinymnist.export.page import export_page, verification
+from tinymnist.export.page import verification
 from tinymnist.export.page.encoding import network_json
 from tinymnist.export.page.html import page as page_html
 from tinymnist.export.page.html import source
 from tinymnist.training import Run
 from tinymnist.training.score import normalized
-from tinymnist.training.trained import open_trained
 
 PEN = 0.075
 """Thickness of the page's pen, in widths of the pad."""
@@ -118,13 +116,6 @@ def test_a_network_trained_on_mnist_is_not_verified_on_mnist_5k(cli: Cli, tmp_pa
     assert "was trained on all of MNIST, which mnist-5k is a part of" in outcome.err
 
 
-def test_a_network_of_colours_is_refused(run: Run) -> None:
-    spec = Spec.model_validate({"name": "rgb", "input": {"channels": 3}, "blocks": [{"convs": [2]}]})
-    (opened,) = open_trained([run])
-    with pytest.raises(UsageError, match=r"takes 3x28x28 images, those of mnist-5k are 1x28x28: a page needs"):
-        export_page(replace(opened, run=replace(run, spec=spec), model=trained(spec)))
-
-
 # ---- the file
 
 
@@ -134,7 +125,7 @@ def digits() -> Dataset:
 
 
 def html_of(run: Run, data: Dataset) -> str:
-    network = fold(run.spec, run.load_model())
+    network = fold(run.spec, run.load_model(), run.class_names)
     return page_html(run, network, network_json(network), data)
 
 
@@ -251,9 +242,9 @@ def page(browser: Page, smooth996: Path) -> Page:
     return browser
 
 
-def digit(page: Page) -> str:
+def answer(page: Page) -> str:
     page.settle()
-    return str(page.evaluate("document.getElementById('digit').textContent"))
+    return str(page.evaluate("document.getElementById('answer').textContent"))
 
 
 @pytest.mark.slow
@@ -261,7 +252,7 @@ def digit(page: Page) -> str:
 def test_a_digit_that_is_drawn_is_read(page: Page, drawn: int) -> None:
     for stroke in DIGITS[drawn]:
         page.drag(on_pad(page, stroke))
-    assert digit(page) == str(drawn)
+    assert answer(page) == str(drawn)
     assert page.complaints() == []
 
 
@@ -271,7 +262,7 @@ def test_a_finger_draws_on_a_phone_and_nothing_scrolls(page: Page) -> None:
     page.call("Emulation.setTouchEmulationEnabled", enabled=True)
     for stroke in DIGITS[4]:
         page.swipe(on_pad(page, stroke))
-    assert (digit(page), page.evaluate("scrollY")) == ("4", 0)
+    assert (answer(page), page.evaluate("scrollY")) == ("4", 0)
     page.call("Emulation.setTouchEmulationEnabled", enabled=False)
 
 
@@ -284,23 +275,23 @@ def test_the_arrow_keys_draw(page: Page) -> None:
     page.press(" ", 32, " ")
     for _ in range(20):
         page.press("ArrowDown", 40)
-    assert digit(page) == "1"
+    assert answer(page) == "1"
     page.press("Backspace", 8)
-    assert digit(page) == "?"
+    assert answer(page) == "?"
 
 
 @pytest.mark.slow
 def test_undo_takes_back_a_stroke_and_clear_all(page: Page) -> None:
     for stroke in DIGITS[4]:
         page.drag(on_pad(page, stroke))
-    assert (digit(page), page.evaluate("strokes.length")) == ("4", 2)
+    assert (answer(page), page.evaluate("strokes.length")) == ("4", 2)
     both = page.picture()
     page.evaluate("document.getElementById('undo').click()")
     page.settle()
     assert page.evaluate("strokes.length") == 1
     assert page.picture() != both
     page.evaluate("document.getElementById('clear').click()")
-    assert (digit(page), page.evaluate("document.getElementById('clear').disabled")) == ("?", True)
+    assert (answer(page), page.evaluate("document.getElementById('clear').disabled")) == ("?", True)
 
 
 @pytest.mark.slow
@@ -313,7 +304,7 @@ def test_an_example_is_read_as_pytorch_reads_it_and_told(page: Page, mnist_dir: 
             normalized(test.images[index : index + 1], run.spec.train.normalize, torch.device("cpu"))
         )
     page.evaluate("document.querySelectorAll('#test-images button')[8].click()")
-    assert digit(page) == "8"
+    assert answer(page) == "8"
     shown = page.evaluate("[...document.querySelectorAll('.percent')].map(each => each.textContent)")
     assert shown == [f"{100 * probability:.1f} %" for probability in outputs.softmax(1)[0].tolist()]
     page.evaluate("new Promise(done => setTimeout(done, 1000))")
@@ -368,7 +359,7 @@ def test_nothing_is_wider_than_the_screen(page: Page, width: int) -> None:
 def test_the_answer_is_beside_the_drawing_and_needs_no_scrolling(page: Page, width: int, height: int) -> None:
     page.resize(width, height)
     page.settle()
-    boxes = "['pad', 'digit', 'bars'].map(id => document.getElementById(id).getBoundingClientRect()).map(box => "
+    boxes = "['pad', 'answer', 'bars'].map(id => document.getElementById(id).getBoundingClientRect()).map(box => "
     pad, read, bars = page.evaluate(boxes + "[box.left, box.top, box.right, box.bottom])")
     assert pad[2] < min(read[0], bars[0])
     assert max(pad[3], read[3], bars[3]) <= height
@@ -378,7 +369,7 @@ def test_the_answer_is_beside_the_drawing_and_needs_no_scrolling(page: Page, wid
 def test_on_a_phone_the_answer_comes_below_the_drawing(page: Page) -> None:
     page.resize(360, 640)
     page.settle()
-    tops = "['pad', 'digit', 'bars', 'test-images'].map(id => document.getElementById(id).getBoundingClientRect().top)"
+    tops = "['pad', 'answer', 'bars', 'test-images'].map(id => document.getElementById(id).getBoundingClientRect().top)"
     assert page.evaluate(tops) == sorted(page.evaluate(tops))
 
 

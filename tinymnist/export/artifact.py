@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from tinymnist.errors import DataError, UsageError
 from tinymnist.files import write_folder
@@ -34,6 +34,12 @@ def write_artifact(artifact: Artifact, folder: Path) -> None:
         raise _taken(folder) from None
     except OSError as error:
         raise DataError(f"{folder}: cannot be written: {error.strerror or error}") from None
+
+
+def public_name(dataset: str) -> str:
+    """A data set's name, for files that are passed on; of a path only the last part, which tells nothing of its
+    owner."""
+    return PurePath(dataset).name or dataset
 
 
 def _taken(folder: Path) -> UsageError:

@@ -98,10 +98,15 @@ class Network:
 
     name: str
     input: Shape
-    classes: int
+    class_names: tuple[str, ...]
+    """In the order of the logits."""
     normalize: Normalize
     """What a pixel of 0 to 255 becomes: `(pixel / 255 - mean) / std`."""
     steps: tuple[Step, ...]
+
+    @property
+    def classes(self) -> int:
+        return len(self.class_names)
 
     def shape(self, value: int) -> Shape:
         return self.steps[value - 1].shape if value else self.input

@@ -1,5 +1,6 @@
 """Folds a trained model, whose layers a plan describes."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -16,13 +17,15 @@ from tinymnist.spec.plan import Pair
 M = TypeVar("M", bound=nn.Module)
 
 
-def fold(spec: Spec, model: nn.Sequential) -> Network:
-    """The model that `build_model` made of `spec`, folded: what it computes in evaluation mode, as logits."""
+def fold(spec: Spec, model: nn.Sequential, class_names: Sequence[str] | None = None) -> Network:
+    """The model that `build_model` made of `spec`, folded: what it computes in evaluation mode, as logits. Classes are
+    numbers where they have no names."""
     folder = _Folder(model, spec.plan)
     with torch.no_grad():
         for layer in spec.plan.layers:
             folder.add(layer)
-    return Network(spec.name, folder.input, spec.classes, spec.train.normalize, tuple(folder.steps))
+    names = tuple(map(str, range(spec.classes)) if class_names is None else class_names)
+    return Network(spec.name, folder.input, names, spec.train.normalize, tuple(folder.steps))
 
 
 class _Folder:

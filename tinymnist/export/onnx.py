@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tinymnist.errors import CheckFailed, UsageError
-from tinymnist.export.artifact import Artifact
+from tinymnist.export.artifact import Artifact, public_name
 from tinymnist.export.portable import NEWEST_OPSET, make_portable
 from tinymnist.spec import Spec
 from tinymnist.spec.recipe import Normalize
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import onnx
 
 INPUT = "images"
+CHANNELS = {1: "grey", 3: "RGB"}
 
 
 class _FromPixels(nn.Module):
@@ -117,9 +118,10 @@ def _convert(
 def _metadata(run: Run, preprocessing: bool) -> dict[str, str]:
     normalize = {"scale": "1/255", **run.spec.train.normalize.model_dump()}
     return {
-        "labels": json.dumps([str(label) for label in range(run.spec.classes)]),
+        "labels": json.dumps(run.class_names),
+        "channels": CHANNELS[run.spec.input.channels],
         "normalization": "within" if preprocessing else json.dumps(normalize),
-        "trained_on": run.environment.dataset,
+        "trained_on": public_name(run.environment.dataset),
         "weights_sha256": run.result.weights_sha256,
     }
 

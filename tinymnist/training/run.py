@@ -8,6 +8,7 @@ from typing import Literal
 from torch import nn
 
 from tinymnist.data.catalogue import Prepare
+from tinymnist.errors import DataError
 from tinymnist.spec import Spec
 from tinymnist.training.observer import EpochRow
 from tinymnist.training.records import Environment, Result, TrainedOn
@@ -52,9 +53,15 @@ class Run(ABC):
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The names of the classes, in the order of the network's outputs; numbers in runs of earlier versions."""
-        data = self.environment.data
-        return tuple(map(str, range(self.spec.classes))) if data is None else tuple(data.class_names)
+        """The names of the classes, in the order of the network's outputs; numbers in runs of earlier versions. Raises
+        `DataError` where there are more or fewer than outputs."""
+        data, count = self.environment.data, self.spec.classes
+        if data is None:
+            return tuple(map(str, range(count)))
+        if len(data.class_names) != count:
+            named = f"it names {len(data.class_names):,} classes, its network has {count:,}"
+            raise DataError(f"{self.path}: damaged ({named}): copy the run again")
+        return tuple(data.class_names)
 
     @property
     def prepare(self) -> Prepare:

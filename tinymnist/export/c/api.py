@@ -22,7 +22,7 @@ def export_c(trained: TrainedNetwork, dtype: str, name: str | None = None) -> Ar
     test images that the network was trained on.
     """
     run, model, data = trained.run, trained.model, trained.data
-    network = fold(run.spec, model)
+    network = fold(run.spec, model, run.class_names)
     if name is not None:
         network = replace(network, name=name)
     if dtype == "int8":

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import prod
 
 from tinymnist.export.c.constants import Constants, single
+from tinymnist.export.c.labels import initialiser, label_bytes
 from tinymnist.export.folded import Network
 from tinymnist.version import __version__
 
@@ -15,6 +16,7 @@ STANDARD_HEADERS = re.compile(
     re.IGNORECASE,
 )
 ELEMENT_BYTES = {"float": 4, "uint8_t": 1}
+CHANNELS = {1: "", 3: ", each red, green, blue"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,10 @@ def write_program(
         "version": __version__,
         "pixels": prod(network.input),
         "shape": f"{height}x{width}",
-        "channels": f", {channels} channels side by side" if channels > 1 else "",
+        "pixel_kind": "grey pixels" if channels == 1 else "pixels",
+        "channels": CHANNELS.get(channels, f", {channels} channels side by side"),
+        "label_bytes": label_bytes(network.class_names),
+        "labels": initialiser(network.class_names),
         "classes": network.classes,
         "last": network.classes - 1,
         "element": element,
@@ -104,7 +109,7 @@ def write_program(
 
 
 HEADER = """\
-/* {name}: grey pixels of 0 to 255 to scores of {classes} classes. Written by tinymnist {version}.
+/* {name}: {pixel_kind} of 0 to 255 to scores of {classes} classes. Written by tinymnist {version}.
 
    No allocation, no static variables: the caller lends scratch memory, which is free again when a function returns.
    Calls may run at the same time, each on its own scratch memory. */
@@ -121,6 +126,14 @@ extern "C" {{
 #define {upper}_CLASSES {classes}
 #define {upper}_SCRATCH {scratch} /* elements of scratch memory */
 #define {upper}_LOGIT_SCALE {logit_scale} /* what a logit of 1 means */
+
+/* The names of the classes, in UTF-8. They are in a program only where it makes an array of them:
+
+       static const char *const labels[{upper}_CLASSES] = {upper}_LABELS;
+
+   or, without pointers, `static const char labels[{upper}_CLASSES][{upper}_LABEL_BYTES]`. */
+#define {upper}_LABEL_BYTES {label_bytes} /* of the longest, with its zero */
+#define {upper}_LABELS {labels}
 
 typedef {element} {name}_element;
 typedef {logit} {name}_logit;

@@ -1,29 +1,20 @@
 """A run exported as a page, verified on all test images."""
 
-from tinymnist.errors import UsageError
 from tinymnist.export.artifact import Artifact
 from tinymnist.export.folding import fold
 from tinymnist.export.page.encoding import network_json
 from tinymnist.export.page.html import page
 from tinymnist.export.page.verification import verify
-from tinymnist.text import shape_text
 from tinymnist.training.trained import TrainedNetwork
 
 
 def export_page(trained: TrainedNetwork) -> Artifact:
     """Makes the page of a trained network and verifies it on its test images.
 
-    Raises `UsageError` if the network takes other images, `CheckFailed` if the page does not compute what the network
-    does.
+    Raises `CheckFailed` if the page does not compute what the network does.
     """
     run, model, data = trained.run, trained.model, trained.data
-    network = fold(run.spec, model)
-    images = data.shape
-    if network.input != images:
-        raise UsageError(
-            f"{run.path}: takes {shape_text(network.input)} images, those of {data.name} are {shape_text(images)}: "
-            "a page needs a network of one channel, and test images of its size"
-        )
+    network = fold(run.spec, model, run.class_names)
     text = network_json(network)
     verified = verify(trained, network, text)
     content = page(run, network, text, data).encode()

@@ -3,23 +3,31 @@
 import base64
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 
 from markupsafe import Markup
+from torch import Tensor
 
 from tinymnist.data import Dataset, Split
+from tinymnist.export.artifact import public_name
 from tinymnist.export.folded import Network
-from tinymnist.export.page.words import block_words
+from tinymnist.export.page.words import block_words, class_words
 from tinymnist.templating import render, script_json
-from tinymnist.text import counted
+from tinymnist.text import counted, printable
 from tinymnist.training import Run
 from tinymnist.version import __version__
 
-SCRIPTS = ("network.js", "drawing.js", "page.js")
-
-FASHION = ("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
-"""Classes of Fashion-MNIST (Xiao, Rasul, Vollgraf 2017)."""
+DRAWN = ("network.js", "drawing.js", "page.js", "sketch.js")
+CHOSEN = ("network.js", "fitting.js", "page.js", "chosen.js")
+"""The scripts of a page to draw on, and of one that takes picture files."""
+MOST_ROWS = 10
+"""Probabilities that are shown at once."""
+MOST_EXAMPLES = 20
+"""Test images that are shown, each of another class."""
+MANY_NUMBERS = 30
+"""From so many numbers on, they are shown small."""
 
 
 def source(name: str) -> str:
@@ -28,27 +36,35 @@ def source(name: str) -> str:
 
 
 def page(run: Run, network: Network, network_text: str, data: Dataset) -> str:
-    """The HTML; `network_text` is the network in JSON."""
-    fashion = run.environment.dataset == "fashion-mnist"
-    classes = FASHION if fashion else tuple(str(index) for index in range(network.classes))
-    _, height, width = network.input
+    """The HTML; `network_text` is the network in JSON.
+
+    Networks of grey pictures that were prepared as MNIST's digits were are drawn for; others are shown picture files.
+    """
+    classes = [printable(name) for name in network.class_names]
+    channels, height, width = network.input
+    drawn = channels == 1 and run.prepare == "mnist"
+    examples = _examples(data.test)
     return render(
         "tinymnist.export.page",
         "page.html",
         version=__version__,
         name=run.spec.name,
         description=" ".join(run.spec.description.split()),
-        subject="a piece of clothing" if fashion else "a digit",
+        drawn=drawn,
+        wanted=class_words(classes),
+        words=any(len(name) > 2 for name in classes),
         height=height,
         width=width,
         classes=classes,
+        rows=classes[:MOST_ROWS],
+        examples=[classes[label] for label in examples],
         facts=_facts(run),
         blocks=[_Block.of(network, name, value) for name, value in network.blocks.items()],
         style=_Source(source("page.css")),
-        scripts=[_Source(source(name)) for name in SCRIPTS],
+        scripts=[_Source(source(name)) for name in (DRAWN if drawn else CHOSEN)],
         network_json=script_json(network_text),
         classes_json=script_json(json.dumps(classes)),
-        examples_json=script_json(json.dumps(_examples(data.test, network.classes))),
+        examples_json=script_json(json.dumps(_encoded(examples))),
     )
 
 
@@ -77,29 +93,40 @@ class _Block:
     """The number of the value that it computes."""
     shape: str
     steps: str
+    many: bool
+    """Whether it is of so many numbers that they are shown small."""
 
     @staticmethod
     def of(network: Network, name: str, value: int) -> "_Block":
         channels, *size = network.shape(value)
         shape = f"{channels} numbers" if size == [1, 1] else f"{channels} maps, {size[0]} × {size[1]}"
-        return _Block(name, value, shape, block_words(network, name))
+        many = size == [1, 1] and channels >= MANY_NUMBERS
+        return _Block(name, value, shape, block_words(network, name), many)
 
 
 def _facts(run: Run) -> str:
     result = run.result
     best = "" if result.best_epoch is None else f" (weights of epoch {result.best_epoch})"
-    trained = f"trained on {result.dataset} for {counted(result.epochs, 'epoch')}{best} with seed {result.seed}"
+    trained = (
+        f"trained on {public_name(result.dataset)} for {counted(result.epochs, 'epoch')}{best} with seed {result.seed}"
+    )
     return (
         f"{result.parameters:,} parameters, {trained}. After training, {result.accuracy:.2f} % of {result.n:,} "
         f"{result.scored_on} images were classified correctly."
     )
 
 
-def _examples(test: Split, classes: int) -> list[dict[str, int | str]]:
-    """The first test image of each class."""
+def _examples(test: Split) -> dict[int, Tensor]:
+    """The first test image of each class; of many classes, of some at even distances."""
     labels = test.labels.tolist()
+    present = sorted(set(labels))
+    count = min(len(present), MOST_EXAMPLES)
+    some = [present[index * len(present) // count] for index in range(count)]
+    return {label: test.images[labels.index(label)] for label in some}
+
+
+def _encoded(examples: Mapping[int, Tensor]) -> list[dict[str, int | str]]:
     return [
-        {"label": label, "pixels": base64.b64encode(test.images[labels.index(label)].numpy().tobytes()).decode()}
-        for label in range(classes)
-        if label in labels
+        {"label": label, "pixels": base64.b64encode(image.numpy().tobytes()).decode()}
+        for label, image in examples.items()
     ]

@@ -1,7 +1,21 @@
-"""The steps of a network as the page names them."""
+"""The steps and classes of a network as the page names them."""
+
+from collections.abc import Sequence
 
 from tinymnist.export.folded import Convolution, GroupNorm, Network, Pooling, Step
 from tinymnist.spec.plan import Pair
+
+ROOM = 60
+"""Characters of classes that are named one by one."""
+
+
+def class_words(names: Sequence[str]) -> str:
+    """`cat, dog or bird`; of many classes some: `cat, dog, bird … (47 classes)`."""
+    every = f"{', '.join(names[:-1])} or {names[-1]}"
+    if len(every) <= ROOM:
+        return every
+    first = [name for index, name in enumerate(names) if len(", ".join(names[: index + 1])) <= ROOM]
+    return f"{', '.join(first)} … ({len(names):,} classes)" if first else f"one of {len(names):,} classes"
 
 
 def block_words(network: Network, block: str) -> str:
