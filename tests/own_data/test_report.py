@@ -131,6 +131,15 @@ def test_many_classes_are_two_short_lists(
         )
 
 
+def test_the_overview_shortens_a_long_path(entry: Entry) -> None:
+    assert entry.network is not None
+    path = "/home/somebody/pictures/of/the/last/summer/birds"
+    evaluation = replace(entry.network.evaluation, dataset=path)
+    column = Column(replace(entry, network=replace(entry.network, evaluation=evaluation)), [], str)
+    assert column.measured == "of the 12 test images of .../of/the/last/summer/birds"
+    assert column.headline.measured == f"of the 12 test images of {path}"
+
+
 @pytest.mark.slow
 def test_large_pictures_leave_the_page_small(cli: Cli, tmp_path: Path, train_on: Train) -> None:
     splits = patterns(2, (96, 96, 3), 40)

@@ -108,6 +108,21 @@ def test_a_run_whose_data_has_changed_since_is_not_scored_on_it(
     assert not (tmp_path / "report.html").exists()
 
 
+@pytest.mark.parametrize("command", ["report", "benchmark", "evaluate", "compare"])
+def test_a_run_whose_data_is_gone_says_where_it_was(
+    cli: Cli, changed: Path, tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.rmtree(tmp_path / "data")
+    outcome = cli(command, *[changed] * (2 if command == "compare" else 1))
+    assert (outcome.code, outcome.out, outcome.err) == (
+        3,
+        "",
+        f"tinymnist: {changed}: was trained on {tmp_path}/data, where nothing is now (seen from the current folder): "
+        "put it back, or name its place by --dataset\n",
+    )
+
+
 @pytest.mark.parametrize("command", ["report", pytest.param("benchmark", marks=pytest.mark.slow)])
 def test_another_data_set_may_be_named_for_it(
     cli: Cli, changed: Path, birds: Path, tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch

@@ -21,7 +21,7 @@ from tinymnist.report.headline import Headline, headline
 from tinymnist.report.inspection import Inspection, Mistake
 from tinymnist.report.pictures import as_shown, confusion_picture, curves_picture, drawn_names, percent, png
 from tinymnist.spec.dump import dump_spec
-from tinymnist.text import abbreviated, counted, epochs_text
+from tinymnist.text import abbreviated, counted, epochs_text, short_path
 from tinymnist.training.diagnosis import diagnose
 from tinymnist.training.records import Result, SeriesResult
 
@@ -110,6 +110,15 @@ class Column:
     @property
     def headline(self) -> Headline:
         return headline(self.entry)
+
+    @property
+    def measured(self) -> str:
+        """What the headline was measured on, where there is little room for a path."""
+        result, network = self.entry.result, self.network
+        dataset = network.evaluation.dataset if network is not None else self.entry.record.dataset
+        if isinstance(result, SeriesResult):
+            dataset = result.dataset
+        return self.headline.measured.replace(dataset, short_path(dataset))
 
     @property
     def facts(self) -> list[Fact]:

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from tinymnist.data import Dataset, load_dataset
+from tinymnist.data import Dataset, load_dataset, usable_source
 from tinymnist.data.as_read import ReadOptions
-from tinymnist.errors import DataError, SpecError
+from tinymnist.errors import DataError, SpecError, UsageError
 from tinymnist.notices import DATA_WARNINGS, Warn, fields_of
 from tinymnist.spec import Spec
 from tinymnist.spec.data import Data
@@ -39,6 +39,17 @@ def refuse_unfit_images(spec: Spec, data: Dataset) -> None:
     classes = len(data.class_names)
     if spec.classes != classes:
         raise SpecError(f"{spec.name}: classes is {spec.classes}, {data.name} has {classes}: make the two alike")
+
+
+def refuse_missing_images(run: Run) -> None:
+    """Raises `DataError` where nothing is at the path that the run's images were read from."""
+    try:
+        usable_source(run.environment.dataset)
+    except UsageError:
+        raise DataError(
+            f"{run.path}: was trained on {run.environment.dataset}, where nothing is now (seen from the current "
+            "folder): put it back, or name its place by --dataset"
+        ) from None
 
 
 def refuse_changed_images(run: Run, data: Dataset) -> None:

@@ -16,7 +16,14 @@ from tinymnist.notices import Warn, warn_in_python
 from tinymnist.spec.data import Data
 from tinymnist.training.device import choose_device
 from tinymnist.training.directory import RunDirectory
-from tinymnist.training.images import asked_for, load_images, of_run, refuse_changed_images, refuse_unfit_images
+from tinymnist.training.images import (
+    asked_for,
+    load_images,
+    of_run,
+    refuse_changed_images,
+    refuse_missing_images,
+    refuse_unfit_images,
+)
 from tinymnist.training.run import Run
 from tinymnist.training.unfinished import Reached, network_so_far
 
@@ -59,8 +66,11 @@ def open_trained(
     """
     chosen_device = choose_device(device)
     asked = [of_run(run) if dataset is None else asked_for(run.spec, dataset, 0) for run in runs]
-    for each in asked:
-        usable_source(each.dataset)
+    for run in runs:
+        if dataset is None:
+            refuse_missing_images(run)
+        else:
+            usable_source(dataset)
     so_far = {id(run) for run in runs if unfinished and isinstance(run, RunDirectory) and not run.finished}
     models = [None if id(run) in so_far else run.load_model().to(chosen_device) for run in runs]
 
