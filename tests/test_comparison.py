@@ -110,6 +110,7 @@ def test_a_run_scores_in_a_comparison_as_it_did(small_run: Path, other_run: Path
         assert content[side] == {"run": str(path), **{key: result[key] for key in ("name", "parameters")}} | {
             "accuracy": result["accuracy"],
             "n": 1000,
+            "warnings": [],
         }
 
 

@@ -1,6 +1,6 @@
 """Comparing two runs, or two series of runs: whether one is better, or the difference may be chance."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -19,10 +19,10 @@ from tinymnist.statistics import (
     summarize,
     welch,
 )
-from tinymnist.text import images_text
+from tinymnist.text import images_text, shape_text
 from tinymnist.training import Run, Series, open_run
 from tinymnist.training.load import series_of
-from tinymnist.training.records import SeriesResult
+from tinymnist.training.records import SeriesResult, different_images
 from tinymnist.training.trained import open_trained
 
 Better = Literal["A", "B"]
@@ -37,6 +37,11 @@ class RunSide:
     """Percent."""
     n: int
     """Images."""
+
+    @property
+    def warnings(self) -> list[dict[str, str | int]]:
+        """What is worth knowing of the data that it was trained on."""
+        return self.run.warnings
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,20 +195,16 @@ def compare(
 
 
 def _compare_runs(a: Run, b: Run, dataset: str | None, data_dir: Path | None, device: str, warn: Warn) -> RunComparison:
-    trained_on = a.environment.dataset, b.environment.dataset
-    if dataset is None and not b.trained_on[0].is_same(a.trained_on[0]):
+    if dataset is None:
+        _refuse_other_images(a, b)
+    first, second = open_trained([a, b], dataset, data_dir, device, warn, held_out=True)
+    data, scored_on = first.data, first.scored_on
+    if second.data.digest != data.digest:
         raise UsageError(
-            f"{shown_place(a.path)} was trained on {trained_on[0]}, {shown_place(b.path)} on {trained_on[1]}: "
-            "choose the test set for both with --dataset"
+            f"{shown_place(a.path)} reads {data.name} as images of {shape_text(data.shape)}, {shown_place(b.path)} as "
+            f"{shape_text(second.data.shape)}: compare networks that read the same images"
         )
-    held_out = a.environment.validation, b.environment.validation
-    if dataset is None and held_out[0] != held_out[1]:
-        raise UsageError(
-            f"{shown_place(a.path)} held out {held_out[0]:,} training images, {shown_place(b.path)} {held_out[1]:,}: "
-            f"name the test set with --dataset {trained_on[0]}, once nothing is tuned any more"
-        )
-    both = open_trained([a, b], dataset, data_dir, device, warn, held_out=True)
-    data, scored_on = both[0].data, both[0].scored_on
+    both = first, replace(second, data=data)  # in one order, which may differ between formats
     right_a, right_b = (score_on_test(each).predictions == data.test.labels for each in both)
     return RunComparison(
         a,
@@ -217,15 +218,35 @@ def _compare_runs(a: Run, b: Run, dataset: str | None, data_dir: Path | None, de
     )
 
 
+def _refuse_other_images(a: Run, b: Run) -> None:
+    """Raises `UsageError` where the runs were trained on different data, or held out different images of it."""
+    places = shown_place(a.path), shown_place(b.path)
+    first, second = a.trained_on[0], b.trained_on[0]
+    if not first.data.is_same(second.data):
+        what = (
+            f"{places[0]} and {places[1]} were trained on different images, both named {first.dataset}"
+            if first.dataset == second.dataset
+            else f"{places[0]} was trained on {first.dataset}, {places[1]} on {second.dataset}"
+        )
+        raise UsageError(f"{what}: choose the test set for both with --dataset")
+    advice = f"name the test set with --dataset {first.dataset}, once nothing is tuned any more"
+    if first.validation != second.validation:
+        raise UsageError(
+            f"{places[0]} held out {first.validation:,} training images, {places[1]} {second.validation:,}: {advice}"
+        )
+    if first.validation and not first.data.holds_out_the_same(second.data):
+        raise UsageError(
+            f"{places[0]} and {places[1]} held out different images, because {first.dataset} and {second.dataset} have "
+            f"the same images in another order: {advice}"
+        )
+
+
 def _compare_series(a: Series, b: Series, dataset: str | None) -> SeriesComparison:
     first, second = a.result, b.result
-    images = images_of(first), images_of(second)
-    if images[0] != images[1]:
-        raise UsageError(
-            f"{shown_place(a.path)} was scored on {images[0]}, {shown_place(b.path)} on {images[1]}: "
-            "compare series that were scored on the same images"
-        )
-    if dataset not in (None, first.dataset):
+    if not first.is_of_same_images(second):
+        different = different_images(shown_place(a.path), first, shown_place(b.path), second)
+        raise UsageError(f"{different}: compare series that were scored on the same images")
+    if dataset not in (None, first.dataset, second.dataset):
         raise UsageError(
             f"--dataset {dataset}: series are compared by the accuracies in their results, on {first.dataset}: "
             "leave it out"

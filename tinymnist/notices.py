@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -177,15 +177,15 @@ def fields_of(notice: Notice) -> dict[str, Any]:
     return {"kind": type(notice).__name__, **asdict(notice)}
 
 
-def data_warning(fields: Mapping[str, Any]) -> Notice | None:
-    """The warning whose `fields_of` these are; None where this version knows no such warning."""
+def data_warning(recorded: Mapping[str, Any]) -> Notice | None:
+    """The warning whose `fields_of` are `recorded`; None where this version knows no such warning."""
     kinds = {kind.__name__: kind for kind in DATA_WARNINGS}
-    kind = kinds.get(str(fields.get("kind")))
-    given = {key: value for key, value in fields.items() if key != "kind"}
-    try:
-        return None if kind is None else kind(**given)
-    except TypeError:
+    kind = kinds.get(str(recorded.get("kind")))
+    given = {key: value for key, value in recorded.items() if key != "kind"}
+    if kind is None:
         return None
+    types = {key: type(value) for key, value in given.items()}
+    return kind(**given) if types == {field.name: field.type for field in fields(kind)} else None
 
 
 def warn_in_python(notice: Notice) -> None:

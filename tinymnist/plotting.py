@@ -47,6 +47,14 @@ def picture_settings() -> Iterator[None]:
         yield
 
 
+def can_draw(text: str) -> bool:
+    """Whether the font of every picture, which comes with matplotlib, has all characters of `text`."""
+    from matplotlib import font_manager
+
+    known = font_manager.get_font(font_manager.findfont("DejaVu Sans")).get_charmap()
+    return all(ord(character) in known for character in text)
+
+
 def picture_bytes(figure: "Figure", kind: Format) -> bytes:
     """Encodes the figure, without date and version."""
     content = io.BytesIO()

@@ -36,6 +36,23 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(known)}"
 
 
+def abbreviated(name: str, limit: int) -> str:
+    """`name` in at most `limit` characters, 6 or more: its beginning and its end, as in `colorec...ium`."""
+    if len(name) <= limit:
+        return name
+    end = (limit - 3) // 3
+    return f"{name[: limit - 3 - end]}...{name[len(name) - end :]}"
+
+
+def short_path(path: str, limit: int = 32) -> str:
+    """`path` in at most `limit` characters: as many of its last folders as fit, as in `.../birds/small.npz`."""
+    if len(path) <= limit:
+        return path
+    ends = (path[place:] for place, character in enumerate(path) if character in "/\\" and place)
+    fitting = (f"...{end}" for end in ends if len(end.strip("/\\")) and len(end) + 3 <= limit)
+    return next(fitting, f"...{path[3 - limit :]}")
+
+
 def interval_text(low: float, high: float, decimals: int) -> str:
     """`98.10 to 99.30 %`, cut off at 0 and 100 %, which an interval over few seeds may exceed."""
     return f"{max(low, 0.0):.{decimals}f} to {min(high, 100.0):.{decimals}f} %"

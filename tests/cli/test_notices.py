@@ -84,7 +84,7 @@ WORDS: list[tuple[Notice, str]] = [
     (
         ClassesUnequal("cat", 1200, "dog", 3),
         "WARNING: unequal classes: 1,200 training images of 'cat', 3 of 'dog': accuracy says little about small "
-        "classes",
+        "classes, and `train.class_weights: balanced` gives them more weight",
     ),
     (ClassesUntested(1, "cat"), "WARNING: 1 class has no test image: 'cat'"),
     (ClassesUntested(3, "cat"), "WARNING: 3 classes have no test image, such as 'cat'"),

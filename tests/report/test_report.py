@@ -323,6 +323,7 @@ def test_json_says_what_was_written(cli: Cli, small_run: Path, tmp_path: Path) -
                     "wrong": 1000 - evaluation.correct,
                     "loss": evaluation.loss,
                 },
+                "warnings": [],
             }
         ],
         "pictures": [str(pictures / f"small-{name}") for name in names],

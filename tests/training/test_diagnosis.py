@@ -88,6 +88,30 @@ def test_what_few_images_leave_to_chance_is_no_finding(images: int, sentences: i
     assert len(diagnose([clean(epochs([74.6], [90.9]), 92.8)], 10, images=images)) == sentences
 
 
+@pytest.mark.parametrize(
+    ("metrics", "images"),
+    [
+        ([epochs([90.0, 90.5, 91.0])], 100),
+        ([epochs([90.0]), epochs([89.0]), epochs([91.0])], 100),
+    ],
+    ids=["a rise", "scatter"],
+)
+def test_nor_are_differences_of_one_image_in_a_hundred(metrics: list[list[EpochRow]], images: int) -> None:
+    assert len(diagnose(metrics, 10)) == 1
+    assert diagnose(metrics, 10, images=images) == []
+
+
+@pytest.mark.parametrize(
+    ("classes", "accuracy", "learned"),
+    [(2, 52.0, False), (2, 53.0, True), (2, 74.0, True), (10, 14.9, False), (10, 15.0, True), (1000, 0.14, False),
+     (1000, 0.16, True)],
+)  # fmt: skip
+def test_whether_anything_was_learned_depends_on_the_number_of_classes(
+    classes: int, accuracy: float, learned: bool
+) -> None:
+    assert (diagnose([epochs([accuracy])], classes) == []) == learned
+
+
 def test_without_metrics_there_is_nothing_to_say() -> None:
     assert diagnose([], 10) == []
 

@@ -204,7 +204,7 @@ def test_images_that_changed_are_noticed(cli: Cli, in_colour: Path, tmp_path: Pa
     assert (outcome.code, outcome.err.count("\n"), "was trained on other images" in outcome.err) == (3, 1, True)
     shutil.rmtree(data)
     outcome = cli("evaluate", path)
-    gone = f"tinymnist: {path}: was trained on {data}, which is not here: put it back"
+    gone = f"tinymnist: {path}: was trained on {data}, where nothing is now (seen from the current folder): put it back"
     assert (outcome.code, outcome.err) == (3, f"{gone}, or name others by --dataset\n")
 
 
@@ -288,3 +288,16 @@ def test_a_new_spec_for_unequal_classes_balances_them(cli: Cli, tmp_path: Path) 
     outcome = cli("new", tmp_path / "mine.yaml", "--dataset", data)
     assert outcome.err.startswith("WARNING: unequal classes: 40 training images of '0', 3 of '3': accuracy says little")
     assert load_spec(tmp_path / "mine.yaml").train.class_weights == "balanced"
+
+
+def test_images_of_other_classes_are_not_scored(cli: Cli, tmp_path: Path) -> None:
+    few = digits(100, 50)
+    one, other = (write_folders(tmp_path / name, few, [f"{name}{n}" for n in range(10)]) for name in ("a", "b"))
+    spec = tmp_path / "mine.yaml"
+    cli("new", spec, "--dataset", one)
+    cli("train", spec, "--epochs", 1, "--output", tmp_path, "--name", "run")
+    outcome = cli("evaluate", tmp_path / "run", "--dataset", other)
+    assert (outcome.code, outcome.err) == (
+        2,
+        f"tinymnist: {tmp_path}/run: tells class 'a0' where {other} has 'b0': name images of its classes\n",
+    )

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinymnist.cli.notices import say_notice
+from tinymnist.cli.notices import data_warning_text, say_notice
 from tinymnist.cli.options import DataDir, Dataset, Device, Json, RunPath
 from tinymnist.cli.outputs import output
 from tinymnist.console import loading_torch, show, show_json
@@ -52,6 +52,7 @@ def _runs_as_text(found: "RunComparison") -> str:
             f"difference A - B: {found.difference:+.2f} points (95 % Agresti-Min interval {low:+.2f} to {high:+.2f})",
             found.conclusion,
             "(this holds for these two networks; recipes or architectures are compared as series of several seeds)",
+            *_warnings(*((side.run.environment.dataset, side.warnings) for side in found.sides)),
         ]
     )
 
@@ -77,7 +78,16 @@ def _series_as_text(found: "SeriesComparison") -> str:
         )
     epochs = [f"{'up to ' if result.stopped_early else ''}{result.epochs}" for result in found.results]
     note = [] if epochs[0] == epochs[1] else [f"(epochs of training: A {epochs[0]}, B {epochs[1]})"]
-    return "\n".join([f"on {images_of(found.results[0])}", *table("< < <", sides), line, found.conclusion, *note])
+    warnings = _warnings(*((result.dataset, result.warnings) for result in found.results))
+    return "\n".join(
+        [f"on {images_of(found.results[0])}", *table("< < <", sides), line, found.conclusion, *note, *warnings]
+    )
+
+
+def _warnings(*recorded: tuple[str, list[dict[str, str | int]]]) -> list[str]:
+    """What is worth knowing of the data of each side; once, where it is the same."""
+    lines = [f"({dataset}: {data_warning_text(each)})" for dataset, warnings in recorded for each in warnings]
+    return list(dict.fromkeys(lines))
 
 
 def _network(name: str, parameters: int, path: Path) -> str:

@@ -1,5 +1,7 @@
 """The words of notices, and their way to stderr."""
 
+from collections.abc import Mapping
+
 from typing_extensions import assert_never
 
 from tinymnist.console import complain, say
@@ -20,6 +22,7 @@ from tinymnist.notices import (
     SpecsPassedOver,
     TransparencyFilled,
     TwinsInTraining,
+    data_warning,
 )
 from tinymnist.text import counted
 
@@ -30,6 +33,14 @@ _NOTES = (ResultsLeftOut, FilesPassedOver, SpecsPassedOver, SpecsFound)
 def say_notice(notice: Notice) -> None:
     """Prints a notice as one line on stderr; with `--quiet`, only if it is a warning."""
     (say if isinstance(notice, _NOTES) else complain)(notice_text(notice))
+
+
+def data_warning_text(recorded: Mapping[str, str | int]) -> str:
+    """A warning that a training recorded about its data, as one line."""
+    notice = data_warning(recorded)
+    if notice is None:
+        return f"{recorded.get('kind')}, which this version of tinymnist does not know"
+    return notice_text(notice).removeprefix("WARNING: ")
 
 
 def notice_text(notice: Notice) -> str:

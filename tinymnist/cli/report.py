@@ -8,7 +8,7 @@ import typer
 
 from tinymnist.cli.completion import complete_runs
 from tinymnist.cli.matplotlib_folder import use_own_folder
-from tinymnist.cli.notices import say_notice
+from tinymnist.cli.notices import data_warning_text, say_notice
 from tinymnist.cli.options import DataDir, Dataset, Device, Json
 from tinymnist.cli.outputs import output
 from tinymnist.console import complain_of, loading_torch, show, show_json
@@ -50,7 +50,14 @@ def command(
         from tinymnist.report import write_report
 
     report = write_report(
-        runs, page, pictures=pictures, dataset=dataset, data_dir=data_dir, device=device, warn=say_notice
+        runs,
+        page,
+        pictures=pictures,
+        dataset=dataset,
+        data_dir=data_dir,
+        device=device,
+        warn=say_notice,
+        words=data_warning_text,
     )
     if as_json:
         show_json(output("report", report=report, runs=[_with_network(entry) for entry in report.entries]))
@@ -71,5 +78,9 @@ def _as_text(report: "Report") -> str:
 
     headlines = [(entry.label, headline(entry)) for entry in report.entries]
     lines = [f"{label}: {head.accuracy} %, {head.measured}" for label, head in headlines]
+    warnings = [
+        f"{entry.record.dataset}: {data_warning_text(each)}" for entry in report.entries for each in entry.warnings
+    ]
+    lines += dict.fromkeys(warnings)
     lines += [f"wrote {path}" for path in (*report.pictures, report.page)]
     return "\n".join(lines)

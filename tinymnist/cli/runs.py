@@ -8,7 +8,7 @@ import typer
 from tinymnist.cli.options import Json
 from tinymnist.cli.outputs import output
 from tinymnist.console import complain_of, show, show_json, width
-from tinymnist.text import fitted_table
+from tinymnist.text import counted, fitted_table, short_path
 
 if TYPE_CHECKING:
     from tinymnist.training.survey import Standing
@@ -51,5 +51,8 @@ def _cells(run: "Standing") -> list[str]:
     accuracy = "not finished" if run.accuracy is None else f"{run.accuracy:.2f}"
     if run.std is not None:
         accuracy += f" ± {run.std:.2f}"
-    images = f"{run.dataset}, {'test' if run.scored_on == 'test' else 'held out'}"
+    dataset = run.dataset if width() is None else short_path(run.dataset)
+    images = f"{dataset}, {'test' if run.scored_on == 'test' else 'held out'}"
+    if run.warnings:
+        images += f" ({counted(len(run.warnings), 'warning')})"
     return [run.path.name, run.name, f"{run.parameters:,}", seeds, epochs, accuracy, images]

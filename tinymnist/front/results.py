@@ -15,7 +15,7 @@ from tinymnist.front.points import Front, front, point
 from tinymnist.notices import ResultsLeftOut, Warn
 from tinymnist.spec.packaged import packaged_series
 from tinymnist.text import images_text
-from tinymnist.training.records import RESULT, SERIES, SeriesResult, read_record
+from tinymnist.training.records import RESULT, SERIES, SeriesResult, different_images, read_record
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def read_front(paths: Sequence[str | PathLike[str]] = (), *, alone: bool = False
         point(name, each.path, each.result.parameters, each.result.accuracies, packaged=each.packaged)
         for name, each in zip(_names(found), found, strict=True)
     ]
-    made = front(points, found[0].result.dataset, found[0].result.images, alone=alone)
+    made = front(points, found[0].result.data.usual_name, found[0].result.images, alone=alone)
     return replace(made, damaged=tuple(map(str, damaged)))
 
 
@@ -77,11 +77,9 @@ def _comparable(found: list[_Found]) -> list[_Found]:
                 f"{each.path}: was scored on {each.scored_on}: a Pareto front needs test results: train the "
                 "final recipe without --validation"
             )
-        if each.scored_on != found[0].scored_on:
-            raise UsageError(
-                f"{found[0].path} was scored on {found[0].scored_on}, {each.path} on {each.scored_on}: "
-                "name the results of one data set"
-            )
+        if not each.result.is_of_same_images(found[0].result):
+            different = different_images(str(found[0].path), found[0].result, str(each.path), each.result)
+            raise UsageError(f"{different}: name the results of one data set")
     return found
 
 
@@ -92,7 +90,7 @@ def _with_packaged(found: list[_Found]) -> list[_Found]:
     return found + [
         each
         for each in packaged
-        if each.path.resolve() not in known and (not found or each.scored_on == found[0].scored_on)
+        if each.path.resolve() not in known and (not found or each.result.is_of_same_images(found[0].result))
     ]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from tinymnist.errors import UsageError
 from tinymnist.files import write_atomically
 from tinymnist.notices import Warn, warn_in_python
+from tinymnist.report.columns import Words
 from tinymnist.report.contents import Entry, gather
 from tinymnist.report.inspection import Options
 from tinymnist.report.page import page
@@ -36,12 +37,13 @@ def write_report(
     data_dir: Path | None = None,
     device: str = "auto",
     warn: Warn = warn_in_python,
+    words: Words = str,
 ) -> Report:
     """Writes a page about finished runs, series and packaged networks to `output`, whole or not at all, and their
     pictures to the folder `pictures` if one is given. Runs that are not finished or damaged are left out.
 
     `dataset`, `data_dir`, `device` and `warn` are as in `evaluate`. A run that held out images is scored on those,
-    any other run on the test set.
+    any other run on the test set. `words` makes a line of each warning that runs recorded about their data.
 
     Raises `UsageError` if `output` does not end in `.html`, and otherwise as `evaluate` does, a `RunError` only where
     no run is left.
@@ -50,7 +52,7 @@ def write_report(
     if target.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"{target}: expects a name that ends in .html")
     entries, left_out = gather(runs, Options(dataset, data_dir, device, warn))
-    content = page(entries)
+    content = page(entries, words)
     files = [] if pictures is None else [path for entry in entries for path in write_pictures(entry, Path(pictures))]
     write_atomically(target, content)
     return Report(target, tuple(entries), tuple(files), tuple(map(str, left_out)))

@@ -2,38 +2,58 @@
 
 import base64
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from tinymnist.report.confusions import (
+    MOST_IN_MATRIX,
+    WIDE_MATRIX,
+    ClassScore,
+    Confused,
+    most_confused,
+    read_worst,
+)
 from tinymnist.report.contents import Entry, Metrics
 from tinymnist.report.curves import PANELS, Panel
 from tinymnist.report.filters import Filters, picture_of
 from tinymnist.report.headline import Headline, headline
 from tinymnist.report.inspection import Inspection, Mistake
-from tinymnist.report.pictures import confusion_picture, curves_picture, percent, png
+from tinymnist.report.pictures import as_shown, confusion_picture, curves_picture, drawn_names, percent, png
 from tinymnist.spec.dump import dump_spec
-from tinymnist.text import counted, epochs_text
+from tinymnist.text import abbreviated, counted, epochs_text, short_path
 from tinymnist.training.diagnosis import diagnose
 from tinymnist.training.records import Result, SeriesResult
 
 ENLARGED = 6
 """Side of a weight on the screen, in CSS pixels."""
+IMAGE_SIDE = 56
+"""CSS pixels to which the longer side of a small image is enlarged."""
+CLASS_NAME, SHORT_NAME = 40, 4
+"""Characters of a class's name at most, and of one that stands below an image in its width."""
+CLASSES_NAMED = 20
+"""Classes that are named among the facts of the environment."""
 
 STANDING_OUT = 0.15
 """Part of all mistakes that one pair of classes must have to be mentioned."""
 
 Fact = tuple[str, str]
+Words = Callable[[Mapping[str, str | int]], str]
+"""Puts a warning into words, from the fields of its notice and their `kind`."""
 
 
 @dataclass(frozen=True)
-class Digit:
+class Misread:
     """A wrongly classified image."""
 
     index: int
-    label: int
-    guesses: list[str]
+    label: str
+    guesses: list[tuple[str, str]]
+    """The two likeliest classes, each with its probability."""
     url: str
+    width: int
+    """CSS pixels, as is the height."""
+    height: int
 
 
 @dataclass(frozen=True)
@@ -54,10 +74,16 @@ class Column:
 
     entry: Entry
     metrics: Sequence[Metrics]
+    words: Words
 
     @property
     def network(self) -> Inspection | None:
         return self.entry.network
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is worth knowing of the data."""
+        return [self.words(each) for each in self.entry.warnings]
 
     @property
     def diagnosis(self) -> list[str]:
@@ -71,19 +97,28 @@ class Column:
         """The pair of classes that stands out among the mistakes."""
         if self.network is None or not self.network.wrong:
             return ""
-        count, true, read = max(
-            (count, true, read)
-            for true, row in enumerate(self.network.evaluation.confusion)
-            for read, count in enumerate(row)
-            if true != read
-        )
-        if count < STANDING_OUT * self.network.wrong or count < 3:
+        (first,) = most_confused(self.network.evaluation, 1)
+        if first.count < STANDING_OUT * self.network.wrong or first.count < 3:
             return ""
-        return f"{count} of {self.network.wrong:,} mistakes are {true} classified as {read}"
+        true, read = self._name(first.true), self._name(first.read)
+        return f"{first.count} of {self.network.wrong:,} mistakes are {true} classified as {read}"
+
+    def _name(self, label: int) -> str:
+        assert self.network is not None
+        return abbreviated(self.network.class_names[label], CLASS_NAME)
 
     @property
     def headline(self) -> Headline:
         return headline(self.entry)
+
+    @property
+    def measured(self) -> str:
+        """What the headline was measured on, where there is little room for a path."""
+        result, network = self.entry.result, self.network
+        dataset = network.evaluation.dataset if network is not None else self.entry.record.dataset
+        if isinstance(result, SeriesResult):
+            dataset = result.dataset
+        return self.headline.measured.replace(dataset, short_path(dataset))
 
     @property
     def facts(self) -> list[Fact]:
@@ -110,17 +145,63 @@ class Column:
         ]
 
     @property
+    def classes(self) -> int:
+        return self.entry.spec.classes
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the section of the confusion matrix takes the width of the page."""
+        return self.network is not None and self.classes > WIDE_MATRIX
+
+    @property
     def confusion(self) -> str:
+        """The matrix; empty where it has too many classes to be looked at."""
         assert self.network is not None
-        return _data_url(confusion_picture(self.network.evaluation), "svg+xml")
+        if self.classes > MOST_IN_MATRIX:
+            return ""
+        return _data_url(confusion_picture(self.network.evaluation, self.network.class_names), "svg+xml")
+
+    @property
+    def numbered(self) -> str:
+        """The classes that the matrix shows by their numbers, as in `#3 NAME, #7 NAME`."""
+        assert self.network is not None
+        drawn = enumerate(drawn_names(self.network.class_names))
+        return ", ".join(f"{name} {self._name(label)}" for label, name in drawn if name == f"#{label}")
+
+    @property
+    def confused(self) -> list[tuple[str, str, Confused]]:
+        """The names of the classes that are confused most, with their figures; none where the matrix is small."""
+        assert self.network is not None
+        pairs = most_confused(self.network.evaluation) if self.is_wide else []
+        return [(self._name(pair.true), self._name(pair.read), pair) for pair in pairs]
+
+    @property
+    def worst(self) -> list[tuple[str, ClassScore]]:
+        """The names of the classes that are read worst, with their figures; none where the matrix is small."""
+        assert self.network is not None
+        return [(self._name(each.label), each) for each in read_worst(self.network.evaluation)] if self.is_wide else []
 
     @property
     def curves(self) -> list[tuple[Panel, str]]:
         return [(panel, _data_url(curves_picture(self.entry, self.metrics, [panel]), "svg+xml")) for panel in PANELS]
 
     @property
-    def mistakes(self) -> list[Digit]:
-        return [] if self.network is None else [_digit(each) for each in self.network.mistakes]
+    def mistakes(self) -> list[Misread]:
+        return [] if self.network is None else [self._misread(each, self.network.ink) for each in self.network.mistakes]
+
+    def _misread(self, mistake: Mistake, ink: bool) -> Misread:
+        guesses = [(self._name(label), percent(probability)) for label, probability in mistake.likeliest]
+        height, width = _size_on_screen(*mistake.image.shape[:2])
+        url = _data_url(png(as_shown(mistake.image, ink)), "png")
+        return Misread(mistake.index, self._name(mistake.label), guesses, url, width, height)
+
+    @property
+    def mistake_width(self) -> float:
+        """The least width of an image and its text, in rem."""
+        assert self.network is not None
+        widths = [_size_on_screen(*each.image.shape[:2])[1] for each in self.network.mistakes]
+        short = max(map(len, self.network.class_names)) <= SHORT_NAME
+        return max([4.9 if short else 7.5, *(width / 16 + 0.4 for width in widths)])
 
     @property
     def layers(self) -> list[Layer]:
@@ -139,6 +220,8 @@ class Column:
                 value = shlex.join(value)
             if key == "initial" and value is not None:
                 value = value["run"]
+            if key == "data" and value is not None:
+                value = {**value, "class_names": _some(value["class_names"]), "warnings": len(value["warnings"])}
             if isinstance(value, dict):
                 value = "\n".join(f"{name} {each}" for name, each in value.items())
             if value not in (None, "", []):
@@ -180,15 +263,22 @@ def _scores(entry: Entry) -> list[Fact]:
     return [*facts, ("seed", str(*entry.seeds))]
 
 
-def _digit(mistake: Mistake) -> Digit:
-    guesses = [f"{label}: {percent(probability)}" for label, probability in mistake.likeliest]
-    return Digit(mistake.index, mistake.label, guesses, _data_url(png(255 - mistake.image), "png"))
+def _size_on_screen(height: int, width: int) -> tuple[int, int]:
+    """Height and width of an image in CSS pixels: small ones are enlarged."""
+    scale = max(1.0, IMAGE_SIDE / max(height, width))
+    return max(1, round(scale * height)), max(1, round(scale * width))
 
 
 def _layer(filters: Filters) -> Layer:
     picture = picture_of(filters)
     height, width = picture.shape[0] * ENLARGED, picture.shape[1] * ENLARGED
     return Layer(filters.name, filters.words, _data_url(png(picture), "png"), width, height)
+
+
+def _some(class_names: Sequence[str]) -> str:
+    shown = [abbreviated(name, CLASS_NAME) for name in class_names[:CLASSES_NAMED]]
+    more = len(class_names) - len(shown)
+    return ", ".join([*shown, *([f"and {more} more"] if more else [])])
 
 
 def _data_url(content: bytes, kind: Literal["svg+xml", "png"]) -> str:

@@ -48,6 +48,11 @@ class Entry:
         return (self.record.seed,)
 
     @property
+    def warnings(self) -> list[dict[str, str | int]]:
+        """What is worth knowing of its data: the fields of notices, and their `kind`."""
+        return [] if self.record.data is None else self.record.data.warnings
+
+    @property
     def scored_on(self) -> str:
         """The images that its result was scored on: `the 10,000 test images of mnist`."""
         if self.result is None:

@@ -36,6 +36,11 @@ class Filters:
         return bool(self.weights.shape[1] == 1)
 
     @property
+    def in_colour(self) -> bool:
+        """Whether each filter reads red, green and blue of the image itself."""
+        return self.first and bool(self.weights.shape[1] == 3)
+
+    @property
     def size(self) -> str:
         """`6 to 8 channels, 3x3`."""
         outputs, inputs, *kernel = self.weights.shape
@@ -47,13 +52,15 @@ class Filters:
     def cut(self) -> str:
         """`the first 32 of 40 in`; empty if all filters are shown."""
         outputs, inputs = self.weights.shape[:2]
-        limit = MOST * ROW if self.alone else MOST
+        limit = MOST * ROW if self.alone or self.in_colour else MOST
         parts = [f"{MOST} of {inputs} in"] * (inputs > MOST) + [f"{limit} of {outputs} out"] * (outputs > limit)
         return f"the first {', '.join(parts)}" if parts else ""
 
     @property
     def scale(self) -> str:
         """What the strongest colours mean: `up to ±1.1`."""
+        if self.in_colour:
+            return f"full colour {self.largest:.2g}, none {-self.largest:.2g}"
         return f"white {self.largest:.2g}, black {-self.largest:.2g}" if self.first else f"up to ±{self.largest:.2g}"
 
     @property
@@ -78,28 +85,34 @@ def filters_of(model: nn.Module) -> tuple[Filters, ...]:
 
 def picture_of(filters: Filters) -> Picture:
     """An RGBA picture (height, width, 4) with one pixel per weight: one row of filters per output channel and one
-    column per input channel, or, if each filter reads a single channel, `ROW` filters per row. One transparent pixel
-    separates filters, except those of 1x1.
+    column per input channel, or, if each filter reads a single channel or the colours of an image, `ROW` filters per
+    row. One transparent pixel separates filters, except those of 1x1.
 
-    The first layer is grey: zero is middle grey, the largest weight white. In other layers blue is above zero,
-    vermilion below.
+    The first layer is grey: zero is middle grey, the largest weight white; or it is in the colours that it reads. In
+    other layers blue is above zero, vermilion below.
     """
     weights, (height, width) = filters.weights, filters.weights.shape[2:]
-    if filters.alone:
+    if filters.in_colour:
+        weights = _in_rows(weights[: MOST * ROW].transpose(0, 2, 3, 1))
+    elif filters.alone:
         weights = _in_rows(weights[: MOST * ROW, 0])
     weights = weights[:MOST, :MOST] / (filters.largest or 1.0)
     gap = 0 if (height, width) == (1, 1) else 1
     rows, columns = weights.shape[:2]
     tiles = np.zeros((rows, columns, height + gap, width + gap, 4), np.uint8)
-    tiles[:, :, :height, :width, :3] = _grey(weights) if filters.first else _diverging(weights)
-    tiles[:, :, :height, :width, 3] = np.where(np.isnan(weights), 0, 255)
+    if filters.in_colour:
+        tiles[:, :, :height, :width, :3] = _shades(weights)
+    else:
+        tiles[:, :, :height, :width, :3] = _grey(weights) if filters.first else _diverging(weights)
+    there = ~np.isnan(weights[..., 0] if filters.in_colour else weights)
+    tiles[:, :, :height, :width, 3] = np.where(there, 255, 0)
     picture = tiles.swapaxes(1, 2).reshape(rows * (height + gap), columns * (width + gap), 4)
     cropped: Picture = picture[: picture.shape[0] - gap, : picture.shape[1] - gap]
     return cropped
 
 
 def _in_rows(weights: Weights) -> Weights:
-    """(n, height, width) as (rows, `ROW` or n, height, width); the last row is filled up with NaN."""
+    """(n, height, width, …) as (rows, `ROW` or n, height, width, …); the last row is filled up with NaN."""
     count, columns = len(weights), min(ROW, len(weights))
     rows = -(-count // columns)
     padded = np.full((rows * columns, *weights.shape[1:]), np.nan, np.float32)
@@ -109,8 +122,13 @@ def _in_rows(weights: Weights) -> Weights:
 
 def _grey(weights: Weights) -> Picture:
     """Greys (…, 3) for weights (…) from -1 to 1."""
-    shades = (np.nan_to_num(weights) + 1.0) * 127.5
-    return np.repeat(shades.round().astype(np.uint8)[..., None], 3, axis=-1)
+    return np.repeat(_shades(weights)[..., None], 3, axis=-1)
+
+
+def _shades(weights: Weights) -> Picture:
+    """Levels (…) from 0 to 255 for weights (…) from -1 to 1."""
+    shades: Picture = ((np.nan_to_num(weights) + 1.0) * 127.5).round().astype(np.uint8)
+    return shades
 
 
 def _diverging(weights: Weights) -> Picture:

@@ -16,8 +16,10 @@ from tinymnist.report.filters import Filters, filters_of
 from tinymnist.text import images_text
 from tinymnist.training.trained import TrainedNetwork
 
-MOST_MISTAKES = 60
-"""Most wrongly classified images that are shown, highest loss first."""
+MOST_MISTAKES, FEWEST_MISTAKES = 60, 12
+"""Most wrongly classified images that are shown, highest loss first; and how many at least, however large they are."""
+MISTAKEN_BYTES = 500_000
+"""Of pixels in all mistakes that are shown, before compression."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,9 @@ class Inspection:
     mistakes: tuple[Mistake, ...]
     """At most `MOST_MISTAKES`."""
     filters: tuple[Filters, ...]
+    class_names: tuple[str, ...]
+    ink: bool
+    """Whether the images are grey ink on black, as MNIST's are, and are shown as ink on paper."""
 
     @property
     def images(self) -> str:
@@ -72,13 +77,22 @@ def look_at(trained: TrainedNetwork) -> Inspection:
     if len(wrong):
         images = test.images[wrong].to(trained.device)
         mistakes = _mistakes(test, wrong, shifted_probabilities(model, images, run.spec.train.normalize, 0).cpu())
-    return Inspection(evaluation_of(trained, scored), trained.scored_on, mistakes, filters_of(model))
+    return Inspection(
+        evaluation_of(trained, scored),
+        trained.scored_on,
+        mistakes,
+        filters_of(model),
+        run.class_names,
+        ink=run.prepare == "mnist" and trained.data.shape[0] == 1,
+    )
 
 
 def _mistakes(images: Split, wrong: Tensor, probabilities: Tensor) -> tuple[Mistake, ...]:
     """The mistakes among `images` at the places `wrong` (m,), where the network gives `probabilities` (m, classes)."""
     given = probabilities.gather(1, images.labels[wrong].unsqueeze(1)).squeeze(1)
-    order = given.argsort(stable=True)[:MOST_MISTAKES]  # the loss is -log of this
+    fitting = MISTAKEN_BYTES // images.images[0].numel()
+    most = min(MOST_MISTAKES, max(FEWEST_MISTAKES, fitting))
+    order = given.argsort(stable=True)[:most]  # the loss is -log of this
     best, classes = probabilities[order].topk(2)
     return tuple(
         Mistake(

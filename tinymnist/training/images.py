@@ -5,12 +5,12 @@ from pathlib import Path
 from tinymnist.data import Dataset, is_there, load_dataset
 from tinymnist.data.as_read import ReadOptions
 from tinymnist.data.levels import mean_and_std
-from tinymnist.errors import DataError, SpecError
+from tinymnist.errors import DataError, SpecError, UsageError
 from tinymnist.notices import DATA_WARNINGS, Warn, fields_of
 from tinymnist.spec import Spec
 from tinymnist.spec.data import Data
 from tinymnist.spec.recipe import Normalize
-from tinymnist.text import shape_text
+from tinymnist.text import shape_text, shown
 from tinymnist.training.records import Origin
 from tinymnist.training.run import Run
 
@@ -43,12 +43,23 @@ def refuse_unfit_images(spec: Spec, data: Dataset) -> None:
         raise SpecError(f"{spec.name}: classes is {spec.classes}, {data.name} has {classes}: make the two alike")
 
 
+def refuse_other_classes(run: Run, data: Dataset) -> None:
+    """Raises `UsageError` where a run tells other classes than those of `data`. Earlier versions recorded no names."""
+    if run.environment.data is not None and run.class_names != data.class_names:
+        theirs, ours = next(pair for pair in zip(run.class_names, data.class_names, strict=True) if pair[0] != pair[1])
+        raise UsageError(
+            f"{run.path}: tells class {shown(theirs)} where {data.name} has {shown(ours)}: name images of its classes"
+        )
+
+
 def refuse_missing_images(run: Run, *, others: bool) -> None:
     """Raises `DataError` where nothing is at the path of a run's images, which `--dataset` may replace if `others`."""
     path = run.environment.dataset
     if not is_there(path):
         remedy = "put it back" + (", or name others by --dataset" if others else "")
-        raise DataError(f"{run.path}: was trained on {path}, which is not here: {remedy}")
+        raise DataError(
+            f"{run.path}: was trained on {path}, where nothing is now (seen from the current folder): {remedy}"
+        )
 
 
 def refuse_changed_images(run: Run, data: Dataset, *, others: bool) -> None:

@@ -8,10 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from tinymnist.choices import Device
 from tinymnist.data.catalogue import Prepare
+from tinymnist.data.sameness import Recorded
 from tinymnist.errors import DataError
 from tinymnist.files import read_bytes, write_atomically
 from tinymnist.spec.models import NAME
-from tinymnist.text import SCHEMA_VERSION
+from tinymnist.text import SCHEMA_VERSION, images_text
 from tinymnist.training.seeds import LARGEST_SEED, MAX_SEEDS
 
 ENVIRONMENT, RESULT, SERIES = "environment.json", "result.json", "series.json"
@@ -71,9 +72,12 @@ class TrainedOn(BaseModel):
 
     def is_same(self, other: "TrainedOn") -> bool:
         """Whether both are images of one data set."""
-        if self.digest is None or other.digest is None:
-            return self.dataset == other.dataset
-        return self.digest == other.digest
+        return self.data.is_same(other.data)
+
+    @property
+    def data(self) -> Recorded:
+        """The data set."""
+        return Recorded(self.dataset, self.digest)
 
     def is_of(self, dataset: str, digest: str) -> bool:
         """Whether these are images of this data set."""
@@ -249,6 +253,19 @@ class SeriesResult(Record):
     seconds: float
     """The sum over all seeds."""
 
+    def is_of_same_images(self, other: "SeriesResult") -> bool:
+        """Whether both series were scored on the same images, under whatever names and in whatever formats."""
+        if (self.scored_on, self.images) != (other.scored_on, other.images):
+            return False
+        if self.scored_on == "validation":
+            return self.data.holds_out_the_same(other.data)
+        return self.data.is_same(other.data)
+
+    @property
+    def data(self) -> Recorded:
+        """The data set that it was trained and scored on."""
+        return Recorded(self.dataset, self.data_digest)
+
     @property
     def median_seed(self) -> int:
         """The seed with the median accuracy, the lower of two; its network is shown for the series."""
@@ -266,6 +283,14 @@ class SeriesResult(Record):
         if (self.std is None) != (self.n == 1) or (self.interval is None) != (self.n == 1):
             raise ValueError("std and interval do not fit n")
         return self
+
+
+def different_images(place: str, result: SeriesResult, other_place: str, other: SeriesResult) -> str:
+    """How an error says that two series, found at these places, were not scored on the same images."""
+    one, another = (images_text(each.images, each.scored_on, each.dataset) for each in (result, other))
+    if one == another:
+        return f"{place} and {other_place} were scored on different images, both named {one}"
+    return f"{place} was scored on {one}, {other_place} on {another}"
 
 
 R = TypeVar("R", bound=Record)

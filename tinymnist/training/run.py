@@ -70,6 +70,12 @@ class Run(ABC):
         return "mnist" if data is None else data.prepare
 
     @property
+    def warnings(self) -> list[dict[str, str | int]]:
+        """What is worth knowing of the data: the fields of notices, and their `kind`."""
+        data = self.environment.data
+        return [] if data is None else data.warnings
+
+    @property
     def trained_on(self) -> tuple[TrainedOn, ...]:
         """The images that the weights know: those of this run, then those of the networks that it started from."""
         own, initial = self.environment, self.environment.initial

@@ -34,6 +34,8 @@ class Standing:
     """The epoch whose weights are those of a finished run that could stop early."""
     accuracy: float | None
     std: float | None
+    warnings: tuple[dict[str, str | int], ...]
+    """What is worth knowing of the data: the fields of notices, and their `kind`."""
 
 
 def survey(folder: str | PathLike[str] = RUNS) -> Iterator[Standing | TinyMnistError]:
@@ -80,6 +82,7 @@ def _standing(opened: Run | Series) -> Standing:
         best_epoch=best_epoch,
         accuracy=accuracy,
         std=std,
+        warnings=() if record.data is None else tuple(record.data.warnings),
     )
 
 

@@ -22,6 +22,7 @@ from tinymnist.training.images import (
     of_run,
     refuse_changed_images,
     refuse_missing_images,
+    refuse_other_classes,
     refuse_unfit_images,
 )
 from tinymnist.training.run import Run
@@ -66,10 +67,11 @@ def open_trained(
     """
     chosen_device = choose_device(device)
     asked = [of_run(run) if dataset is None else asked_for(run.spec, dataset, 0) for run in runs]
-    for run in runs if dataset is None else []:
-        refuse_missing_images(run, others=True)
-    if dataset is not None:
-        usable_source(dataset)
+    for run in runs:
+        if dataset is None:
+            refuse_missing_images(run, others=True)
+        else:
+            usable_source(dataset)
     so_far = {id(run) for run in runs if unfinished and isinstance(run, RunDirectory) and not run.finished}
     models = [None if id(run) in so_far else run.load_model().to(chosen_device) for run in runs]
 
@@ -86,6 +88,7 @@ def open_trained(
         if dataset is None:
             refuse_changed_images(run, data, others=True)
         refuse_unfit_images(run.spec, data)
+        refuse_other_classes(run, data)
         _refuse_training_images(run, data)
         how_far = None
         if model is None:

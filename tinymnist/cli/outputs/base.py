@@ -37,6 +37,10 @@ Text = Annotated[str, BeforeValidator(str)]
 """A path, or another object, as text."""
 
 
+WarningFields = dict[str, str | int]
+"""A warning about the data of a training, as in its `result.json`: its `kind`, and what it says."""
+
+
 class ReachedOutput(Shown):
     """How far an unfinished training is: `epoch` of `epochs` are done, and `step` steps of the next."""
 

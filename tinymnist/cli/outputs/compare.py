@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from tinymnist.cli.outputs.base import IntervalOutput, Shown, Text, at, by
+from tinymnist.cli.outputs.base import IntervalOutput, Shown, Text, WarningFields, at, by
 
 
 class RunOutput(Shown):
@@ -11,6 +11,7 @@ class RunOutput(Shown):
     parameters: int = at("run.spec.plan.parameters")
     accuracy: float
     n: int
+    warnings: list[WarningFields]
 
 
 class SeriesOutput(Shown):
@@ -20,6 +21,7 @@ class SeriesOutput(Shown):
     mean: float = at("summary.mean")
     std: float | None = at("summary.std")
     n: int = at("summary.n")
+    warnings: list[WarningFields] = at("result.warnings")
 
 
 class RunsOutput(Shown):

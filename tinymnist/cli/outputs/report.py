@@ -2,7 +2,7 @@
 
 from pydantic.json_schema import SkipJsonSchema
 
-from tinymnist.cli.outputs.base import ReachedOutput, Shown, Text, at, optional
+from tinymnist.cli.outputs.base import ReachedOutput, Shown, Text, WarningFields, at, optional
 
 
 class NetworkOutput(Shown):
@@ -30,6 +30,7 @@ class RunOutput(Shown):
     seeds: list[int] = at("entry.seeds")
     unfinished: ReachedOutput | SkipJsonSchema[None] = optional("entry.network.evaluation.unfinished")
     network: NetworkOutput | None
+    warnings: list[WarningFields] = at("entry.warnings")
 
 
 class Output(Shown):

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from tinymnist.cli.outputs.base import Shown, Text, at
+from tinymnist.cli.outputs.base import Shown, Text, WarningFields, at
 
 
 class RunOutput(Shown):
@@ -21,6 +21,7 @@ class RunOutput(Shown):
     best_epoch: int | None
     accuracy: float | None
     std: float | None
+    warnings: list[WarningFields]
 
 
 class Output(Shown):
