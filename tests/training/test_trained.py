@@ -75,7 +75,7 @@ def test_held_out_images_are_scored_only_where_asked_for(held: Run, small_run: P
 
 
 def test_training_images_are_never_scored() -> None:
-    with pytest.raises(UsageError, match="was trained on all of MNIST, which mnist-5k is a part of"):
+    with pytest.raises(UsageError, match="was trained on mnist, so it may know images of mnist-5k that are scored"):
         open_trained([load_run("smooth675")], "mnist-5k")
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tinymnist.data.catalogue import DATASETS
     from tinymnist.data.dataset import Dataset, Split
     from tinymnist.data.image_set import Images, ImageSet
-    from tinymnist.data.load import load_dataset, usable_source
+    from tinymnist.data.load import load_dataset, trainable_source, usable_source
     from tinymnist.data.sources import read_image_set
 
 _HOMES = {
@@ -21,6 +21,7 @@ _HOMES = {
     "Split": "dataset",
     "load_dataset": "load",
     "read_image_set": "sources",
+    "trainable_source": "load",
     "usable_source": "load",
 }
 
@@ -32,6 +33,7 @@ __all__ = [
     "Split",
     "load_dataset",
     "read_image_set",
+    "trainable_source",
     "usable_source",
 ]
 

@@ -1,4 +1,4 @@
-"""What an image and a data set are by their content: hashes, the canonical order, and the digest."""
+"""What files, images and data sets are by their content: hashes, the canonical order, and the digest."""
 
 import hashlib
 import json
@@ -6,6 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+def file_digests(*contents: bytes) -> set[str]:
+    """The SHA-256 and the MD5 of each, in hexadecimal."""
+    return {
+        digest.hexdigest()
+        for content in contents
+        for digest in (hashlib.sha256(content), hashlib.md5(content, usedforsecurity=False))
+    }
 
 
 def pixel_hashes(pixels: NDArray[np.uint8]) -> list[bytes]:

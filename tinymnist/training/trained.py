@@ -1,5 +1,6 @@
 """Opens finished runs with their networks and the images that they are scored on."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -10,13 +11,13 @@ import torch
 from torch import nn
 
 from tinymnist.data import Dataset, usable_source
-from tinymnist.data.catalogue import MNIST, MNIST_5K
 from tinymnist.errors import UsageError
 from tinymnist.notices import Warn, warn_in_python
 from tinymnist.spec.data import Data
 from tinymnist.training.device import choose_device
 from tinymnist.training.directory import RunDirectory
 from tinymnist.training.images import asked_for, load_images, of_run, refuse_changed_images, refuse_unfit_images
+from tinymnist.training.known import may_know_scored_images
 from tinymnist.training.run import Run
 from tinymnist.training.unfinished import Reached, network_so_far
 
@@ -77,7 +78,7 @@ def open_trained(
         if dataset is None:
             refuse_changed_images(run, data)
         refuse_unfit_images(run.spec, data)
-        _refuse_training_images(run, data)
+        _refuse_training_images(run, data, count)
         how_far = None
         if model is None:
             assert isinstance(run, RunDirectory)
@@ -86,10 +87,12 @@ def open_trained(
     return opened
 
 
-def _refuse_training_images(run: Run, data: Dataset) -> None:
-    """Raises `UsageError` where the test images of `data` were among the training images of `run`."""
-    knows_mnist = any(known.is_of(MNIST.name, MNIST.digest) for known in run.trained_on)
-    if data.digest == MNIST_5K.digest and knows_mnist:
-        raise UsageError(
-            f"{run.path}: was trained on all of MNIST, which mnist-5k is a part of: evaluate it with --dataset mnist"
-        )
+def _refuse_training_images(run: Run, data: Dataset, validation: int) -> None:
+    """Raises `UsageError` where the images to score, `validation` held-out ones of `data` or its test images, may have
+    been among the training images of `run`."""
+    for known in run.trained_on:
+        if may_know_scored_images(known, data, validation):
+            raise UsageError(
+                f"{run.path}: was trained on {known.dataset}, so it may know images of {data.name} that are scored: "
+                f"evaluate it with --dataset {shlex.quote(known.dataset)}"
+            )
