@@ -9,17 +9,19 @@ import struct
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.support.nursery import TRIALS, Nursery
 from tests.support.preparations import small_mnist
+from tests.support.published import publish, published_files
 from tinymnist.data import download as download_module
 from tinymnist.data import fetch as fetch_module
 from tinymnist.data import load_dataset
-from tinymnist.data.catalogue import MNIST, PUBLISHED, Published
+from tinymnist.data.catalogue import MNIST, PUBLISHED, Download, Published
 from tinymnist.data.finding import MissingDataError
 
 IMAGES = {"train": 300, "t10k": 50}
@@ -39,13 +41,13 @@ WAYS = ["403", "503", "HTML with 200", "half a file", "half a file, called whole
 
 
 class Mirror(http.server.ThreadingHTTPServer):
-    """Serves the small data set; `way` says how it fails."""
+    """Serves the small data set, or other files; `way` says how it fails."""
 
     daemon_threads = True
 
-    def __init__(self, way: str = "") -> None:
+    def __init__(self, way: str = "", files: Mapping[str, bytes] = PACKED) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.way, self.over = way, threading.Event()
+        self.way, self.files, self.over = way, files, threading.Event()
         self.asked: list[str] = []
         self.url = f"http://127.0.0.1:{self.server_port}/"
 
@@ -67,7 +69,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         name, way = self.path.strip("/"), self.server.way
         self.server.asked.append(name)
-        content = PACKED[name]
+        content = self.server.files[name]
         if way == "hangs up":
             return
         status = int(way) if way in ("403", "503") else 200
@@ -142,6 +144,32 @@ def test_where_no_mirror_is_good_each_is_named_and_nothing_stays(small: Mirrors,
     assert "\n" not in str(caught.value)
     assert all(f"127.0.0.1:{mirror.server_port}: " in str(caught.value) for mirror in (one, two))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.filterwarnings(LEAKS)
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("kmnist", [f"KMNIST/raw/{file}" for file in PACKED]),
+        ("qmnist-50k", [f"QMNIST/raw/qmnist-test-{what}.gz" for what in ("images-idx3-ubyte", "labels-idx2-int")]),
+        ("emnist-letters", ["EMNIST/raw/gzip.zip"]),
+        ("usps", ["usps.bz2", "usps.t.bz2"]),
+    ],
+)
+def test_every_data_set_is_kept_as_it_is_published(
+    name: str, kept: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = published_files(name)
+    publish(monkeypatch, name, files)
+    with Mirror(files=files) as mirror:
+        source = PUBLISHED[name].source
+        assert isinstance(source, Download)
+        monkeypatch.setitem(PUBLISHED, name, replace(PUBLISHED[name], source=Download(source.folder, (mirror.url,))))
+        first = load_dataset(name, tmp_path)
+    assert sorted(contents(tmp_path)) == sorted(kept)
+    again = load_dataset(name, tmp_path)  # from the folder: the mirror is gone
+    assert (again.digest, again.checksums) == (first.digest, first.checksums)
 
 
 def test_a_server_that_trickles_is_left_at_the_time_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

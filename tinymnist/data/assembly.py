@@ -89,6 +89,8 @@ def _channels_first(images: Pictures, coloured: bool) -> Pixels:
     if coloured:
         in_colour = [image if image.ndim == 3 else np.stack([image] * 3, axis=-1) for image in images]
         return np.ascontiguousarray(np.stack(in_colour).transpose(0, 3, 1, 2))
+    if isinstance(images, np.ndarray):
+        return np.array(images if images.ndim == 3 else images[..., 0])[:, None]
     return np.stack([image if image.ndim == 2 else image[..., 0] for image in images])[:, None]
 
 
