@@ -47,3 +47,16 @@ def digest_of(shape: tuple[int, int, int], class_names: Iterable[str], splits: M
         for pixels, label in zip(hashes, labels.tolist(), strict=True):
             digest.update(pixels + label.to_bytes(4, "big"))
     return digest.hexdigest()
+
+
+def digest_in_order(
+    class_names: Iterable[str], splits: Mapping[str, tuple[NDArray[np.uint8], NDArray[np.int64]]]
+) -> str:
+    """`digest_of` images (N, C, H, W) and their labels in each split, in whatever order they are."""
+    ordered, shape = {}, (0, 0, 0)
+    for name, (pixels, labels) in splits.items():
+        hashes = pixel_hashes(pixels)
+        order = canonical_order(hashes, labels)
+        ordered[name] = [hashes[index] for index in order], labels[order]
+        shape = pixels.shape[1:]
+    return digest_of(shape, class_names, ordered)

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 from tinymnist.data.as_read import AS_THEY_ARE, ReadOptions
-from tinymnist.data.assembly import assemble
 from tinymnist.data.catalogue import DATASETS, MNIST, MNIST_5K, PUBLISHED, find_published
 from tinymnist.data.dataset import Dataset, Split
 from tinymnist.data.finding import MissingDataError
+from tinymnist.data.identity import digest_in_order
 from tinymnist.data.image_set import Images, ImageSet
 from tinymnist.data.published import LIMIT_SECONDS, read_published
 from tinymnist.data.sources import read_image_set
@@ -76,11 +76,14 @@ def _load_published(name: str, data_dir: Path | None = None, limit_seconds: floa
     """In the order of its files, which is not the canonical one."""
     found, checksums = read_published(name, data_dir, limit_seconds)
     published = PUBLISHED[name]
-    train, test = (
-        Split(torch.tensor(np.asarray(part.images)).unsqueeze(1), torch.from_numpy(part.labels))
-        for part in (found.parts["train"], found.parts["test"])
+    pixels = {split: np.require(part.images, requirements="W")[:, None] for split, part in found.parts.items()}
+    digest = published.digest or digest_in_order(
+        published.class_names, {split: (pixels[split], part.labels) for split, part in found.parts.items()}
     )
-    digest = published.digest or assemble(name, found, AS_THEY_ARE).digest
+    train, test = (
+        Split(torch.from_numpy(pixels[split]), torch.from_numpy(found.parts[split].labels))
+        for split in ("train", "test")
+    )
     return Dataset(name, published.class_names, train, test, digest, checksums, published.prepare)
 
 
