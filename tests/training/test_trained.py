@@ -79,6 +79,12 @@ def test_training_images_are_never_scored() -> None:
         open_trained([load_run("smooth675")], "mnist-5k")
 
 
+def test_images_that_a_run_may_know_are_not_even_loaded(loads: Loads) -> None:
+    with pytest.raises(UsageError, match="so it may know images of emnist-digits that are scored"):
+        open_trained([load_run("smooth675")], "emnist-digits")
+    assert loads == []
+
+
 def test_an_unknown_data_set_is_refused_before_anything_is_read(small_run: Path, loads: Loads) -> None:
     with pytest.raises(UsageError, match="--dataset mnits: no such data set"):
         open_trained([load_run(small_run)], "mnits")

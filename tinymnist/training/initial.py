@@ -13,7 +13,7 @@ from tinymnist.spec import Spec
 from tinymnist.text import printable
 from tinymnist.training.known import may_know_scored_images
 from tinymnist.training.load import load_run
-from tinymnist.training.records import Initial
+from tinymnist.training.records import Initial, TrainedOn
 from tinymnist.training.run import Run
 
 
@@ -57,8 +57,9 @@ def refuse_unfit_initial(run: Run, spec: Spec, data: Dataset, validation: int) -
         copy_initial(run, model)
     except DataError as error:
         raise UsageError(f"--from {error}: give the architecture of that run, or none") from None
+    scored = TrainedOn(dataset=data.name, validation=validation, digest=data.digest)
     for known in run.trained_on:
-        if may_know_scored_images(known, data, validation):
+        if may_know_scored_images(known, scored):
             held = known.validation
             raise UsageError(
                 f"--from {run.path}: was trained on {known.dataset}, "

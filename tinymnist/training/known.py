@@ -1,18 +1,18 @@
 """Whether weights may know images that are to be scored."""
 
-from tinymnist.data import Dataset
 from tinymnist.data.catalogue import find_published
 from tinymnist.training.records import TrainedOn
 
 
-def may_know_scored_images(known: TrainedOn, data: Dataset, validation: int) -> bool:
-    """Whether `known` may be among what is scored: `validation` held-out images of `data`, or its test images.
+def may_know_scored_images(known: TrainedOn, scored: TrainedOn) -> bool:
+    """Whether weights trained on `known` may know what is scored of the data set of `scored`: the images that it holds
+    out, or where it holds none out, the test images.
 
     Of two data sets, that is so where both take images from the same handwriting, by what the catalogue says.
     """
-    if known.is_of(data.name, data.digest):
-        return validation not in (0, known.validation)
-    trained_on, scored = find_published(known.dataset, known.digest), find_published(data.name, data.digest)
-    if trained_on is None or scored is None:
+    if known.is_same(scored):
+        return scored.validation not in (0, known.validation)
+    one, other = (find_published(each.dataset, each.digest) for each in (known, scored))
+    if one is None or other is None:
         return False
-    return not trained_on.trains_on.isdisjoint(scored.trains_on if validation else scored.scores)
+    return not one.trains_on.isdisjoint(other.trains_on if scored.validation else other.scores)

@@ -18,6 +18,7 @@ from tinymnist.training.device import choose_device
 from tinymnist.training.directory import RunDirectory
 from tinymnist.training.images import asked_for, load_images, of_run, refuse_changed_images, refuse_unfit_images
 from tinymnist.training.known import may_know_scored_images
+from tinymnist.training.records import TrainedOn
 from tinymnist.training.run import Run
 from tinymnist.training.unfinished import Reached, network_so_far
 
@@ -74,11 +75,12 @@ def open_trained(
     opened = []
     for run, images, model in zip(runs, asked, models, strict=True):
         count = images.validation if held_out else 0
+        _refuse_training_images(run, TrainedOn(dataset=images.dataset, validation=count))  # perhaps before a download
         data = load(images.model_copy(update={"validation": count}))
         if dataset is None:
             refuse_changed_images(run, data)
         refuse_unfit_images(run.spec, data)
-        _refuse_training_images(run, data, count)
+        _refuse_training_images(run, TrainedOn(dataset=data.name, validation=count, digest=data.digest))
         how_far = None
         if model is None:
             assert isinstance(run, RunDirectory)
@@ -87,12 +89,11 @@ def open_trained(
     return opened
 
 
-def _refuse_training_images(run: Run, data: Dataset, validation: int) -> None:
-    """Raises `UsageError` where the images to score, `validation` held-out ones of `data` or its test images, may have
-    been among the training images of `run`."""
+def _refuse_training_images(run: Run, scored: TrainedOn) -> None:
+    """Raises `UsageError` where the images to score may have been among the training images of `run`."""
     for known in run.trained_on:
-        if may_know_scored_images(known, data, validation):
+        if may_know_scored_images(known, scored):
             raise UsageError(
-                f"{run.path}: was trained on {known.dataset}, so it may know images of {data.name} that are scored: "
-                f"evaluate it with --dataset {shlex.quote(known.dataset)}"
+                f"{run.path}: was trained on {known.dataset}, so it may know images of {scored.dataset} that are "
+                f"scored: evaluate it with --dataset {shlex.quote(known.dataset)}"
             )
