@@ -172,7 +172,7 @@ FASHION_MNIST = Published(
     digest="2ac2fc6af48e7c514365fafab05b373c01b51c556142e042c768e2a923d1754b",
 )  # fmt: skip
 
-# Clanuwat et al. (2018). Each character fills its image as it filled its place on the page: nothing is centred by mass.
+# Clanuwat et al. (2018). Characters cut out of pages fill their images: they are not centred by mass, as MNIST's are.
 KMNIST = Published(
     "kmnist",
     Download("KMNIST/raw", ("http://codh.rois.ac.jp/kmnist/dataset/kmnist/",)),
@@ -215,8 +215,8 @@ QMNIST_50K = Published(
 
 
 def _emnist(split: str, class_names: str, handwriting: frozenset[str] = NIST_DIGITS, first_label: int = 0) -> Published:
-    """A data set of Cohen et al. (2017), who mixed NIST's writers again: which digits and letters are for testing has
-    nothing to do with MNIST, nor with each other for all that is known."""
+    """A data set of Cohen et al. (2017), who divided NIST's characters anew: those for testing may be for training in
+    MNIST, and for all that is known in another data set of theirs."""
     members = tuple(
         f"gzip/emnist-{split}-{part}-ubyte.gz"
         for part in ("train-images-idx3", "train-labels-idx1", "test-images-idx3", "test-labels-idx1")

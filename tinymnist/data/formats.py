@@ -80,7 +80,7 @@ def _mnist_5k(files: Sequence[bytes]) -> Splits:
 def _digits_8x8(files: Sequence[bytes]) -> Splits:
     """Grey levels from 0 to 16 become 0 to 255, rounded; the test set is chosen by content, as where a path has none.
 
-    The writers of these digits are not known, so that the same ones wrote both parts.
+    The file does not name the writers, so that one writer's digits may stand in both parts.
     """
     images, labels = _table(files[0], 8)
     images = ((images.astype(np.uint16) * 255 + INKED // 2) // INKED).astype(np.uint8)
