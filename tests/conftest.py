@@ -79,11 +79,11 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def mnist_dir() -> Path:
     """The folder of the real MNIST: `TINYMNIST_DATA`, or `../shared/data/mnist`."""
     from tinymnist.data.catalogue import MNIST
-    from tinymnist.data.idx import MissingDataError, read_idx_dataset
+    from tinymnist.data.finding import MissingDataError, find_files
 
     folder = Path(os.environ.get("TINYMNIST_DATA", ROOT.parent / "shared" / "data" / "mnist"))
     try:
-        read_idx_dataset(MNIST, folder)
+        find_files(MNIST, folder)
     except MissingDataError:
         pytest.skip("no MNIST here: set TINYMNIST_DATA to its folder")
     return folder

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 import tinymnist
 from tests.support.command_line import ARCHS, Cli
+from tests.support.digits import mnist_5k
 from tests.support.trainings import StopAfter
 from tinymnist import build_model, evaluate, load_run, load_spec
-from tinymnist.data.idx import MissingDataError
-from tinymnist.data.mnist_5k import read_mnist_5k
+from tinymnist.data.finding import MissingDataError
 from tinymnist.errors import Interrupted
 from tinymnist.evaluation import Evaluation, confusion_matrix, shifted_probabilities
 from tinymnist.training.records import Declaration, write_record
@@ -132,7 +132,7 @@ def test_shifts_average_the_probabilities_of_all_views(small_run: Path, activati
 def test_shifts_are_told_apart_from_the_plain_figures(cli: Cli, small_run: Path) -> None:
     plain = json.loads(cli("evaluate", small_run, "--json").out)
     content = json.loads(cli("evaluate", small_run, "--shifts", 1, "--json").out)
-    _, _, images, labels = read_mnist_5k()[0]
+    _, _, images, labels = mnist_5k()
     right = mean_over_shifts(load_run(small_run).load_model(), images, 1).argmax(1) == torch.from_numpy(labels)
     assert content.pop("shifts") == {"pixels": 1, "views": 9, "accuracy": 100 * int(right.sum()) / 1000, "n": 1000}
     assert content == plain
@@ -178,7 +178,7 @@ def test_a_run_trained_on_all_of_mnist_is_not_evaluated_on_a_part_of_it(cli: Cli
     outcome = cli("evaluate", run, "--dataset", "mnist-5k")
     assert (outcome.code, outcome.err) == (
         2,
-        f"tinymnist: {run}: was trained on all of MNIST, which mnist-5k is a part of: "
+        f"tinymnist: {run}: was trained on mnist, so it may know images of mnist-5k that are scored: "
         "evaluate it with --dataset mnist\n",
     )
 

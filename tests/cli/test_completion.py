@@ -43,6 +43,8 @@ def complete(folder: Path, *words: str) -> list[str]:
         (["compare", "smooth996", "myruns/"], ["myruns/one/"]),
         (["check", "--require", "batch_norm,lin"], ["batch_norm,linear"]),
         (["schema", "bench"], ["benchmark"]),
+        (["data", "emnist-b"], ["emnist-balanced", "emnist-byclass", "emnist-bymerge"]),
+        (["evaluate", "smooth996", "--dataset", "q"], ["qmnist", "qmnist-50k"]),
         (["data", "m"], ["mnist", "mnist-5k", "mydigits.npz", "myruns/"]),
     ],
     ids=" ".join,

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.support.command_line import Cli
+from tests.support.digits import mnist_5k
 from tests.support.image_sets import (
     FORMATS,
     Splits,
@@ -25,7 +26,6 @@ from tests.support.image_sets import (
 from tinymnist.data.as_read import AsRead, Part, ReadOptions
 from tinymnist.data.assembly import assemble
 from tinymnist.data.image_set import ImageSet
-from tinymnist.data.mnist_5k import read_mnist_5k
 from tinymnist.data.sources import read_image_set
 
 MNIST_5K_DIGEST = "ec2c325812b266eee4c9cf33f5626470120c8ca0f467b29f1b5f3705763cbfee"
@@ -34,7 +34,7 @@ MNIST_5K_DIGEST = "ec2c325812b266eee4c9cf33f5626470120c8ca0f467b29f1b5f3705763cb
 @pytest.fixture(scope="module")
 def digits() -> Splits:
     """All of mnist-5k."""
-    train, train_labels, test, test_labels = read_mnist_5k()[0]
+    train, train_labels, test, test_labels = mnist_5k()
     return {"train": (train, train_labels.astype(np.int64)), "test": (test, test_labels.astype(np.int64))}
 
 

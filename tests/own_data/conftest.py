@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import tinymnist
+from tests.support.digits import mnist_5k
 from tests.support.image_sets import Splits, write_folders, write_npz
-from tinymnist.data.mnist_5k import read_mnist_5k
 
 BIRDS = ["Amsel", "Blaumeise", 'Grünfink "klein"', "桜鳥"]
 """Names with an umlaut, with quotes, and with characters that few fonts have."""
@@ -44,7 +44,7 @@ def birds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The images of mnist-5k as an .npz file."""
-    train, train_labels, test, test_labels = read_mnist_5k()[0]
+    train, train_labels, test, test_labels = mnist_5k()
     splits = {"train": (train, train_labels), "test": (test, test_labels)}
     return write_npz(tmp_path_factory.mktemp("data") / "digits.npz", splits)
 

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 import tinymnist
 from tests.support.command_line import Cli
+from tests.support.digits import mnist_5k
 from tests.support.image_sets import csv as as_csv
 from tests.support.own_networks import HEIGHT, NAMES, WIDTH, colours, train_on, write_pictures
 from tinymnist.data.csv_files import MAX_LINE
-from tinymnist.data.mnist_5k import read_mnist_5k
 from tinymnist.data.resizing import fitted
 from tinymnist.prediction import predict_rows
 
@@ -27,7 +27,7 @@ COUNT = 60
 
 
 def digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    images, labels, *_ = read_mnist_5k()[0]
+    images, labels, *_ = mnist_5k()
     chosen = slice(None, COUNT * (len(images) // COUNT), len(images) // COUNT)
     return images[chosen], labels[chosen].astype(np.int64)
 

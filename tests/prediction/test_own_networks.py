@@ -15,11 +15,11 @@ from safetensors.torch import load_file, save_file
 
 import tinymnist
 from tests.support.command_line import Cli
+from tests.support.digits import mnist_5k
 from tests.support.image_sets import write_folders
 from tests.support.own_networks import HEIGHT, NAMES, WIDTH, colours, save, train_on, write_pictures
 from tinymnist.data import load_dataset
 from tinymnist.data.as_read import ReadOptions
-from tinymnist.data.mnist_5k import read_mnist_5k
 from tinymnist.prediction import predict_each
 
 ORDER = tuple(sorted(NAMES))
@@ -269,7 +269,7 @@ def test_outputs_that_are_not_numbers_are_damage(
 @pytest.fixture(scope="module")
 def letters(folder: Path) -> Path:
     """A run on two of MNIST's digits, which are called letters."""
-    images, labels, *_ = read_mnist_5k()[0]
+    images, labels, *_ = mnist_5k()
     chosen = np.flatnonzero((labels == 0) | (labels == 1))[::10]
     pictures, names = images[chosen], labels[chosen]
     splits = {"train": (pictures[::2], names[::2]), "test": (pictures[1::2], names[1::2])}

@@ -24,8 +24,8 @@ from PIL import Image
 
 import tinymnist
 from tests.support.command_line import ARCHS, Cli, Outcome
+from tests.support.digits import mnist_5k
 from tinymnist.cli import run
-from tinymnist.data.mnist_5k import read_mnist_5k
 from tinymnist.errors import DataError, ImageError, RunError, TinyMnistError
 from tinymnist.prediction import Unusable, predict_each, prepare, read_grey
 from tinymnist.training import RunDirectory
@@ -46,7 +46,7 @@ def seven(pen: int = 14) -> Pixels:
 @cache
 def mnist(count: int) -> tuple[Pixels, list[int]]:
     """Some of MNIST's training images, and their labels."""
-    images, labels, *_ = read_mnist_5k()[0]
+    images, labels, *_ = mnist_5k()
     step = len(images) // count
     return images[::step][:count], labels[::step][:count].tolist()
 

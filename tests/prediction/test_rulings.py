@@ -7,8 +7,7 @@ import pytest
 from PIL import Image
 
 import tinymnist
-from tests.support.digits import Pixels, on_paper, with_lines
-from tinymnist.data.mnist_5k import read_mnist_5k
+from tests.support.digits import Pixels, mnist_5k, on_paper, with_lines
 from tinymnist.prediction import prepare
 from tinymnist.prediction.rulings import without_rulings
 
@@ -73,7 +72,7 @@ def test_a_zero_is_not_a_frame_around_a_speck() -> None:
 
 def test_mnists_own_pictures_have_no_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     pages = [255.0 - page.astype(np.float32) for page in on_paper(50, 100, 0)[0]]
-    pages += [*read_mnist_5k()[0][0][::50].astype(np.float32)]
+    pages += [*mnist_5k()[0][::50].astype(np.float32)]
     prepared = [prepare(page) for page in pages]
     monkeypatch.setattr("tinymnist.prediction.ink.without_rulings", lambda levels, _: levels)
     assert all(np.array_equal(prepare(page), picture) for page, picture in zip(pages, prepared, strict=True))

@@ -9,19 +9,20 @@ import struct
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from torchvision import datasets
 
 from tests.support.nursery import TRIALS, Nursery
 from tests.support.preparations import small_mnist
+from tests.support.published import publish, published_files
 from tinymnist.data import download as download_module
 from tinymnist.data import fetch as fetch_module
 from tinymnist.data import load_dataset
-from tinymnist.data.catalogue import MNIST, IdxDataset
-from tinymnist.data.idx import MissingDataError
+from tinymnist.data.catalogue import MNIST, PUBLISHED, Download, Published
+from tinymnist.data.finding import MissingDataError
 
 IMAGES = {"train": 300, "t10k": 50}
 """In a small data set of MNIST's form, so that a download takes no time."""
@@ -40,13 +41,13 @@ WAYS = ["403", "503", "HTML with 200", "half a file", "half a file, called whole
 
 
 class Mirror(http.server.ThreadingHTTPServer):
-    """Serves the small data set; `way` says how it fails."""
+    """Serves the small data set, or other files; `way` says how it fails."""
 
     daemon_threads = True
 
-    def __init__(self, way: str = "") -> None:
+    def __init__(self, way: str = "", files: Mapping[str, bytes] = PACKED) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.way, self.over = way, threading.Event()
+        self.way, self.files, self.over = way, files, threading.Event()
         self.asked: list[str] = []
         self.url = f"http://127.0.0.1:{self.server_port}/"
 
@@ -68,7 +69,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         name, way = self.path.strip("/"), self.server.way
         self.server.asked.append(name)
-        content = PACKED[name]
+        content = self.server.files[name]
         if way == "hangs up":
             return
         status = int(way) if way in ("403", "503") else 200
@@ -94,20 +95,22 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """MNIST is the small data set, fetched in this process, which knows of it."""
+Mirrors = Callable[..., None]
 
-    def fetch_here(dataset: IdxDataset, staging: Path, _: float) -> None:
-        if problem := fetch_module.fetch(dataset, staging):
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirrors]:
+    """Called with mirrors, makes MNIST the small data set, fetched from there in this process, which knows of it."""
+
+    def fetch_here(published: Published, staging: Path, _: float) -> None:
+        if problem := fetch_module.fetch(published, staging):
             raise MissingDataError(problem)
 
-    for where, name, what in small_mnist(FILES, PACKED):
-        monkeypatch.setattr(where, name, what)
-    monkeypatch.setattr(datasets.MNIST, "mirrors", [])
     monkeypatch.setattr(download_module, "_fetch", fetch_here)
     monkeypatch.setattr(fetch_module, "STALL_SECONDS", 0.5)
-    yield
+    yield lambda *mirrors: monkeypatch.setitem(
+        PUBLISHED, "mnist", small_mnist(FILES, PACKED, [mirror.url for mirror in mirrors])
+    )
     gc.collect()  # so that what torchvision leaves open is closed under this test's filter
 
 
@@ -120,11 +123,10 @@ LEAKS = "ignore::pytest.PytestUnraisableExceptionWarning"  # torchvision leaves 
 
 
 @pytest.mark.filterwarnings(LEAKS)
-@pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("way", WAYS)
-def test_the_next_mirror_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+def test_the_next_mirror_is_asked(small: Mirrors, tmp_path: Path, way: str) -> None:
     with Mirror(way) as bad, Mirror() as good:
-        monkeypatch.setattr(datasets.MNIST, "mirrors", [bad.url, good.url])
+        small(bad, good)
         dataset = load_dataset("mnist", tmp_path)
     assert bad.asked[0] == "train-images-idx3-ubyte.gz"
     assert dataset.checksums == {stem: hashlib.sha256(content).hexdigest() for stem, content in FILES.items()}
@@ -132,19 +134,42 @@ def test_the_next_mirror_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.filterwarnings(LEAKS)
-@pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("way", WAYS)
-def test_where_no_mirror_is_good_each_is_named_and_nothing_stays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
-) -> None:
+def test_where_no_mirror_is_good_each_is_named_and_nothing_stays(small: Mirrors, tmp_path: Path, way: str) -> None:
     with Mirror(way) as one, Mirror(way) as two:
-        monkeypatch.setattr(datasets.MNIST, "mirrors", [one.url, two.url])
+        small(one, two)
         with pytest.raises(MissingDataError) as caught:
             load_dataset("mnist", tmp_path)
     assert caught.value.exit_code == 3
     assert "\n" not in str(caught.value)
     assert all(f"127.0.0.1:{mirror.server_port}: " in str(caught.value) for mirror in (one, two))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.filterwarnings(LEAKS)
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("kmnist", [f"KMNIST/raw/{file}" for file in PACKED]),
+        ("qmnist-50k", [f"QMNIST/raw/qmnist-test-{what}.gz" for what in ("images-idx3-ubyte", "labels-idx2-int")]),
+        ("emnist-letters", ["EMNIST/raw/gzip.zip"]),
+        ("usps", ["usps.bz2", "usps.t.bz2"]),
+    ],
+)
+def test_every_data_set_is_kept_as_it_is_published(
+    name: str, kept: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = published_files(name)
+    publish(monkeypatch, name, files)
+    with Mirror(files=files) as mirror:
+        source = PUBLISHED[name].source
+        assert isinstance(source, Download)
+        monkeypatch.setitem(PUBLISHED, name, replace(PUBLISHED[name], source=Download(source.folder, (mirror.url,))))
+        first = load_dataset(name, tmp_path)
+    assert sorted(contents(tmp_path)) == sorted(kept)
+    again = load_dataset(name, tmp_path)  # from the folder: the mirror is gone
+    assert (again.digest, again.checksums) == (first.digest, first.checksums)
 
 
 def test_a_server_that_trickles_is_left_at_the_time_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,7 +185,7 @@ def test_a_server_that_trickles_is_left_at_the_time_limit(tmp_path: Path, monkey
 
 @pytest.mark.slow
 def test_eight_processes_at_once_all_end_with_verified_data(nursery: Nursery, tmp_path: Path) -> None:
-    nursery.ask({"import": "torchvision.datasets"})
+    nursery.ask({"import": "torchvision.datasets.utils"})
     content = {stem: content.hex() for stem, content in FILES.items()}
     packed = {name: content.hex() for name, content in PACKED.items()}
     with Mirror() as mirror:

@@ -4,14 +4,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tinymnist.data.mnist_5k import read_mnist_5k
+from tinymnist.data.published import read_published
 
 Pixels = NDArray[np.uint8]
 
 
+def mnist_5k() -> tuple[Pixels, NDArray[np.int64], Pixels, NDArray[np.int64]]:
+    """Training images and labels, test images and labels."""
+    parts = read_published("mnist-5k")[0].parts
+    train, test = parts["train"], parts["test"]
+    return np.asarray(train.images), train.labels, np.asarray(test.images), test.labels
+
+
 def on_paper(count: int, side: int = 112, margin: int = 40) -> tuple[list[Pixels], list[int]]:
     """Some of MNIST's training images, dark on white paper, and their labels."""
-    images, labels, *_ = read_mnist_5k()[0]
+    images, labels, *_ = mnist_5k()
     step = len(images) // count
     chosen = [cv2.resize(image, (side, side), interpolation=cv2.INTER_CUBIC) for image in images[::step][:count]]
     return [np.asarray(255 - np.pad(image, margin)) for image in chosen], labels[::step][:count].tolist()

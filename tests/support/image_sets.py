@@ -91,9 +91,9 @@ def write_parquets(root: Path, splits: Splits) -> Path:
 
 def write_faulty_digits(root: Path) -> Path:
     """The folder of `docs/data.md`: digits of mnist-5k, one of which cannot be read, and one stands in both splits."""
-    from tinymnist.data.mnist_5k import read_mnist_5k
+    from tests.support.digits import mnist_5k
 
-    train, train_labels, test, test_labels = read_mnist_5k()[0]
+    train, train_labels, test, test_labels = mnist_5k()
     write_folders(root, {"train": (train[::40], train_labels[::40]), "test": (test[::50], test_labels[::50])})
     (root / "train" / "7" / "scan.png").write_bytes(b"")
     (root / "test" / "3" / "copy.png").write_bytes(sorted((root / "train" / "8").iterdir())[0].read_bytes())

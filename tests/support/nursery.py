@@ -20,6 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from tinymnist import __main__
+from tinymnist.data.catalogue import MNIST_5K
+from tinymnist.data.finding import find_files
+from tinymnist.data.formats import READERS
 from tinymnist.signals import SIGNALS, leave_at_once_on_signals
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -186,9 +189,9 @@ def _warm_up() -> None:
     """Imports what every command imports, and reads the images that every test trains on."""
     importlib.import_module("tinymnist.cli")
     importlib.import_module("tinymnist.training")
-    load = importlib.import_module("tinymnist.data.published")
-    arrays = load.read_mnist_5k()
-    setattr(load, "read_mnist_5k", lambda: arrays)  # noqa: B010  (mypy)
+    read = READERS["mnist-5k"]
+    splits = read([*find_files(MNIST_5K, Path()).values()])
+    READERS["mnist-5k"] = lambda _: splits
     importlib.import_module("torch._dynamo")  # the first optimizer of a process imports it
 
 

@@ -5,13 +5,15 @@ import hashlib
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tinymnist import __main__, load_run
 from tinymnist.console import report_error
+from tinymnist.data.catalogue import MNIST, PUBLISHED, Download, Published, PublishedFile
+from tinymnist.data.finding import MissingDataError
 from tinymnist.errors import TinyMnistError
 from tinymnist.training import engine
 from tinymnist.training.packed import pack_run
@@ -55,36 +57,30 @@ def _replace(where: object, name: str, what: object) -> None:
     setattr(where, name, what)
 
 
-def small_mnist(files: dict[str, bytes], packed: dict[str, bytes]) -> list[tuple[object, str, object]]:
-    """What to replace, as (object, name, replacement), so that MNIST is these files for tinymnist and torchvision."""
-    from torchvision import datasets
-
-    from tinymnist.data import published
-    from tinymnist.data.catalogue import MNIST
-
-    described = tuple(
-        replace(file, size=len(files[file.stem]), digest=hashlib.sha256(files[file.stem]).hexdigest())
-        for file in MNIST.files
+def small_mnist(files: dict[str, bytes], packed: dict[str, bytes], mirrors: Sequence[str]) -> Published:
+    """MNIST as it would be if its files were these, by their names, and came from these mirrors."""
+    return replace(
+        MNIST,
+        source=Download("MNIST/raw", tuple(mirrors)),
+        files=tuple(
+            PublishedFile(
+                file.name,
+                hashlib.md5(packed[file.name]).hexdigest(),
+                hashlib.sha256(files[file.stem]).hexdigest(),
+                len(files[file.stem]),
+            )
+            for file in MNIST.files
+        ),
     )
-    small = replace(MNIST, files=described)
-    resources = [(name, hashlib.md5(content).hexdigest()) for name, content in packed.items()]
-    return [
-        (published, "MNIST", small),
-        (published, "IDX_DATASETS", {"mnist": small}),
-        (datasets.MNIST, "resources", resources),
-    ]
 
 
 def load_small_mnist(files: dict[str, str], packed: dict[str, str], mirror: str, folder: str) -> None:
     """Makes the child download and load a small data set, given in hexadecimal."""
-    from torchvision import datasets
-
     from tinymnist.data import download, fetch, load_dataset
-    from tinymnist.data.idx import MissingDataError
 
-    def fetch_here(dataset: object, staging: Path, _: float) -> None:
+    def fetch_here(published: Published, staging: Path, _: float) -> None:
         with contextlib.redirect_stdout(sys.stderr):
-            if problem := fetch.fetch(dataset, staging):  # type: ignore[arg-type]
+            if problem := fetch.fetch(published, staging):
                 raise MissingDataError(problem)
 
     def load() -> None:
@@ -94,8 +90,6 @@ def load_small_mnist(files: dict[str, str], packed: dict[str, str], mirror: str,
     def unpacked(content: dict[str, str]) -> dict[str, bytes]:
         return {name: bytes.fromhex(digits) for name, digits in content.items()}
 
-    for where, name, what in small_mnist(unpacked(files), unpacked(packed)):
-        _replace(where, name, what)
-    _replace(datasets.MNIST, "mirrors", [mirror])
+    PUBLISHED["mnist"] = small_mnist(unpacked(files), unpacked(packed), [mirror])
     _replace(download, "_fetch", fetch_here)
     _do(load)

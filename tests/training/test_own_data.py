@@ -301,3 +301,19 @@ def test_images_of_other_classes_are_not_scored(cli: Cli, tmp_path: Path) -> Non
         2,
         f"tinymnist: {tmp_path}/run: tells class 'a0' where {other} has 'b0': name images of its classes\n",
     )
+
+
+def test_images_held_out_of_another_order_may_be_known(cli: Cli, quick: Path, tmp_path: Path) -> None:
+    data = load_dataset("mnist-5k")
+    whole = {
+        name: (split.images[:, 0].numpy(), split.labels.numpy())
+        for name, split in (("train", data.train), ("test", data.test))
+    }
+    by_path = write_npz(tmp_path / "same.npz", whole)
+    here = ["train", quick, "--validation", 500, "--output", tmp_path, "--epochs", 1]
+    assert cli(*here, "--dataset", "mnist-5k", "--name", "named").code == 0
+    assert cli(*here, "--dataset", "mnist-5k", "--from", tmp_path / "named", "--name", "more").code == 0
+    outcome = cli(*here, "--dataset", by_path, "--from", tmp_path / "named")
+    assert (outcome.code, "so it may know images that are scored here" in outcome.err) == (2, True)
+    outcome = cli(*here, "--dataset", by_path, "--set", f"train.distill={{teacher: {tmp_path / 'named'}}}")
+    assert (outcome.code, "so it may know images that are scored here" in outcome.err) == (2, True)

@@ -75,8 +75,14 @@ def test_held_out_images_are_scored_only_where_asked_for(held: Run, small_run: P
 
 
 def test_training_images_are_never_scored() -> None:
-    with pytest.raises(UsageError, match="was trained on all of MNIST, which mnist-5k is a part of"):
+    with pytest.raises(UsageError, match="was trained on mnist, so it may know images of mnist-5k that are scored"):
         open_trained([load_run("smooth675")], "mnist-5k")
+
+
+def test_images_that_a_run_may_know_are_not_even_loaded(loads: Loads) -> None:
+    with pytest.raises(UsageError, match="so it may know images of emnist-digits that are scored"):
+        open_trained([load_run("smooth675")], "emnist-digits")
+    assert loads == []
 
 
 def test_an_unknown_data_set_is_refused_before_anything_is_read(small_run: Path, loads: Loads) -> None:

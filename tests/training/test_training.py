@@ -17,7 +17,7 @@ import torch
 
 import tinymnist
 from tests.support.command_line import ARCHS, Cli
-from tinymnist.data.idx import MissingDataError
+from tinymnist.data.finding import MissingDataError
 from tinymnist.errors import CheckFailed, DataError, DivergedError, Interrupted, RunError, SpecError, UsageError
 from tinymnist.spec import load_spec
 from tinymnist.training import Observer, Run, load_run, loop, resume, train

@@ -12,6 +12,7 @@ from tinymnist.cli.notices import notice_text, say_notice
 from tinymnist.cli.options import DataDir, Json
 from tinymnist.cli.outputs import output
 from tinymnist.console import show, show_json
+from tinymnist.data.catalogue import DATASETS
 from tinymnist.errors import CheckFailed, UsageError
 from tinymnist.text import printable, shape_text, table
 
@@ -28,8 +29,8 @@ def command(
         typer.Argument(
             metavar="PATH|NAME",
             autocompletion=complete_data,
-            help="A folder of class folders; an .npz, IDX, .csv or .parquet file, or a folder of such; or mnist, "
-            "fashion-mnist, mnist-5k.",
+            help="A folder of class folders; an .npz, IDX, .csv or .parquet file, or a folder of such; or "
+            f"{', '.join(DATASETS)}.",
         ),
     ],
     resize: Resize = None,

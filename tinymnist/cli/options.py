@@ -45,7 +45,7 @@ Dataset = Annotated[
         "--dataset",
         metavar="NAME|PATH",
         autocompletion=complete_data,
-        help="mnist, fashion-mnist, mnist-5k, auto (mnist, else mnist-5k), or a path that `data` can read.",
+        help="auto (mnist, else mnist-5k), a name that `data --help` lists, or a path that `data` can read.",
         rich_help_panel=DATA,
     ),
 ]

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tinymnist.data.catalogue import DATASETS
     from tinymnist.data.dataset import Dataset, Split
     from tinymnist.data.image_set import Images, ImageSet
-    from tinymnist.data.load import is_there, load_dataset, usable_source
+    from tinymnist.data.load import is_there, load_dataset, trainable_source, usable_source
     from tinymnist.data.sources import read_image_set
 
 _HOMES = {
@@ -22,6 +22,7 @@ _HOMES = {
     "is_there": "load",
     "load_dataset": "load",
     "read_image_set": "sources",
+    "trainable_source": "load",
     "usable_source": "load",
 }
 
@@ -34,6 +35,7 @@ __all__ = [
     "is_there",
     "load_dataset",
     "read_image_set",
+    "trainable_source",
     "usable_source",
 ]
 

@@ -47,6 +47,8 @@ class AsRead:
     parts: Mapping[SplitName, Part]
     class_names: tuple[str, ...] | None = None
     notices: tuple[Notice, ...] = ()
+    published: str | None = None
+    """The name in the catalogue of the data set whose files these are."""
 
 
 AS_THEY_ARE = ReadOptions()

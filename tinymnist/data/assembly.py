@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinymnist.data.as_read import AsRead, Part, Pictures, ReadOptions
+from tinymnist.data.catalogue import PUBLISHED
 from tinymnist.data.class_names import classes_in_order
 from tinymnist.data.identity import canonical_order, digest_of, pixel_hashes
 from tinymnist.data.image_set import (
@@ -32,10 +33,12 @@ SIZES_SHOWN = 3
 
 def assemble(name: str, source: AsRead, options: ReadOptions) -> ImageSet:
     """Raises `DataError` for what no network could be trained on."""
+    published = PUBLISHED.get(source.published or "")
     for split in dict.fromkeys(["train", *source.parts]):
-        if split not in source.parts or not len(source.parts[split].labels):
+        may_be_empty = split == "train" and published is not None and published.for_evaluation_only
+        if not may_be_empty and (split not in source.parts or not len(source.parts[split].labels)):
             raise DataError(f"{name}: holds no images for {split}: add some")
-    parts, class_names = classes_in_order(name, source.parts, source.class_names)
+    parts, class_names = classes_in_order(name, source.parts, source.class_names, ordered=published is not None)
     if len(class_names) < MIN_CLASSES:
         raise DataError(f"{name}: holds images of one class only: a classifier needs two: add another")
     if len(class_names) > MAX_CLASSES:
@@ -72,7 +75,7 @@ def _alike(name: str, images: Mapping[SplitName, Pictures], resize: tuple[int, i
 
 def _resized(images: Pictures, resize: tuple[int, int]) -> Pictures:
     if isinstance(images, np.ndarray):
-        return np.stack([fitted(image, *resize) for image in images])
+        return np.array([fitted(image, *resize) for image in images], np.uint8).reshape(-1, *resize, *images.shape[3:])
     return images  # decoding has done it
 
 
@@ -86,6 +89,8 @@ def _channels_first(images: Pictures, coloured: bool) -> Pixels:
     if coloured:
         in_colour = [image if image.ndim == 3 else np.stack([image] * 3, axis=-1) for image in images]
         return np.ascontiguousarray(np.stack(in_colour).transpose(0, 3, 1, 2))
+    if isinstance(images, np.ndarray):
+        return np.array(images if images.ndim == 3 else images[..., 0])[:, None]
     return np.stack([image if image.ndim == 2 else image[..., 0] for image in images])[:, None]
 
 

@@ -32,27 +32,29 @@ def in_order(names: Iterable[str]) -> list[str]:
 
 
 def classes_in_order(
-    name: str, parts: Mapping[SplitName, Part], class_names: Sequence[str] | None
+    name: str, parts: Mapping[SplitName, Part], class_names: Sequence[str] | None, *, ordered: bool = False
 ) -> tuple[dict[SplitName, Part], tuple[str, ...]]:
-    """Parts whose labels are indices of sorted class names, and these names: by default the labels as they are.
+    """Parts whose labels are indices of class names, by default the labels as they are, and these names: sorted, unless
+    they are `ordered` already.
 
-    Raises `DataError` for a class without training images.
+    Raises `DataError` for a class without training images; where there are none at all, without test images.
     """
+    learned: SplitName = "train" if len(parts["train"].labels) else "test"
     present = {split: {*part.labels.tolist()} for split, part in parts.items()}
     if class_names is None:
         name_of = {label: str(label) for label in set[int]().union(*present.values())}
     else:
         name_of = dict(enumerate(class_names))
-    ordered = in_order(name_of.values())
-    index = {class_name: number for number, class_name in enumerate(ordered)}
+    names = [*name_of.values()] if ordered else in_order(name_of.values())
+    index = {class_name: number for number, class_name in enumerate(names)}
     for label, class_name in name_of.items():
-        if label not in present["train"]:
+        if label not in present[learned]:
             raise _untrained(name, parts, label, class_name)
     indexed = {
         split: replace(part, labels=np.array([index[name_of[label]] for label in part.labels.tolist()], np.int64))
         for split, part in parts.items()
     }
-    return indexed, tuple(ordered)
+    return indexed, tuple(names)
 
 
 def _untrained(name: str, parts: Mapping[SplitName, Part], label: int, class_name: str) -> DataError:

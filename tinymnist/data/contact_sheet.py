@@ -1,4 +1,4 @@
-"""A contact sheet of a data set: some training images of each class, one class per row."""
+"""A contact sheet of a data set: some images of each class, one class per row."""
 
 import math
 from io import BytesIO
@@ -22,7 +22,9 @@ PAPER, INK = (255, 255, 255), (38, 38, 38)
 
 
 def contact_sheet(data: ImageSet) -> bytes:
-    """A PNG file: of each class its name and its first training images, in canonical order."""
+    """A PNG file: of each class its name and its first training images, in canonical order; test images where there are
+    no others."""
+    images = data.train if len(data.train) else data.test
     _, height, width = data.shape
     font = ImageFont.load_default(FONT_SIZE)
     per_class = PER_CLASS if len(data.class_names) <= MANY else PER_CLASS_OF_MANY
@@ -38,8 +40,8 @@ def contact_sheet(data: ImageSet) -> bytes:
     for label, name in enumerate(names):
         left, top = GAP + label // rows * strip, GAP + label % rows * cell_height
         draw.text((left, top), name, INK, font)
-        for place, index in enumerate(np.flatnonzero(data.train.labels == label)[:per_class]):
-            sheet.paste(_as_picture(data.train.pixels[index], scale), (left + margin + place * cell_width, top))
+        for place, index in enumerate(np.flatnonzero(images.labels == label)[:per_class]):
+            sheet.paste(_as_picture(images.pixels[index], scale), (left + margin + place * cell_width, top))
     stream = BytesIO()
     sheet.save(stream, "PNG")
     return stream.getvalue()

@@ -1,4 +1,4 @@
-"""Downloads data sets by `torchvision.datasets`, in a process of its own.
+"""Downloads data sets by torchvision, in a process of its own.
 
 A process can be stopped when a server stalls, and keeps torchvision out of this one. It downloads into a folder of its
 own, from which only whole, verified files are moved to their place, so that two downloads at once do no harm.
@@ -12,8 +12,8 @@ import sys
 import time
 from pathlib import Path
 
-from tinymnist.data.catalogue import IdxDataset
-from tinymnist.data.idx import MissingDataError, read_idx_dataset
+from tinymnist.data.catalogue import Download, Published
+from tinymnist.data.finding import MissingDataError, find_files
 from tinymnist.errors import DataError, Interrupted
 from tinymnist.files import make_folder, sync_file, sync_folder
 from tinymnist.signals import signals_held, stop_on_signals
@@ -21,24 +21,29 @@ from tinymnist.signals import signals_held, stop_on_signals
 POLL_SECONDS = 0.1
 
 
-def download(dataset: IdxDataset, folder: Path, limit_seconds: float) -> None:
-    """Downloads the data set's files into `folder`, in torchvision's layout.
+def download(published: Published, folder: Path, limit_seconds: float) -> None:
+    """Downloads the data set's files into `folder`, in torchvision's layout; what has a digest of its unpacked bytes is
+    kept unpacked.
 
     Raises `MissingDataError` where that fails or takes longer than the limit, `DataError` where `folder` cannot be
     written.
     """
-    raw = Path(dataset.torchvision_class) / "raw"
+    assert isinstance(published.source, Download)
+    place = folder / published.source.folder
     staging = folder / f".download-{secrets.token_hex(4)}"
     with signals_held():
         try:
             staging.mkdir(parents=True)
-            _fetch(dataset, staging, limit_seconds)
-            read_idx_dataset(dataset, staging)
-            make_folder(folder / raw)
-            for file in dataset.files:
-                sync_file(staging / raw / file.published_name)
-                os.replace(staging / raw / file.published_name, folder / raw / file.published_name)
-            sync_folder(folder / raw)
+            _fetch(published, staging, limit_seconds)
+            contents = find_files(published, staging)
+            make_folder(place)
+            for file in published.files:
+                kept = file.stem if file.sha256 else file.name
+                if file.sha256:
+                    (staging / kept).write_bytes(contents[kept])
+                sync_file(staging / kept)
+                os.replace(staging / kept, place / kept)
+            sync_folder(place)
         except OSError as error:
             problem = f"cannot be written: {error.strerror or error}: choose another --data-dir"
             raise DataError(f"{folder}: {problem}") from None
@@ -46,11 +51,11 @@ def download(dataset: IdxDataset, folder: Path, limit_seconds: float) -> None:
             shutil.rmtree(staging, ignore_errors=True)
 
 
-def _fetch(dataset: IdxDataset, staging: Path, limit_seconds: float) -> None:
+def _fetch(published: Published, staging: Path, limit_seconds: float) -> None:
     environment = dict(os.environ)
     if not sys.stderr.isatty():
         environment["TQDM_DISABLE"] = "1"
-    command = [sys.executable, "-m", "tinymnist.data.fetch", dataset.name, str(staging)]
+    command = [sys.executable, "-m", "tinymnist.data.fetch", published.name, str(staging)]
     deadline = time.monotonic() + limit_seconds
     # The child has a session of its own, so that Ctrl-C reaches only this process, which then ends the child.
     with (
@@ -60,12 +65,12 @@ def _fetch(dataset: IdxDataset, staging: Path, limit_seconds: float) -> None:
         while child.poll() is None and not stop:
             if time.monotonic() > deadline:
                 child.kill()
-                raise MissingDataError(f"{dataset.name}: not downloaded within {limit_seconds:g} s")
+                raise MissingDataError(f"{published.name}: not downloaded within {limit_seconds:g} s")
             time.sleep(POLL_SECONDS)
         if stop.signal_number is not None:
             child.kill()
-            raise Interrupted(f"{dataset.name}: download stopped; nothing of it is kept", stop.signal_number)
+            raise Interrupted(f"{published.name}: download stopped; nothing of it is kept", stop.signal_number)
         said = child.stdout.read() if child.stdout is not None else ""
     if child.returncode != 0:
         reason = said.strip().splitlines()[-1:] or [f"the download ended with code {child.returncode}"]
-        raise MissingDataError(f"{dataset.name}: cannot be downloaded: {reason[0]}")
+        raise MissingDataError(f"{published.name}: cannot be downloaded: {reason[0]}")

@@ -8,27 +8,27 @@ import socket
 import sys
 from pathlib import Path
 
-from tinymnist.data.catalogue import IDX_DATASETS, IdxDataset
+from tinymnist.data.catalogue import PUBLISHED, Download, Published
 
 STALL_SECONDS = 10
 """After this long without an answer, the next mirror is tried."""
 
 
-def fetch(dataset: IdxDataset, folder: Path) -> str | None:
-    """Downloads a data set into `folder`; returns why it failed, or None."""
+def fetch(published: Published, folder: Path) -> str | None:
+    """Downloads the files of a data set into `folder`; returns why it failed, or None."""
     socket.setdefaulttimeout(STALL_SECONDS)
     try:
-        from torchvision import datasets
+        from torchvision.datasets.utils import download_url
     except (ImportError, RuntimeError) as error:
         return torchvision_problem(error)
-    torchvision_class = getattr(datasets, dataset.torchvision_class)
+    assert isinstance(published.source, Download)
     reasons = []
-    for mirror in list(torchvision_class.mirrors):
-        torchvision_class.mirrors = [mirror]  # torchvision itself gives up at the first mirror that stalls
+    for mirror in published.source.mirrors:
         try:
-            torchvision_class(str(folder), download=True)
+            for file in published.files:
+                download_url(f"{mirror}{file.name}", str(folder), file.name, file.md5)  # unless it is there already
         except Exception as error:  # whatever goes wrong with one mirror, the next may work
-            reason = " ".join(str(error).rpartition("got:")[2].split()) or type(error).__name__
+            reason = " ".join(str(error).split()) or type(error).__name__
             reasons.append(f"{mirror.split('/')[2]}: {reason[:120]}")
         else:
             return None
@@ -45,7 +45,7 @@ def torchvision_problem(error: Exception) -> str:
 
 def main(name: str, folder: str) -> int:
     with contextlib.redirect_stdout(sys.stderr):
-        problem = fetch(IDX_DATASETS[name], Path(folder))
+        problem = fetch(PUBLISHED[name], Path(folder))
     if problem is not None:
         print(problem)
     return int(problem is not None)

@@ -1,4 +1,4 @@
-"""What an image and a data set are by their content: hashes, the canonical order, and the digest."""
+"""What files, images and data sets are by their content: hashes, the canonical order, and the digest."""
 
 import hashlib
 import json
@@ -6,6 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+def file_digests(*contents: bytes) -> set[str]:
+    """The SHA-256 and the MD5 of each, in hexadecimal."""
+    return {
+        digest.hexdigest()
+        for content in contents
+        for digest in (hashlib.sha256(content), hashlib.md5(content, usedforsecurity=False))
+    }
 
 
 def pixel_hashes(pixels: NDArray[np.uint8]) -> list[bytes]:
@@ -38,3 +47,16 @@ def digest_of(shape: tuple[int, int, int], class_names: Iterable[str], splits: M
         for pixels, label in zip(hashes, labels.tolist(), strict=True):
             digest.update(pixels + label.to_bytes(4, "big"))
     return digest.hexdigest()
+
+
+def digest_in_order(
+    class_names: Iterable[str], splits: Mapping[str, tuple[NDArray[np.uint8], NDArray[np.int64]]]
+) -> str:
+    """`digest_of` images (N, C, H, W) and their labels in each split, in whatever order they are."""
+    ordered, shape = {}, (0, 0, 0)
+    for name, (pixels, labels) in splits.items():
+        hashes = pixel_hashes(pixels)
+        order = canonical_order(hashes, labels)
+        ordered[name] = [hashes[index] for index in order], labels[order]
+        shape = pixels.shape[1:]
+    return digest_of(shape, class_names, ordered)

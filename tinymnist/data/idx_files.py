@@ -4,7 +4,6 @@ import math
 import os
 import re
 import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,8 @@ from numpy.typing import NDArray
 
 from tinymnist.data.arrays import part_of
 from tinymnist.data.as_read import AsRead, Part
+from tinymnist.data.catalogue import published_in_files
+from tinymnist.data.identity import file_digests
 from tinymnist.data.image_set import MAX_PIXEL_BYTES, SplitName
 from tinymnist.errors import DataError
 from tinymnist.files import read_bytes
@@ -41,7 +42,8 @@ def parse_name(name: str) -> IdxName | None:
 
 
 def read_idx_files(path: Path) -> AsRead:
-    """Reads the data set that a folder holds, or the one that the file `path` belongs to. Raises `DataError`."""
+    """Reads the data set that a folder holds, or the one that the file `path` belongs to; published files are known by
+    their digests, and their classes named. Raises `DataError`."""
     folder, wanted = (path, None) if path.is_dir() else (path.parent, parse_name(path.name))
     found = {name: parsed for name in sorted(os.listdir(folder)) if (parsed := parse_name(name))}
     sets = sorted({parsed.set_name for parsed in found.values()}) if wanted is None else [wanted.set_name]
@@ -52,18 +54,30 @@ def read_idx_files(path: Path) -> AsRead:
         )
     files = {(parsed.split, parsed.what): folder / name for name, parsed in found.items() if parsed.set_name == sets[0]}
     splits = dict.fromkeys(["train", *(split for split, _ in files)])
-    return AsRead({split: _part(files, split, folder) for split in splits})
-
-
-def _part(files: Mapping[tuple[SplitName, str], Path], split: SplitName, folder: Path) -> Part:
-    for what in ("images", "labels"):
+    for split, what in ((split, what) for split in splits for what in ("images", "labels")):
         if (split, what) not in files:
             raise DataError(f"{folder}: holds no IDX file of the {what} for {split}: put it beside the others")
-    images, labels = files[split, "images"], files[split, "labels"]
-    return part_of(_read(images), _read(labels), (str(images), str(labels)))
+    read = {(split, what): _read(files[split, what]) for split in splits for what in ("images", "labels")}
+    parts = {split: _part(read[split, "images"], read[split, "labels"]) for split in splits}
+    published = published_in_files(file.digests for file in read.values())
+    if published is None:
+        return AsRead(parts)
+    return AsRead(parts, published.class_names, published=published.name)
 
 
-def _read(path: Path) -> NDArray[np.uint8]:
+@dataclass(frozen=True, slots=True)
+class _IdxFile:
+    path: Path
+    array: NDArray[np.uint8]
+    digests: set[str]
+    """Of the file, and of its content."""
+
+
+def _part(images: _IdxFile, labels: _IdxFile) -> Part:
+    return part_of(images.array, labels.array, (str(images.path), str(labels.path)))
+
+
+def _read(path: Path) -> _IdxFile:
     stored = read_bytes(path)
     packed = path.suffix == ".gz"
     head = _unpacked(stored, MAX_HEADER, path) if packed else stored[:MAX_HEADER]
@@ -79,7 +93,8 @@ def _read(path: Path) -> NDArray[np.uint8]:
     if len(content) != size:
         more_or_less = "more" if len(content) > size else "fewer"
         raise DataError(f"{path}: holds {more_or_less} bytes than the {size:,} that it declares: get it again")
-    return np.frombuffer(content, np.uint8, offset=begin).reshape(shape)
+    array = np.frombuffer(content, np.uint8, offset=begin).reshape(shape)
+    return _IdxFile(path, array, file_digests(stored, content))
 
 
 def _unpacked(stored: bytes, limit: int, path: Path) -> bytes:

@@ -31,7 +31,7 @@ def find_oddities(splits: Mapping[SplitName, Images], class_names: Sequence[str]
     counts = {split: np.bincount(images.labels, minlength=len(class_names)) for split, images in splits.items()}
     smallest, largest = int(counts["train"].argmin()), int(counts["train"].argmax())
     found: list[Notice] = [*_twins(splits["train"])]
-    if counts["train"][largest] >= UNEQUAL * counts["train"][smallest]:
+    if len(splits["train"]) and counts["train"][largest] >= UNEQUAL * counts["train"][smallest]:
         few, many = int(counts["train"][smallest]), int(counts["train"][largest])
         found.append(ClassesUnequal(class_names[largest], many, class_names[smallest], few))
     untested = np.flatnonzero(counts["test"] == 0)

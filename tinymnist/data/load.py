@@ -4,17 +4,23 @@ import os
 import shlex
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from tinymnist.data.as_read import AS_THEY_ARE, ReadOptions
-from tinymnist.data.catalogue import DATASETS
+from tinymnist.data.catalogue import DATASETS, MNIST, MNIST_5K, PUBLISHED, find_published
 from tinymnist.data.dataset import Dataset, Split
+from tinymnist.data.finding import MissingDataError
+from tinymnist.data.identity import digest_in_order
 from tinymnist.data.image_set import Images, ImageSet
-from tinymnist.data.published import AUTO, load_published
+from tinymnist.data.published import LIMIT_SECONDS, read_published
 from tinymnist.data.sources import read_image_set
 from tinymnist.errors import DataError, UsageError
-from tinymnist.notices import Warn, warn_in_python
+from tinymnist.notices import MnistUnavailable, Warn, warn_in_python
 from tinymnist.text import did_you_mean, printable, shown
+
+AUTO = "auto"
+AUTO_LIMIT_SECONDS = 60.0
 
 
 def is_there(source: str) -> bool:
@@ -27,6 +33,16 @@ def usable_source(source: str) -> str:
     if not is_there(source):
         known = did_you_mean(source, (*DATASETS, AUTO))
         raise UsageError(f"--dataset {shown(source, 200)[1:-1]}: no such data set, file or folder: {known}")
+    return source
+
+
+def trainable_source(source: str) -> str:
+    """Returns a `usable_source` that is not for evaluation alone. Raises `UsageError`."""
+    if usable_source(source) in PUBLISHED and PUBLISHED[source].for_evaluation_only:
+        raise UsageError(
+            f"--dataset {source}: has no training images: train on another, and score the run with "
+            f"`tinymnist evaluate RUN --dataset {source}`"
+        )
     return source
 
 
@@ -45,9 +61,35 @@ def load_dataset(
     `UsageError` for an unknown name, `DataError` for data that is missing, damaged, or has images that stand both in
     training and test.
     """
-    if usable_source(source) not in (*DATASETS, AUTO):
-        return _from_path(source, warn, options)
-    return load_published(source, data_dir, warn)
+    if usable_source(source) == AUTO:
+        return _load_mnist_or_5k(data_dir, warn)
+    return _load_published(source, data_dir) if source in DATASETS else _from_path(source, warn, options)
+
+
+def _load_mnist_or_5k(data_dir: Path | None, warn: Warn) -> Dataset:
+    try:
+        return _load_published(MNIST.name, data_dir, AUTO_LIMIT_SECONDS)
+    except MissingDataError as problem:
+        if data_dir is not None:
+            raise MissingDataError(f"{problem}; or take the 5,000 digits of --dataset mnist-5k") from None
+        dataset = _load_published(MNIST_5K.name)
+        warn(MnistUnavailable(str(problem)))
+        return dataset
+
+
+def _load_published(name: str, data_dir: Path | None = None, limit_seconds: float = LIMIT_SECONDS) -> Dataset:
+    """In the order of its files, which is not the canonical one."""
+    found, checksums = read_published(name, data_dir, limit_seconds)
+    published = PUBLISHED[name]
+    pixels = {split: np.require(part.images, requirements="W")[:, None] for split, part in found.parts.items()}
+    digest = published.digest or digest_in_order(
+        published.class_names, {split: (pixels[split], part.labels) for split, part in found.parts.items()}
+    )
+    train, test = (
+        Split(torch.from_numpy(pixels[split]), torch.from_numpy(found.parts[split].labels))
+        for split in ("train", "test")
+    )
+    return Dataset(name, published.class_names, train, test, digest, checksums, published.prepare)
 
 
 def _from_path(source: str, warn: Warn, options: ReadOptions) -> Dataset:
@@ -55,12 +97,14 @@ def _from_path(source: str, warn: Warn, options: ReadOptions) -> Dataset:
     _refuse_leaks(found, source)
     for notice in found.notices:
         warn(notice)
+    published = find_published(found.name, found.digest)
     return Dataset(
         found.name,
         found.class_names,
         _split(found.train),
         _split(found.test),
         found.digest,
+        prepare="resize" if published is None else published.prepare,
         val=None if found.val is None else _split(found.val),
         notices=found.notices,
     )

@@ -2,9 +2,8 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from tinymnist.data.as_read import AS_THEY_ARE, AsRead, Part, ReadOptions
+from tinymnist.data.as_read import AS_THEY_ARE, AsRead, ReadOptions
 from tinymnist.data.assembly import assemble
 from tinymnist.data.cache import read_through_cache
 from tinymnist.data.catalogue import DATASETS
@@ -13,14 +12,12 @@ from tinymnist.data.csv_files import FILES as CSV_FILES
 from tinymnist.data.csv_files import read_csv
 from tinymnist.data.encoded import Encoded
 from tinymnist.data.idx_files import parse_name, read_idx_files
-from tinymnist.data.image_set import ImageSet, SplitName
+from tinymnist.data.image_set import ImageSet
 from tinymnist.data.npz import read_npz
 from tinymnist.data.parquet import find_parquet, find_parquet_files
+from tinymnist.data.published import read_published
 from tinymnist.errors import DataError, UsageError
 from tinymnist.text import did_you_mean, printable
-
-if TYPE_CHECKING:
-    from tinymnist.data.dataset import Split
 
 
 def read_image_set(source: str, data_dir: Path | None = None, options: ReadOptions = AS_THEY_ARE) -> ImageSet:
@@ -37,28 +34,10 @@ def read_image_set(source: str, data_dir: Path | None = None, options: ReadOptio
     read, `DataError` where what it names is damaged or no network could be trained on it.
     """
     if source in DATASETS:
-        return assemble(source, _published(source, data_dir), options)
+        return assemble(source, read_published(source, data_dir)[0], options)
     if not source:
         raise UsageError("PATH|NAME: is empty: name a folder, a file or a data set")
     return _read_path(Path(source), printable(source), options)
-
-
-def _published(name: str, data_dir: Path | None) -> AsRead:
-    from tinymnist.data.published import load_published  # the only source that needs torch
-
-    dataset = load_published(name, data_dir)
-    splits: dict[SplitName, Split] = {"train": dataset.train, "test": dataset.test}
-    return AsRead(
-        {
-            name: Part(
-                split.images.permute(0, 2, 3, 1).squeeze(3).numpy(),
-                split.labels.numpy(),
-                [f"{name}[{index}]" for index in range(len(split))],
-            )
-            for name, split in splits.items()
-        },
-        dataset.class_names,
-    )
 
 
 def _read_path(path: Path, name: str, options: ReadOptions) -> ImageSet:

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from tinymnist.check import enforce_budget
-from tinymnist.data import Dataset, usable_source
+from tinymnist.data import Dataset, trainable_source
 from tinymnist.data.affine import AffineAugmenter
 from tinymnist.errors import DataError, UsageError
 from tinymnist.files import read_bytes
@@ -76,7 +76,7 @@ def train(
     _refuse_seed(seed)
     seed = draw_seed() if seed is None else seed
     asked = asked_for(spec, dataset, validation)
-    usable_source(asked.dataset)
+    trainable_source(asked.dataset)
     new_name = NewName.choose(name, spec, f"seed{seed}")
     new_name.refuse(Path(output))
     chosen_device = prepare_device(device, spec.train.engine, threads)

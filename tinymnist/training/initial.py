@@ -5,13 +5,13 @@ from os import PathLike
 from torch import nn
 
 from tinymnist.data import Dataset
-from tinymnist.data.catalogue import MNIST, MNIST_5K
 from tinymnist.errors import DataError, RunError, UsageError
 from tinymnist.model import build_model
 from tinymnist.model.generator import drawing
 from tinymnist.model.tensors import copy_tensors
 from tinymnist.spec import Spec
 from tinymnist.text import printable
+from tinymnist.training.known import may_know_scored_images
 from tinymnist.training.load import load_run
 from tinymnist.training.records import Initial, TrainedOn
 from tinymnist.training.run import Run
@@ -57,8 +57,9 @@ def refuse_unfit_initial(run: Run, spec: Spec, data: Dataset, validation: int) -
         copy_initial(run, model)
     except DataError as error:
         raise UsageError(f"--from {error}: give the architecture of that run, or none") from None
+    scored = TrainedOn(dataset=data.name, validation=validation, digest=data.digest)
     for known in run.trained_on:
-        if _may_know_scored_images(known, data, validation):
+        if may_know_scored_images(known, scored):
             held = known.validation
             raise UsageError(
                 f"--from {run.path}: was trained on {known.dataset}, "
@@ -70,11 +71,3 @@ def refuse_unfit_initial(run: Run, spec: Spec, data: Dataset, validation: int) -
 def copy_initial(run: Run, model: nn.Module) -> None:
     """Gives `model` the weights and statistics of `run`. Raises `DataError` where they do not fit."""
     copy_tensors(model.state_dict(), run.load_model().state_dict(), str(run.path))
-
-
-def _may_know_scored_images(known: TrainedOn, data: Dataset, validation: int) -> bool:
-    if known.is_of(data.name, data.digest):
-        return validation not in (0, known.validation)
-    if data.digest == MNIST_5K.digest:  # whose images are training images of MNIST
-        return known.is_of(MNIST.name, MNIST.digest)
-    return data.digest == MNIST.digest and validation > 0 and known.is_of(MNIST_5K.name, MNIST_5K.digest)

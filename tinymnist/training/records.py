@@ -79,10 +79,6 @@ class TrainedOn(BaseModel):
         """The data set."""
         return Recorded(self.dataset, self.digest)
 
-    def is_of(self, dataset: str, digest: str) -> bool:
-        """Whether these are images of this data set."""
-        return self.dataset == dataset if self.digest is None else self.digest == digest
-
 
 class Initial(BaseModel):
     """The trained network that a run starts from, and the images that it knows."""

@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 
 from tinymnist.check import enforce_budget
-from tinymnist.data import usable_source
+from tinymnist.data import trainable_source
 from tinymnist.errors import DataError, Interrupted, RunError, UsageError
 from tinymnist.signals import stop_on_signals
 from tinymnist.spec import Spec
@@ -56,7 +56,7 @@ def train_series(
     """
     enforce_budget(spec)
     asked = asked_for(spec, dataset, validation)
-    usable_source(asked.dataset)
+    trainable_source(asked.dataset)
     seeds = _checked_seeds(seeds)
     jobs = _jobs(jobs, len(seeds), device)
     new_name = NewName.choose(name, spec, f"{len(seeds)}seeds")

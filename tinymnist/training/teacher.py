@@ -14,8 +14,9 @@ from tinymnist.spec import Spec
 from tinymnist.spec.recipe import Distill
 from tinymnist.text import shape_text
 from tinymnist.training.engine import Engine
+from tinymnist.training.known import may_know_scored_images
 from tinymnist.training.load import load_runs
-from tinymnist.training.records import Environment
+from tinymnist.training.records import Environment, TrainedOn
 from tinymnist.training.run import Run
 from tinymnist.training.score import in_batches, normalized
 
@@ -72,6 +73,7 @@ def teacher_digests(runs: Sequence[Run]) -> dict[str, str]:
 
 def refuse_unfit_teachers(runs: Sequence[Run], spec: Spec, data: Dataset, validation: int) -> None:
     """Raises `UsageError` for a teacher of other images or classes, or that was trained on images to be scored."""
+    scored = TrainedOn(dataset=data.name, validation=validation, digest=data.digest)
     for run in runs:
         theirs = run.spec.input
         if (theirs, run.spec.classes) != (spec.input, spec.classes):
@@ -79,11 +81,10 @@ def refuse_unfit_teachers(runs: Sequence[Run], spec: Spec, data: Dataset, valida
             raise UsageError(
                 f"{run.path}: cannot teach {spec.name}: it takes {shape} images of {run.spec.classes} classes"
             )
-        made = run.environment
-        (known, *_) = run.trained_on
-        if not known.is_of(data.name, data.digest) or (validation and made.validation != validation):
+        own = run.trained_on[0]
+        if not own.is_same(scored) or any(may_know_scored_images(known, scored) for known in run.trained_on):
             raise UsageError(
-                f"{run.path}: cannot teach {spec.name}: it was trained on {_trained_on(made)}, so it may know images "
+                f"{run.path}: cannot teach {spec.name}: it was trained on {_trained_on(run.environment)}, so it may know images "
                 f"that are scored here: train it on the same data with the same --validation"
             )
 

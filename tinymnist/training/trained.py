@@ -1,5 +1,6 @@
 """Opens finished runs with their networks and the images that they are scored on."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -10,7 +11,6 @@ import torch
 from torch import nn
 
 from tinymnist.data import Dataset, usable_source
-from tinymnist.data.catalogue import MNIST, MNIST_5K
 from tinymnist.errors import UsageError
 from tinymnist.notices import Warn, warn_in_python
 from tinymnist.spec.data import Data
@@ -25,6 +25,8 @@ from tinymnist.training.images import (
     refuse_other_classes,
     refuse_unfit_images,
 )
+from tinymnist.training.known import may_know_scored_images
+from tinymnist.training.records import TrainedOn
 from tinymnist.training.run import Run
 from tinymnist.training.unfinished import Reached, network_so_far
 
@@ -84,12 +86,13 @@ def open_trained(
     opened = []
     for run, images, model in zip(runs, asked, models, strict=True):
         count = images.validation if held_out else 0
+        _refuse_training_images(run, TrainedOn(dataset=images.dataset, validation=count))  # perhaps before a download
         data = load(images.model_copy(update={"validation": count}))
         if dataset is None:
             refuse_changed_images(run, data, others=True)
         refuse_unfit_images(run.spec, data)
         refuse_other_classes(run, data)
-        _refuse_training_images(run, data)
+        _refuse_training_images(run, TrainedOn(dataset=data.name, validation=count, digest=data.digest))
         how_far = None
         if model is None:
             assert isinstance(run, RunDirectory)
@@ -98,10 +101,11 @@ def open_trained(
     return opened
 
 
-def _refuse_training_images(run: Run, data: Dataset) -> None:
-    """Raises `UsageError` where the test images of `data` were among the training images of `run`."""
-    knows_mnist = any(known.is_of(MNIST.name, MNIST.digest) for known in run.trained_on)
-    if data.digest == MNIST_5K.digest and knows_mnist:
-        raise UsageError(
-            f"{run.path}: was trained on all of MNIST, which mnist-5k is a part of: evaluate it with --dataset mnist"
-        )
+def _refuse_training_images(run: Run, scored: TrainedOn) -> None:
+    """Raises `UsageError` where the images to score may have been among the training images of `run`."""
+    for known in run.trained_on:
+        if may_know_scored_images(known, scored):
+            raise UsageError(
+                f"{run.path}: was trained on {known.dataset}, so it may know images of {scored.dataset} that are "
+                f"scored: evaluate it with --dataset {shlex.quote(known.dataset)}"
+            )

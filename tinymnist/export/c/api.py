@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from tinymnist.errors import UsageError
 from tinymnist.export.artifact import Artifact
 from tinymnist.export.c.calibration import calibration_images, find_ranges
 from tinymnist.export.c.compiling import c_compiler, cores, measure
@@ -18,14 +19,18 @@ def export_c(trained: TrainedNetwork, dtype: str, name: str | None = None) -> Ar
     calibrated on training images of its data.
 
     Where there is a C compiler (`CC`, or `cc`), the program is compiled and run on all test images. Raises
-    `CheckFailed` where it then does not compute what PyTorch does, `UsageError` for what int8 cannot express and for
-    test images that the network was trained on.
+    `CheckFailed` where it then does not compute what PyTorch does, `UsageError` for what int8 cannot express, for
+    data without training images, and for test images that the network was trained on.
     """
     run, model, data = trained.run, trained.model, trained.data
     network = fold(run.spec, model, run.class_names)
     if name is not None:
         network = replace(network, name=name)
     if dtype == "int8":
+        if not len(data.train):
+            raise UsageError(
+                f"{data.name}: has no training images, on which int8 is calibrated: name another --dataset"
+            )
         ranges = find_ranges(network, calibration_images(data.train))
         program = int8_program(network, quantize(network, ranges))
     else:
