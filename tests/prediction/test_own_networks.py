@@ -239,7 +239,7 @@ def test_names_of_classes_cannot_steer_the_terminal(cli: Cli, run: Path, pets: P
 
 def test_too_few_names_of_classes_are_damage(cli: Cli, run: Path, tmp_path: Path) -> None:
     outcome = cli("predict", edited(run, tmp_path, class_names=["a", "b"]), "a.png")
-    line = "damaged: environment.json names 2 classes, spec.yaml has 3: copy the run again\n"
+    line = "damaged (it names 2 classes, its network has 3): copy the run again\n"
     assert (outcome.code, outcome.err) == (3, f"tinymnist: {tmp_path}/edited: {line}")
 
 

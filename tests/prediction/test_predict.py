@@ -419,7 +419,7 @@ def test_a_network_that_was_trained_on_clothes_is_refused(cli: Cli, small_run: P
         (
             "classes=5",
             DataError,
-            "damaged: environment.json names 10 classes, spec.yaml has 5: copy the run again",
+            "damaged (it names 10 classes, its network has 5): copy the run again",
         ),
     ],
     ids=["32x32", "5 classes"],

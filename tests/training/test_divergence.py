@@ -42,10 +42,10 @@ class Poison:
             monkeypatch.setattr(optimizer, "step", self._before(optimizer.step))
 
     def _poisoned(self, step: Any) -> Any:
-        def poisoned(here: Any, images: Tensor, labels: Tensor, seed: int, teacher: Tensor | None = None) -> None:
+        def poisoned(here: Any, images: Tensor, labels: Tensor, seed: int, *more: Tensor | None) -> None:
             self.now = seed == self.seed and self.times > 0
             self.times -= self.now
-            step(here, images, labels, seed, teacher)
+            step(here, images, labels, seed, *more)
             if self.now and self.what == "loss":
                 here._loss_sum += self.value
 

@@ -30,7 +30,7 @@ class Classifier:
         """Raises `RunError` where the run is not finished or no picture can be prepared for its network, `DataError`
         where it is damaged."""
         _refuse_unusable(run)
-        self.run = run
+        self.run, self.class_names = run, run.class_names
         self._device = choose_device(device)
         self._model = run.load_model().to(self._device)
 
@@ -56,11 +56,6 @@ class Classifier:
 
 def _refuse_unusable(run: Run) -> None:
     shape = (run.spec.input.channels, run.spec.input.height, run.spec.input.width)
-    if len(run.class_names) != run.spec.classes:
-        raise DataError(
-            f"{run.path}: damaged: environment.json names {len(run.class_names):,} classes, spec.yaml has "
-            f"{run.spec.classes:,}: copy the run again"
-        )
     if run.prepare == "mnist" and shape != (1, SIDE, SIDE):
         raise RunError(
             f"{run.path}: takes {shape_text(shape)}: pictures prepared as MNIST's are 1x{SIDE}x{SIDE}: train it with "

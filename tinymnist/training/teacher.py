@@ -83,9 +83,10 @@ def refuse_unfit_teachers(runs: Sequence[Run], spec: Spec, data: Dataset, valida
             )
         own = run.trained_on[0]
         if not own.is_same(scored) or any(may_know_scored_images(known, scored) for known in run.trained_on):
+            known = _trained_on(run.environment)
             raise UsageError(
-                f"{run.path}: cannot teach {spec.name}: it was trained on {_trained_on(run.environment)}, so it may know images "
-                f"that are scored here: train it on the same data with the same --validation"
+                f"{run.path}: cannot teach {spec.name}: it was trained on {known}, so it may know images that are "
+                "scored here: train it on the same data with the same --validation"
             )
 
 
