@@ -386,6 +386,7 @@ def test_a_run_that_is_being_tuned_and_one_that_is_not_need_a_test_set(
     )
 
 
+@pytest.mark.slow
 def test_mnists_test_set_is_fit_for_both(cli: Cli, run_of_mnist: Path, other_run: Path, mnist_dir: Path) -> None:
     outcome = cli("compare", run_of_mnist, other_run, "--dataset", "mnist", "--data-dir", mnist_dir, "--json")
     content = json.loads(outcome.out)

@@ -129,6 +129,7 @@ def test_shifts_average_the_probabilities_of_all_views(small_run: Path, activati
     torch.testing.assert_close(found, mean_over_shifts(model, images, pixels))
 
 
+@pytest.mark.slow
 def test_shifts_are_told_apart_from_the_plain_figures(cli: Cli, small_run: Path) -> None:
     plain = json.loads(cli("evaluate", small_run, "--json").out)
     content = json.loads(cli("evaluate", small_run, "--shifts", 1, "--json").out)

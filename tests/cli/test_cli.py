@@ -114,7 +114,7 @@ def test_control_characters_never_reach_the_terminal(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"])
-@pytest.mark.parametrize("delay", [0.2, 0.8, 1.6])
+@pytest.mark.parametrize("delay", [0.2, 0.8, pytest.param(1.6, marks=pytest.mark.slow)])
 def test_a_signal_during_start_up_is_answered(tmp_path: Path, number: signal.Signals, code: int, delay: float) -> None:
     command = [sys.executable, "-m", "tinymnist", "train", "--arch", "tiny3130", "--json", "--data-dir", "."]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -157,6 +157,7 @@ def test_a_full_disk_under_stdout_is_one_line_and_exit_code_3(tmp_path: Path) ->
     assert done.stderr == "tinymnist: cannot write the result: No space left on device\n"
 
 
+@pytest.mark.slow
 def test_any_encoding_of_the_terminal_will_do(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     command = [sys.executable, "-m", "tinymnist", "summary", "tiny3130"]
@@ -260,6 +261,7 @@ def test_lists_break_no_word_in_a_narrow_terminal() -> None:
     assert {word for line in lines for word in line.split()} >= {"multiply-adds", "convolution", "separable-residual"}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="opens a terminal")
 def test_a_terminal_is_told_what_the_seconds_go_into() -> None:
     code, printed = in_a_terminal("build", TINY)

@@ -63,7 +63,7 @@ def by_opencv(model: onnx.ModelProto, images: torch.Tensor, folder: Path) -> Any
     ("spec", "folded"),
     [
         (TINY, False),
-        (EVERYTHING, False),
+        pytest.param(EVERYTHING, False, marks=pytest.mark.slow),
         pytest.param(TINY, True, marks=pytest.mark.slow),
         pytest.param(EVERYTHING, True, marks=pytest.mark.slow),
         pytest.param(AVERAGED, False, marks=pytest.mark.slow),

@@ -42,6 +42,7 @@ ALIKE = (
     "separable-residual",
 )
 """Architectures of the same kinds as shared-stairs and tiny3130, which take seconds to compile."""
+SLOW = ("activations before and after norms", "group norm, channel dropout, hidden layers")
 
 
 @pytest.mark.parametrize(
@@ -55,7 +56,9 @@ def test_every_shipped_architecture_computes_what_torch_does(arch: Path) -> None
     assert beyond_tolerance(differences(load_spec(arch), n=37)) == {}
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in NETWORKS]
+)
 def test_every_kind_of_layer_computes_what_torch_does(name: str) -> None:
     assert beyond_tolerance(differences(network(name), n=37)) == {}
 
@@ -66,6 +69,7 @@ WINDOWS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pool", WINDOWS.values(), ids=WINDOWS.keys())
 def test_poolings_far_beyond_the_image_compute_what_torch_does(pool: dict[str, Any]) -> None:
     spec = Spec.model_validate({"name": "made", "blocks": [{"convs": [4], "pool": pool}]})

@@ -114,7 +114,8 @@ def test_the_first_layer_is_in_the_colours_that_it_reads() -> None:
 
 
 @pytest.mark.parametrize(
-    ("classes", "matrix"), [pytest.param(47, True, marks=pytest.mark.slow), (100, False), (1000, False)]
+    ("classes", "matrix"),
+    [pytest.param(47, True, marks=pytest.mark.slow), (100, False), pytest.param(1000, False, marks=pytest.mark.slow)],
 )
 def test_many_classes_are_two_short_lists(
     cli: Cli, many: dict[int, Path], tmp_path: Path, classes: int, matrix: bool
@@ -150,6 +151,7 @@ def test_large_pictures_leave_the_page_small(cli: Cli, tmp_path: Path, train_on:
     assert len(page) < 1_000_000
 
 
+@pytest.mark.slow
 def test_the_warnings_of_the_data_are_repeated(cli: Cli, birds: Path, birds_run: Path, tmp_path: Path) -> None:
     page = page_of(cli, birds_run, tmp_path)
     assert f"<li>{TWINS}</li>" in page

@@ -24,6 +24,8 @@ from tinymnist.data import load_dataset
 from tinymnist.data.catalogue import MNIST, PUBLISHED, Download, Published
 from tinymnist.data.finding import MissingDataError
 
+pytestmark = pytest.mark.slow
+
 IMAGES = {"train": 300, "t10k": 50}
 """In a small data set of MNIST's form, so that a download takes no time."""
 
@@ -183,7 +185,6 @@ def test_a_server_that_trickles_is_left_at_the_time_limit(tmp_path: Path, monkey
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.slow
 def test_eight_processes_at_once_all_end_with_verified_data(nursery: Nursery, tmp_path: Path) -> None:
     nursery.ask({"import": "torchvision.datasets.utils"})
     content = {stem: content.hex() for stem, content in FILES.items()}

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.command_line import ARCHS
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="closes descriptors by a POSIX shell")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="closes descriptors by a POSIX shell")]
 TINYMNIST = f"{sys.executable} -m tinymnist"
 SIGPIPE = 128 + 13
 

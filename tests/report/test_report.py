@@ -139,6 +139,7 @@ def test_mistakes_are_those_with_the_highest_loss_and_have_the_two_likeliest_cla
         assert [high, low] == pytest.approx(best.values.tolist(), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_a_run_that_held_images_out_is_shown_by_those(cli: Cli, quick: Path, tmp_path: Path) -> None:
     spec = tinymnist.load_spec(quick, ["train.epochs=1", "train.engine=torch"])
     run = tinymnist.train(spec, seed=0, dataset="mnist-5k", validation=500, output=tmp_path, name="tuned")
@@ -358,7 +359,7 @@ def test_a_run_without_a_checkpoint_is_refused_and_nothing_is_written(
     assert not (tmp_path / "report.html").exists()
 
 
-@pytest.mark.parametrize("steps", [4, 13])
+@pytest.mark.parametrize("steps", [pytest.param(4, marks=pytest.mark.slow), 13])
 def test_an_unfinished_run_is_shown_as_such(cli: Cli, quick: Path, tmp_path: Path, steps: int) -> None:
     with pytest.raises(Interrupted):
         tinymnist.train(

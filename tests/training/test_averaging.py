@@ -44,7 +44,7 @@ def test_the_average_follows_the_weights() -> None:
     assert float(average.tensors["0.weight"]) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("engine", ["native", "torch"])
+@pytest.mark.parametrize("engine", [pytest.param("native", marks=pytest.mark.slow), "torch"])
 def test_measured_norms_are_the_means_over_the_batches(engine: str) -> None:
     spec = load_spec(ARCHS / "tiny3130.yaml", [*CALM, "train.batch_size=16"])
     torch.manual_seed(0)

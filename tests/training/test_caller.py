@@ -19,6 +19,7 @@ from tinymnist.training.precision import float32_convolutions
 from tinymnist.training.threads import torch_threads
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 def test_trainings_in_threads_have_the_bits_of_their_seeds(engine: str, quick: Path, tmp_path: Path) -> None:
     spec = tinymnist.load_spec(quick, ["train.epochs=1", f"train.engine={engine}"])

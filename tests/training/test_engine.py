@@ -98,6 +98,7 @@ def test_an_unknown_engine_is_refused(cli: Cli) -> None:
     assert "'--engine': 'fast' is not one of 'auto', 'torch', 'native'" in outcome.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["torch", "native"])
 def test_a_checkpoint_does_not_know_the_engine(quick: Spec, engine: str, tmp_path: Path) -> None:
     """A run begun natively goes on without a compiler, and the other way round."""

@@ -261,6 +261,7 @@ def test_a_new_spec_trains_well(cli: Cli, coloured: Path, tmp_path: Path) -> Non
     assert json.loads(cli("train", path, "--seed", 1, "--output", tmp_path, "--json").out)["accuracy"] > 95
 
 
+@pytest.mark.slow
 def test_a_new_spec_reads_pictures_as_it_was_told(cli: Cli, tmp_path: Path) -> None:
     data = write_shapes(tmp_path / "a: b #c")
     (data / "train" / SHAPES[0] / "broken.png").write_bytes(b"no picture")
@@ -290,6 +291,7 @@ def test_a_new_spec_for_unequal_classes_balances_them(cli: Cli, tmp_path: Path) 
     assert load_spec(tmp_path / "mine.yaml").train.class_weights == "balanced"
 
 
+@pytest.mark.slow
 def test_images_of_other_classes_are_not_scored(cli: Cli, tmp_path: Path) -> None:
     few = digits(100, 50)
     one, other = (write_folders(tmp_path / name, few, [f"{name}{n}" for n in range(10)]) for name in ("a", "b"))
