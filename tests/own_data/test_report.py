@@ -115,7 +115,7 @@ def test_the_first_layer_is_in_the_colours_that_it_reads() -> None:
 
 @pytest.mark.parametrize(
     ("classes", "matrix"),
-    [pytest.param(47, True, marks=pytest.mark.slow), (100, False), pytest.param(1000, False, marks=pytest.mark.slow)],
+    [(100, False), *(pytest.param(*each, marks=pytest.mark.slow) for each in ((47, True), (1000, False)))],
 )
 def test_many_classes_are_two_short_lists(
     cli: Cli, many: dict[int, Path], tmp_path: Path, classes: int, matrix: bool

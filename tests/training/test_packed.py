@@ -61,7 +61,7 @@ def test_every_flipped_byte_is_found(packed: Path, tmp_path: Path) -> None:
         broken.write_bytes(content)
         content[place] ^= 0x10
         # where the format's own name is hit, it is no packed network any more
-        with pytest.raises((DataError, RunError), match="damaged network|is not a packed network"):
+        with pytest.raises((DataError, RunError), match=r"damaged network|is not a packed network"):
             load_run(broken).load_model()
 
 
