@@ -17,8 +17,9 @@ from tests.support.image_sets import write_npz
 from tests.support.published import TEST_IMAGES, publish, published_files, put
 from tinymnist.data import DATASETS, load_dataset, read_image_set
 from tinymnist.data import published as published_module
-from tinymnist.data.catalogue import FASHION_MNIST, PUBLISHED, Download
+from tinymnist.data.catalogue import FASHION_MNIST, PUBLISHED
 from tinymnist.data.finding import MissingDataError
+from tinymnist.data.publication import Download
 
 DIGITS, CAPITALS, SMALL = string.digits, string.ascii_uppercase, string.ascii_lowercase
 MERGED = DIGITS + CAPITALS + "abdefghnqrt"

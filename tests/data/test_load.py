@@ -24,8 +24,9 @@ from tinymnist.data import download as download_module
 from tinymnist.data import fetch as fetch_module
 from tinymnist.data import finding, load_dataset
 from tinymnist.data import published as load_module
-from tinymnist.data.catalogue import FASHION_MNIST, MNIST, MNIST_5K, PUBLISHED, Download, Published
+from tinymnist.data.catalogue import FASHION_MNIST, MNIST, MNIST_5K, PUBLISHED
 from tinymnist.data.finding import MissingDataError, find_files
+from tinymnist.data.publication import Download, Published
 from tinymnist.errors import DataError
 from tinymnist.notices import MnistUnavailable, Notice
 

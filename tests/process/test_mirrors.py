@@ -21,8 +21,9 @@ from tests.support.published import publish, published_files
 from tinymnist.data import download as download_module
 from tinymnist.data import fetch as fetch_module
 from tinymnist.data import load_dataset
-from tinymnist.data.catalogue import MNIST, PUBLISHED, Download, Published
+from tinymnist.data.catalogue import MNIST, PUBLISHED
 from tinymnist.data.finding import MissingDataError
+from tinymnist.data.publication import Download, Published
 
 pytestmark = pytest.mark.slow
 

@@ -12,8 +12,9 @@ from typing import Any
 
 from tinymnist import __main__, load_run
 from tinymnist.console import report_error
-from tinymnist.data.catalogue import MNIST, PUBLISHED, Download, Published, PublishedFile
+from tinymnist.data.catalogue import MNIST, PUBLISHED
 from tinymnist.data.finding import MissingDataError
+from tinymnist.data.publication import Download, Published, PublishedFile
 from tinymnist.errors import TinyMnistError
 from tinymnist.training import engine
 from tinymnist.training.packed import pack_run

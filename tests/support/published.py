@@ -15,7 +15,8 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.support.image_sets import idx
-from tinymnist.data.catalogue import PUBLISHED, Download
+from tinymnist.data.catalogue import PUBLISHED
+from tinymnist.data.publication import Download
 
 TEST_IMAGES = 20
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from tinymnist.data.catalogue import Prepare
+from tinymnist.data.publication import Prepare
 from tinymnist.errors import UsageError
 from tinymnist.notices import Notice
 

@@ -12,8 +12,8 @@ import sys
 import time
 from pathlib import Path
 
-from tinymnist.data.catalogue import Download, Published
 from tinymnist.data.finding import MissingDataError, find_files
+from tinymnist.data.publication import Download, Published
 from tinymnist.errors import DataError, Interrupted
 from tinymnist.files import make_folder, sync_file, sync_folder
 from tinymnist.signals import signals_held, stop_on_signals

@@ -8,7 +8,8 @@ import socket
 import sys
 from pathlib import Path
 
-from tinymnist.data.catalogue import PUBLISHED, Download, Published
+from tinymnist.data.catalogue import PUBLISHED
+from tinymnist.data.publication import Download, Published
 
 STALL_SECONDS = 10
 """After this long without an answer, the next mirror is tried."""

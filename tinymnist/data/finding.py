@@ -13,8 +13,9 @@ from pathlib import Path
 
 import platformdirs
 
-from tinymnist.data.catalogue import PUBLISHED, Package, Published, PublishedFile, unpacked_name
+from tinymnist.data.catalogue import PUBLISHED
 from tinymnist.data.identity import file_digests
+from tinymnist.data.publication import Package, Published, PublishedFile, unpacked_name
 from tinymnist.errors import DataError
 from tinymnist.files import read_bytes
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinymnist.data.catalogue import Format
 from tinymnist.data.identity import pixel_hashes
 from tinymnist.data.image_set import SplitName
+from tinymnist.data.publication import Format
 from tinymnist.data.splitting import for_testing
 
 Splits = dict[SplitName, tuple[NDArray[np.uint8], NDArray[Any]]]

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from tinymnist.data.as_read import AsRead, Part
-from tinymnist.data.catalogue import PUBLISHED, Published
+from tinymnist.data.catalogue import PUBLISHED
 from tinymnist.data.download import download
 from tinymnist.data.finding import MissingDataError, download_folder, find_files
 from tinymnist.data.formats import READERS
+from tinymnist.data.publication import Published
 
 LIMIT_SECONDS = 900.0
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tinymnist.choices import Device
-from tinymnist.data.catalogue import Prepare
+from tinymnist.data.publication import Prepare
 from tinymnist.data.sameness import Recorded
 from tinymnist.errors import DataError
 from tinymnist.files import read_bytes, write_atomically

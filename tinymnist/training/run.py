@@ -7,7 +7,7 @@ from typing import Literal
 
 from torch import nn
 
-from tinymnist.data.catalogue import Prepare
+from tinymnist.data.publication import Prepare
 from tinymnist.errors import DataError
 from tinymnist.spec import Spec
 from tinymnist.training.observer import EpochRow
