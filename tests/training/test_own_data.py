@@ -319,3 +319,10 @@ def test_images_held_out_of_another_order_may_be_known(cli: Cli, quick: Path, tm
     assert (outcome.code, "so it may know images that are scored here" in outcome.err) == (2, True)
     outcome = cli(*here, "--dataset", by_path, "--set", f"train.distill={{teacher: {tmp_path / 'named'}}}")
     assert (outcome.code, "so it may know images that are scored here" in outcome.err) == (2, True)
+
+
+@pytest.mark.parametrize("name", ["a\x1b[31m", "a\nb", "/".join(["long"] * 240)])
+def test_a_path_that_no_record_can_hold_is_refused(name: str, cli: Cli, quick: Path, tmp_path: Path) -> None:
+    (tmp_path / name).mkdir(parents=True)
+    outcome = cli("train", quick, "--dataset", tmp_path / name, "--output", tmp_path / "runs")
+    assert (outcome.code, outcome.err.count("\n"), "cannot be recorded: rename it" in outcome.err) == (2, 1, True)

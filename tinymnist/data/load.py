@@ -20,6 +20,8 @@ from tinymnist.notices import MnistUnavailable, Warn, warn_in_python
 from tinymnist.text import did_you_mean, printable, shown
 
 AUTO = "auto"
+LONGEST_PATH = 1000
+"""Characters of a path that records can hold."""
 AUTO_LIMIT_SECONDS = 60.0
 
 
@@ -29,10 +31,15 @@ def is_there(source: str) -> bool:
 
 
 def usable_source(source: str) -> str:
-    """Returns `source` if it is there. Raises `UsageError`."""
+    """Returns `source` if it is there, and can be written down. Raises `UsageError`."""
     if not is_there(source):
         known = did_you_mean(source, (*DATASETS, AUTO))
         raise UsageError(f"--dataset {shown(source, 200)[1:-1]}: no such data set, file or folder: {known}")
+    if printable(source) != source or len(source) > LONGEST_PATH:
+        raise UsageError(
+            f"--dataset {shown(source, 200)[1:-1]}: cannot be recorded: rename it: expects up to {LONGEST_PATH:,} "
+            "characters, in UTF-8, none of which controls a terminal"
+        )
     return source
 
 
