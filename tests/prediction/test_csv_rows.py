@@ -181,6 +181,10 @@ BAD: dict[str, tuple[Callable[[str], str], str]] = {
         with_first_cell(9, "9" * 5000),
         "line 9, column pixel0: expects a whole number from 0 to 255, found '9+",
     ),
+    "semicolons": (
+        lambda content: content.replace(",", ";"),
+        r"line 2, column pixel0;pixel1;[^ ]{1,50}: expects a whole number from 0 to 255, found '[^ ]{1,60}$",
+    ),
     "too few pixels": (
         lambda content: "".join(line.partition(",")[2] + "\n" for line in content.splitlines()),
         f"has 783 columns of pixels: .*{NETWORK}.* takes 784, 28x28 pixels",

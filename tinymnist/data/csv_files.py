@@ -153,6 +153,6 @@ def _fault(lines: Sequence[Line], head: Sequence[str], path: Path) -> DataError:
         for title, cell in zip(head, cells, strict=True):
             most = MAX_CLASSES - 1 if title == LABEL else 255
             if not WHOLE.fullmatch(cell) or int(cell) > most:
-                where = f"{path}: line {number:,}, column {title}"
+                where = f"{path}: line {number:,}, column {shown(title)[1:-1]}"
                 return DataError(f"{where}: expects a whole number from 0 to {most}, found {shown(cell)}")
     return DataError(f"{path}: lines {lines[0][0]:,} to {lines[-1][0]:,} are not numbers: save it again")
