@@ -568,6 +568,30 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
         parquet(PNGS, [*LABELS.tolist()[:11], 2], ["a", "b"]),
         "{set}.parquet: rows from 0: label 12 is 2: expects whole numbers, 0 to 1",
     ),
+    "an empty name of the hub": (
+        parquet(PNGS, LABELS.tolist(), ["a", " "]),
+        "{set}.parquet: class ' ': a class has an empty name: give it one",
+    ),
+    "an empty label": (
+        parquet(PNGS, ["a", ""] * 6),
+        "{set}.parquet: rows from 0: a class has an empty name: give it one",
+    ),
+    "a long label": (
+        parquet(PNGS, ["a", "b" * 256] * 6),
+        "{set}.parquet: rows from 0: the name of a class has 256 characters: 255 are the most",
+    ),
+    "names of the hub that look the same": (
+        parquet(PNGS, LABELS.tolist(), ["\u00e9", "e\u0301"]),
+        "{set}.parquet: declares the class name '\u00e9' twice: give each class its own",
+    ),
+    "labels that look the same": (
+        parquet(PNGS, ["\u00e9", "e\u0301"] * 6),
+        "{set}.parquet: holds images of one class only: a classifier needs two: add another",
+    ),
+    "very many names of the hub": (
+        parquet(PNGS, LABELS.tolist(), [str(number) for number in range(100_000)]),
+        "{set}.parquet: declares 100,000 class names: 1,000 are the most",
+    ),
     "a name of the hub without images": (
         parquet(PNGS, LABELS.tolist(), ["a", "b", "c"]),
         "{set}.parquet: class 'c' has no training image: add some, or remove the class",

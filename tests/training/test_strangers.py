@@ -181,6 +181,33 @@ def test_records_that_cannot_be_are_damage(cli: Cli, run: Path, file: str, key: 
     assert f"{file}: damaged (" in outcome.err
 
 
+ORIGIN = {"digest": "0" * 64, "class_names": list("0123456789"), "prepare": "mnist", "warnings": []}
+IMAGES: dict[str, tuple[str, dict[str, Any]]] = {
+    "a path, but no digest of its images": ("environment.json", {"dataset": ".", "data": None}),
+    "two classes of one name": ("environment.json", {"data": {**ORIGIN, "class_names": ["0"] * 10}}),
+    "a class without a name": ("environment.json", {"data": {**ORIGIN, "class_names": [*"012345678", ""]}}),
+    "a name of 100,000 characters": (
+        "environment.json",
+        {"data": {**ORIGIN, "class_names": [*"012345678", "9" * 100_000]}},
+    ),
+    "very many warnings": ("environment.json", {"data": {**ORIGIN, "warnings": [{"kind": "Later"}] * 10_000}}),
+    "a warning of 100,000 characters": ("result.json", {"warnings": [{"kind": "x" * 100_000}]}),
+    "a warning with a number of 4,000 digits": ("result.json", {"warnings": [{"kind": "x", "count": 10**4000}]}),
+    "a path of 100,000 characters": ("result.json", {"dataset": "x" * 100_000}),
+    "a path with a line break": ("result.json", {"dataset": "mnist-5k\naccuracy 100 %"}),
+}
+
+
+@pytest.mark.parametrize(("file", "changes"), IMAGES.values(), ids=IMAGES.keys())
+def test_records_of_images_that_cannot_be_are_damage(
+    cli: Cli, run: Path, file: str, changes: dict[str, Any], tmp_path: Path
+) -> None:
+    edit(run / file, **changes)
+    outcome = cli("report", run, "--output", tmp_path / "report.html")
+    assert (outcome.code, outcome.out, outcome.err.count("\n"), len(outcome.err) < 400) == (3, "", 1, True)
+    assert f"{file}: damaged (" in outcome.err
+
+
 def forge(cut: Path, tensors: dict[str, Tensor], **progress: Any) -> None:
     """A checkpoint with other content and the digest that belongs to it."""
     path = cut / "checkpoint" / "state.safetensors"

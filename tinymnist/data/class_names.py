@@ -12,6 +12,20 @@ from tinymnist.data.as_read import Part
 from tinymnist.data.image_set import MAX_CLASSES, SplitName
 from tinymnist.errors import DataError
 
+LONGEST_NAME = 255
+"""Characters, as many as the name of a folder can have."""
+
+
+def checked_name(text: str, where: str) -> str:
+    """The name of a class that a file declares, composed (NFC) as those of folders are. Raises `DataError`."""
+    refuse_unprintable(text, where)
+    name = unicodedata.normalize("NFC", text)
+    if not name.strip():
+        raise DataError(f"{where}: a class has an empty name: give it one")
+    if len(name) > LONGEST_NAME:
+        raise DataError(f"{where}: the name of a class has {len(name):,} characters: {LONGEST_NAME} are the most")
+    return name
+
 
 def refuse_unprintable(name: str, where: str) -> None:
     """Raises `DataError` for a name that is not UTF-8 or has control characters."""

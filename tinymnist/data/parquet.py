@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinymnist.data.as_read import AsRead, ReadOptions
-from tinymnist.data.class_names import refuse_unprintable, whole_labels
+from tinymnist.data.class_names import checked_name, whole_labels
 from tinymnist.data.contents import Contents
 from tinymnist.data.encoded import Encoded, Found
 from tinymnist.data.gathering import Entry, Gathering
@@ -132,9 +132,8 @@ class _Labels:
         if len(self._kinds) > 1 or not all(isinstance(value, str | int | float) for value in values):
             raise DataError(f"{where}: labels are not all text, nor all numbers: give every image one of the same kind")
         if self._kinds == {"text"}:
-            for text in values:
-                refuse_unprintable(text, where)
-            return [self._index.setdefault(text, len(self._index)) for text in values]
+            names = [checked_name(text, where) for text in values]
+            return [self._index.setdefault(name, len(self._index)) for name in names]
         numbers: list[int] = whole_labels(np.array(values), where, len(self._index) or MAX_CLASSES).tolist()
         return numbers
 
@@ -143,11 +142,13 @@ def _declared_names(file: Any, path: Path) -> tuple[str, ...]:
     """Class names in the metadata that the Hugging Face hub writes, or none."""
     try:
         declared = json.loads((file.schema_arrow.metadata or {})[b"huggingface"])
-        names = tuple(str(name) for name in declared["info"]["features"][LABEL]["names"] or ())
+        texts = [str(name) for name in declared["info"]["features"][LABEL]["names"] or ()]
     except (KeyError, TypeError, ValueError, RecursionError):
         return ()
+    if len(texts) > MAX_CLASSES:
+        raise DataError(f"{path}: declares {len(texts):,} class names: {MAX_CLASSES:,} are the most")
+    names = tuple(checked_name(text, f"{path}: class {shown(text)}") for text in texts)
     for name in names:
-        refuse_unprintable(name, f"{path}: class {shown(name)}")
         if names.count(name) > 1:
             raise DataError(f"{path}: declares the class name {shown(name)} twice: give each class its own")
     return names

@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 
 from tinymnist.choices import Device
+from tinymnist.data.catalogue import DATASETS
+from tinymnist.data.class_names import LONGEST_NAME
 from tinymnist.data.publication import Prepare
 from tinymnist.data.sameness import Recorded
 from tinymnist.errors import DataError
@@ -45,6 +47,9 @@ Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$")]
 DatasetName = Annotated[Line, Field(min_length=1, max_length=1000)]
 """A name of the catalogue, or a path."""
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+ClassName = Annotated[Line, Field(min_length=1, max_length=LONGEST_NAME)]
+Warnings = Annotated[list[dict[str, Annotated[str, Field(max_length=10_000)] | Number]], Field(max_length=100)]
+"""What is worth knowing of the data: the fields of notices, and their `kind`."""
 
 
 class Origin(BaseModel):
@@ -54,10 +59,25 @@ class Origin(BaseModel):
 
     digest: Digest
     """Of images, labels and class names, whatever the format."""
-    class_names: Annotated[list[Line], Field(min_length=2, max_length=1000)]
+    class_names: Annotated[list[ClassName], Field(min_length=2, max_length=1000)]
     prepare: Prepare
-    warnings: list[dict[str, str | int]] = []
-    """What is worth knowing of them: the fields of notices, and their `kind`."""
+    warnings: Warnings = []
+
+    @model_validator(mode="after")
+    def _classes_are_different(self) -> "Origin":
+        if len(set(self.class_names)) < len(self.class_names):
+            raise ValueError("class_names: a name stands twice")
+        return self
+
+
+def _missing_for_published_ones_alone(data: Origin | None, info: ValidationInfo) -> Origin | None:
+    """Without it, nothing would tell whether the images at a path are those that a run was trained on."""
+    if data is None and info.data.get("dataset") not in DATASETS:
+        raise ValueError("is missing, which only a data set with a name can do without")
+    return data
+
+
+OriginIfRecorded = Annotated[Origin | None, AfterValidator(_missing_for_published_ones_alone)]
 
 
 class TrainedOn(BaseModel):
@@ -118,7 +138,7 @@ class Environment(Record):
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)]
     dataset: DatasetName
     checksums: dict[str, str]
-    data: Origin | None = None
+    data: OriginIfRecorded = Field(None, validate_default=True)
     """None in runs of earlier versions."""
     validation: Number = 0
     """Training images that are held out and scored instead of the test set."""
@@ -146,11 +166,10 @@ class Result(Record):
     run: str
     name: Name
     parameters: Number
-    dataset: str
+    dataset: DatasetName
     data_digest: Digest | None = None
     """Of images, labels and class names of the data set; None in results of earlier versions, as in a series."""
-    warnings: list[dict[str, str | int]] = []
-    """What is worth knowing of the data: the fields of notices, and their `kind`."""
+    warnings: Warnings = []
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)]
     epochs: Number
     """Epochs that were trained."""
@@ -179,7 +198,7 @@ class Declaration(Record):
     seeds: Annotated[list[Annotated[int, Field(ge=0, le=LARGEST_SEED)]], Field(min_length=1, max_length=MAX_SEEDS)]
     dataset: DatasetName
     checksums: dict[str, str]
-    data: Origin | None = None
+    data: OriginIfRecorded = Field(None, validate_default=True)
     """None in series of earlier versions."""
     validation: Number
     teachers: dict[str, str]
@@ -220,9 +239,9 @@ class SeriesResult(Record):
     run: str
     name: Name
     parameters: Annotated[int, Field(ge=1, le=10**12)]
-    dataset: str
+    dataset: DatasetName
     data_digest: Digest | None = None
-    warnings: list[dict[str, str | int]] = []
+    warnings: Warnings = []
     scored_on: Literal["test", "validation"]
     chosen_on: Line
     images: Annotated[int, Field(ge=1, le=10**12)]
