@@ -17,6 +17,7 @@ from torch import Tensor, nn
 import tinymnist
 from tests.support.command_line import ARCHS, Cli
 from tests.support.digits import mnist_5k
+from tests.support.image_sets import write_npz
 from tests.support.trainings import StopAfter
 from tinymnist import build_model, evaluate, load_run, load_spec
 from tinymnist.data.finding import MissingDataError
@@ -49,6 +50,21 @@ def test_the_confusion_matrix_adds_up(cli: Cli, small_run: Path) -> None:
 
 UNEQUAL = ((8, 2, 0, 0), (1, 1, 0, 0), (0, 0, 0, 0), (0, 0, 0, 0))
 """Of 4 classes, the last two neither occur nor are predicted."""
+
+
+def test_a_class_without_images_has_no_accuracy(cli: Cli, tmp_path: Path) -> None:
+    """A line of 0 % would say that the network failed at it."""
+    images, labels = np.arange(48, dtype=np.uint8).reshape(12, 2, 2), np.arange(12) % 3
+    few = labels[:6] % 2
+    path = write_npz(tmp_path / "set.npz", {"train": (images, labels), "test": (images[:6] + 100, few)})
+    spec = tmp_path / "net.yaml"
+    spec.write_text(
+        "name: net\ninput: {height: 2, width: 2}\nclasses: 3\nblocks: [{convs: [2], pool: global_average}]\n"
+        f"data: {{dataset: {path}}}\ntrain: {{epochs: 1, batch_size: 6, augment: [], engine: torch}}\n"
+    )
+    assert cli("train", spec, "--output", tmp_path, "--name", "run").code == 0
+    assert json.loads(cli("evaluate", tmp_path / "run", "--json").out)["accuracy_by_class"][2] is None
+    assert cli("evaluate", tmp_path / "run").out.splitlines()[-1].split() == ["2", ".", ".", ".", "-"]
 
 
 def evaluation_with(confusion: tuple[tuple[int, ...], ...]) -> Evaluation:

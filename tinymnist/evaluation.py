@@ -72,15 +72,15 @@ class Evaluation:
         return 100.0 * low, 100.0 * high
 
     @property
-    def accuracy_by_class(self) -> tuple[float, ...]:
-        return tuple(100.0 * row[index] / max(1, sum(row)) for index, row in enumerate(self.confusion))
+    def accuracy_by_class(self) -> tuple[float | None, ...]:
+        """None for a class of which there is no image."""
+        return tuple(100.0 * row[index] / sum(row) if any(row) else None for index, row in enumerate(self.confusion))
 
     @property
     def balanced_accuracy(self) -> float:
         """The mean of `accuracy_by_class` over the classes that the images hold, however many images each has, as
         scikit-learn's `balanced_accuracy_score` gives it."""
-        by_class = zip(self.confusion, self.accuracy_by_class, strict=True)
-        return fmean(accuracy for row, accuracy in by_class if any(row))
+        return fmean(accuracy for accuracy in self.accuracy_by_class if accuracy is not None)
 
     @property
     def macro_f1(self) -> float:

@@ -663,3 +663,42 @@ def test_a_class_of_which_every_picture_is_left_out_is_an_error(cli: Cli, tmp_pa
     outcome = cli("data", root, "--skip-unreadable")
     assert outcome.err == f"tinymnist: {root}: class '2' has no training image: add some, or remove the class\n"
     assert outcome.code == 3
+
+
+def test_images_that_would_take_too_much_memory_are_not_resized(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tinymnist.data.assembly.fitted", lambda *_: pytest.fail("resized"))
+    path = write_npz(tmp_path / "set.npz", {"train": (np.zeros((240_000, 1, 1), np.uint8), np.arange(240_000) % 2)})
+    outcome = cli("data", path, "--resize", 96, 96)
+    line = f"{path}: 240,000 images of 96x96 pixels take more than 2 GiB: leave some out"
+    assert (outcome.code, outcome.err) == (3, f"tinymnist: {line}\n")
+
+
+@pytest.mark.parametrize("command", ["check", "train"])
+def test_a_spec_asks_for_no_larger_image_than_can_be_read(command: str, cli: Cli, tmp_path: Path) -> None:
+    path = write_npz(tmp_path / "set.npz", TRAIN)
+    spec = tmp_path / "net.yaml"
+    spec.write_text(
+        f"name: net\nblocks: [{{convs: [4], pool: global_average}}]\ndata: {{dataset: {path}, resize: [96, 97]}}\n"
+    )
+    outcome = cli(command, spec)
+    line = f"{spec}:3: data.resize[1]: must be at most 96, found 97"
+    assert (outcome.code, outcome.err) == (2, f"tinymnist: {line}\n")
+
+
+@pytest.mark.parametrize("labels", [[0, 1], [0, 1, 0, 1]], ids=["one image of each class", "each under two labels"])
+def test_a_set_of_which_nothing_can_be_set_aside_for_testing_is_not_trained_on(
+    labels: list[int], cli: Cli, tmp_path: Path
+) -> None:
+    images = IMAGES[[0, 1]] if len(labels) == 2 else IMAGES[[0, 0, 1, 1]]
+    path = write_npz(tmp_path / "set.npz", {"train": (images, np.array(labels))})
+    spec = tmp_path / "net.yaml"
+    spec.write_text(
+        "name: net\ninput: {height: 2, width: 2}\nclasses: 2\nblocks: [{convs: [2], pool: global_average}]\n"
+        f"data: {{dataset: {path}}}\n"
+    )
+    outcome = cli("train", spec, "--output", tmp_path, "--name", "run")
+    line = f"{path}: has no test set, and no image that could be set aside for one: add images to a class"
+    assert (outcome.code, outcome.err) == (3, f"tinymnist: {line}\n")
+    assert not (tmp_path / "run").exists()

@@ -30,22 +30,17 @@ def _matrix(evaluation: "Evaluation", title: str, column: int) -> list[str]:
     numbered = evaluation.class_names == tuple(map(str, classes))
     names = [str(label) if numbered else f"{_short(evaluation, label)} {label}" for label in classes]
     rows = [
-        [name, *(str(count or ".") for count in counts), f"{accuracy:.2f} %"]
+        [name, *(str(count or ".") for count in counts), _percent(accuracy)]
         for name, counts, accuracy in zip(names, evaluation.confusion, evaluation.accuracy_by_class, strict=True)
     ]
     return table(f">{f' >{column}' * len(classes)} >8", [[title, *map(str, classes), "accuracy"], *rows])
 
 
 def _worst(evaluation: "Evaluation") -> list[str]:
-    tested = [label for label, counts in enumerate(evaluation.confusion) if sum(counts)]
-    worst = sorted(tested, key=lambda label: evaluation.accuracy_by_class[label])[:WORST]
+    tested = [(right, label) for label, right in enumerate(evaluation.accuracy_by_class) if right is not None]
+    worst = sorted(tested)[:WORST]
     rows = [
-        [
-            _short(evaluation, label),
-            f"{sum(evaluation.confusion[label]):,}",
-            f"{evaluation.accuracy_by_class[label]:.2f} %",
-        ]
-        for label in worst
+        [_short(evaluation, label), f"{sum(evaluation.confusion[label]):,}", _percent(right)] for right, label in worst
     ]
     which = "all classes" if len(worst) == len(tested) else f"the {len(worst)} worst of {len(tested):,} classes"
     return table("< > >", [[which, "images", "accuracy"], *rows])
@@ -64,6 +59,10 @@ def _most_frequent(evaluation: "Evaluation") -> list[str]:
         for count, true, predicted in pairs[:PAIRS]
     ]
     return table("< >", [["most often taken", "images"], *rows]) if rows else ["no image was taken for another class"]
+
+
+def _percent(accuracy: float | None) -> str:
+    return "-" if accuracy is None else f"{accuracy:.2f} %"
 
 
 def _short(evaluation: "Evaluation", label: int) -> str:

@@ -26,7 +26,7 @@ SkipUnreadable = Annotated[
 
 def checked_resize(resize: tuple[int, int] | None) -> tuple[int, int] | None:
     """Raises `UsageError` for sizes that no image may have."""
-    from tinymnist.data.image_set import MAX_SIDE
+    from tinymnist.spec.base import MAX_SIDE
 
     if resize is not None and not all(1 <= side <= MAX_SIDE for side in resize):
         raise UsageError(f"--resize {resize[0]} {resize[1]}: expects height and width from 1 to {MAX_SIDE} pixels")

@@ -1,5 +1,6 @@
 """Makes a data set of what a source holds: alike in size and colour, split, in canonical order, judged."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 
@@ -13,7 +14,6 @@ from tinymnist.data.identity import canonical_order, digest_of, pixel_hashes
 from tinymnist.data.image_set import (
     MAX_CLASSES,
     MAX_PIXEL_BYTES,
-    MAX_SIDE,
     MIN_CLASSES,
     Images,
     ImageSet,
@@ -23,6 +23,7 @@ from tinymnist.data.judgement import find_leaks, find_oddities
 from tinymnist.data.resizing import fitted
 from tinymnist.data.splitting import for_testing
 from tinymnist.errors import DataError
+from tinymnist.spec.base import MAX_SIDE
 from tinymnist.text import shape_text
 
 Pixels = NDArray[np.uint8]
@@ -64,7 +65,7 @@ def assemble(name: str, source: AsRead, options: ReadOptions) -> ImageSet:
 def _alike(name: str, images: Mapping[SplitName, Pictures], resize: tuple[int, int] | None) -> dict[SplitName, Pixels]:
     """(N, C, H, W) for each split; C is 1 where every pixel of every image is grey."""
     if resize is not None:
-        images = {split: _resized(some, resize) for split, some in images.items()}
+        images = {split: _resized(name, some, resize) for split, some in images.items()}
     sizes = Counter[tuple[int, ...]]()
     for some in images.values():
         sizes.update({some.shape[1:3]: len(some)} if isinstance(some, np.ndarray) else [i.shape[:2] for i in some])
@@ -73,10 +74,16 @@ def _alike(name: str, images: Mapping[SplitName, Pictures], resize: tuple[int, i
     return {split: _channels_first(some, coloured) for split, some in images.items()}
 
 
-def _resized(images: Pictures, resize: tuple[int, int]) -> Pictures:
-    if isinstance(images, np.ndarray):
-        return np.array([fitted(image, *resize) for image in images], np.uint8).reshape(-1, *resize, *images.shape[3:])
-    return images  # decoding has done it
+def _resized(name: str, images: Pictures, resize: tuple[int, int]) -> Pictures:
+    if not isinstance(images, np.ndarray):
+        return images  # decoding has done it
+    shape = (len(images), *resize, *images.shape[3:])
+    if math.prod(shape) > MAX_PIXEL_BYTES:
+        raise _too_much(name, len(images), resize)
+    resized = np.empty(shape, np.uint8)
+    for index, image in enumerate(images):
+        resized[index] = fitted(image, *resize)
+    return resized
 
 
 def _has_colour(images: Pictures) -> bool:
@@ -111,7 +118,11 @@ def _refuse_sizes(name: str, sizes: Counter[tuple[int, ...]], channels: int) -> 
             f"{remedy}"
         )
     if count * channels * height * width > MAX_PIXEL_BYTES:
-        raise DataError(f"{name}: {count:,} images of {height}x{width} pixels take more than 2 GiB: leave some out")
+        raise _too_much(name, count, (height, width))
+
+
+def _too_much(name: str, count: int, size: tuple[int, int]) -> DataError:
+    return DataError(f"{name}: {count:,} images of {shape_text(size)} pixels take more than 2 GiB: leave some out")
 
 
 def _images(pixels: Pixels, part: Part) -> Images:

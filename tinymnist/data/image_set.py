@@ -14,8 +14,6 @@ SPLIT_NAMES: dict[str, SplitName] = {
 }  # fmt: skip
 """What folders and files of a split are called."""
 
-MAX_SIDE = 96
-"""Pixels of the longest side of an image."""
 MIN_CLASSES, MAX_CLASSES = 2, 1000
 MAX_PIXEL_BYTES = 2 << 30
 """The most that the images of a data set may take in memory."""

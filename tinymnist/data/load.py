@@ -102,6 +102,10 @@ def _load_published(name: str, data_dir: Path | None = None, limit_seconds: floa
 def _from_path(source: str, warn: Warn, options: ReadOptions) -> Dataset:
     found = read_image_set(source, options=options)
     _refuse_leaks(found, source)
+    if not len(found.test):
+        raise DataError(
+            f"{found.name}: has no test set, and no image that could be set aside for one: add images to a class"
+        )
     for notice in found.notices:
         warn(notice)
     published = find_published(found.name, found.digest)

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from tinymnist.data.image_set import MAX_SIDE
 from tinymnist.data.resizing import fitted
 from tinymnist.errors import ImageError
+from tinymnist.spec.base import MAX_SIDE
 
 FORMATS = ("PNG", "JPEG")
 SUFFIXES = (".png", ".jpg", ".jpeg")

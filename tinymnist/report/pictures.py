@@ -67,7 +67,9 @@ def confusion_picture(evaluation: Evaluation, class_names: Sequence[str]) -> byt
     return picture_bytes(figure, "svg")
 
 
-def _draw_confusion(axes: "Axes", counts: NDArray[Any], accuracies: Sequence[float], names: Sequence[str]) -> None:
+def _draw_confusion(
+    axes: "Axes", counts: NDArray[Any], accuracies: Sequence[float | None], names: Sequence[str]
+) -> None:
     classes, mistakes = len(counts), counts * (1 - np.eye(len(counts), dtype=int))
     shares = np.sqrt(mistakes / max(1, mistakes.max()))[..., None]
     colours = 255 + 0.75 * shares * (rgb(VERMILION) - 255)
@@ -78,7 +80,7 @@ def _draw_confusion(axes: "Axes", counts: NDArray[Any], accuracies: Sequence[flo
         if count:
             axes.text(column + 0.5, row + 0.52, str(count), ha="center", va="center", fontsize=size)
     for row, accuracy in enumerate(accuracies):
-        right = f"{accuracy:.1f}" if counts[row].any() else "-"
+        right = "-" if accuracy is None else f"{accuracy:.1f}"
         axes.text(classes + 0.3, row + 0.52, right, va="center", fontsize=size)
     axes.text(classes + 0.3, -0.35, "right, %", va="center", fontsize=size)
     axes.set_aspect("equal")

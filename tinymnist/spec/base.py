@@ -13,6 +13,9 @@ MAX_WINDOW = 1000
 """The largest side, step or border of a window: no image here is that large, and torch would take minutes to walk over
 a border of a billion."""
 
+MAX_SIDE = 96
+"""Pixels of the longest side of an image that is read from anywhere."""
+
 MAX_RATE = 1e6
 """The highest rate: beyond any use, and well within float32."""
 
@@ -58,6 +61,7 @@ def expanding(key: str, shorthand: Any) -> BeforeValidator:
 Count = Annotated[int, Field(ge=1, le=MAX_SIZE)]
 _Side = Annotated[int, Field(ge=1, le=MAX_WINDOW)]
 _Border = Annotated[int, Field(ge=0, le=MAX_WINDOW)]
+_ImageSide = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -92,6 +96,14 @@ CountPair = Annotated[
     PlainSerializer(_shortest),
 ]
 """Height and width of a window or step, each at least 1; one number stands for both."""
+
+ImageSize = Annotated[
+    tuple[_ImageSide, _ImageSide],
+    Strict(False),
+    BeforeValidator(_pair, json_schema_input_type=_ImageSide | tuple[_ImageSide, _ImageSide]),
+    PlainSerializer(_shortest),
+]
+"""Height and width of an image; one number stands for both."""
 
 SizePair = Annotated[
     tuple[_Border, _Border],

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from tinymnist.spec.base import CountPair, Model
+from tinymnist.spec.base import ImageSize, Model
 from tinymnist.text import printable
 
 
@@ -20,7 +20,7 @@ class Data(Model):
     validation: Annotated[int, Field(ge=0, le=10**9)] = Field(
         0, description="Training images to hold out and score instead of the test set."
     )
-    resize: CountPair | None = Field(None, description="Height and width that images from a path are fitted into.")
+    resize: ImageSize | None = Field(None, description="Height and width that images from a path are fitted into.")
     skip_unreadable: bool = Field(False, description="Whether pictures that cannot be read are left out.")
     prepare: Literal["mnist", "resize"] | None = Field(
         None,

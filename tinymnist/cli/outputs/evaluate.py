@@ -28,7 +28,7 @@ class Output(Shown):
     n: int = at("evaluation.n")
     loss: float = at("evaluation.loss")
     class_names: tuple[Text, ...] = at("evaluation.class_names")
-    accuracy_by_class: tuple[float, ...] = at("evaluation.accuracy_by_class")
+    accuracy_by_class: tuple[float | None, ...] = at("evaluation.accuracy_by_class")
     confusion: tuple[tuple[int, ...], ...] = at("evaluation.confusion")
     unfinished: ReachedOutput | SkipJsonSchema[None] = optional("evaluation.unfinished")
     shifts: ShiftsOutput | SkipJsonSchema[None] = optional("evaluation.shifts")
