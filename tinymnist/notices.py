@@ -77,6 +77,48 @@ class FilesPassedOver:
 
 
 @dataclass(frozen=True, slots=True)
+class BesideFolders:
+    """What lies in a data set beside the folders of its classes, and is not read."""
+
+    folder: str
+    count: int
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class FifthTaken:
+    """A data set came without test images, so that a fifth of its images are taken for testing."""
+
+    folder: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingImagesGone:
+    """A run is scored on other images than its own, which are not here any more to be compared with those."""
+
+    run: str
+    trained_on: str
+    scored: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPicturesRead:
+    """Pictures to predict that lie in the data set that the network was trained on."""
+
+    count: int
+    dataset: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnlabelledPassedOver:
+    """A file of a data set that has no labels, so that nothing can be scored on it."""
+
+    folder: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
 class SpecsPassedOver:
     """YAML files in a folder of architectures that are hidden, link to somewhere else, or belong to a run."""
 
@@ -126,6 +168,8 @@ class TwinsInTraining:
     """Images that would not be missed."""
     contradicting: int
     """Images of which an equal one has another label."""
+    example: str
+    """The places of two that are equal, under different labels where there are such."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +198,11 @@ Notice = (
     | ResumedElsewhere
     | ResultsLeftOut
     | FilesPassedOver
+    | BesideFolders
+    | FifthTaken
+    | TrainingImagesGone
+    | TrainingPicturesRead
+    | UnlabelledPassedOver
     | SpecsPassedOver
     | SpecsFound
     | PicturesSkipped

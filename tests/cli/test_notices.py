@@ -7,10 +7,12 @@ import pytest
 
 from tinymnist.cli.notices import notice_text, say_notice
 from tinymnist.notices import (
+    BesideFolders,
     ClassesUnequal,
     ClassesUntested,
     CudaGraphUnavailable,
     Difference,
+    FifthTaken,
     FilesPassedOver,
     MnistUnavailable,
     NativeEngineUnavailable,
@@ -22,8 +24,11 @@ from tinymnist.notices import (
     SixteenBitsScaled,
     SpecsFound,
     SpecsPassedOver,
+    TrainingImagesGone,
+    TrainingPicturesRead,
     TransparencyFilled,
     TwinsInTraining,
+    UnlabelledPassedOver,
 )
 
 WORDS: list[tuple[Notice, str]] = [
@@ -76,10 +81,33 @@ WORDS: list[tuple[Notice, str]] = [
     ),
     (SixteenBitsScaled("digits", 1), "WARNING: digits: 1 picture with 16 bits per channel, scaled to 8"),
     (TransparencyFilled("digits", 2), "WARNING: digits: 2 pictures with transparent parts, put on white"),
-    (TwinsInTraining(1, 0), "WARNING: 1 training image repeats another, pixel by pixel"),
     (
-        TwinsInTraining(1200, 4),
-        "WARNING: 1,200 training images repeat others, pixel by pixel; 4 stand under several labels",
+        TwinsInTraining(1, 0, "a (x) = b (x)"),
+        "WARNING: 1 training image repeats another, pixel by pixel, such as a (x) = b (x)",
+    ),
+    (
+        TwinsInTraining(1200, 4, "a (x) = b (y)"),
+        "WARNING: 1,200 training images repeat others, pixel by pixel; 4 stand under several labels, such as "
+        "a (x) = b (y)",
+    ),
+    (
+        BesideFolders("digits", 1, "testing"),
+        "digits: passed over 1 thing beside the folders of classes, such as testing",
+    ),
+    (FifthTaken("digits", 20), "digits: has no test set: 20 images are taken for it, a fifth of each class"),
+    (
+        TrainingImagesGone("runs/a", "old", "new"),
+        "WARNING: runs/a: its own images (old) are not here as they were, so nobody can tell whether it was trained on "
+        "test images of new",
+    ),
+    (
+        TrainingPicturesRead(3, "digits"),
+        "3 pictures of digits, which the network was trained on: an accuracy on those says little; `evaluate` scores "
+        "its test images",
+    ),
+    (
+        UnlabelledPassedOver("kaggle", "test.csv"),
+        "kaggle: passed over test.csv, which has no column 'label': `predict` reads it",
     ),
     (
         ClassesUnequal("cat", 1200, "dog", 3),

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.support.command_line import Cli
-from tests.support.image_sets import FORMATS, Splits, write_folders, write_npz
+from tests.support.image_sets import FORMATS, Splits, write_csv, write_folders, write_npz
 from tests.support.shapes import SHAPES, write_patches, write_shapes
 from tests.support.trainings import StopAfter
 from tinymnist import load_spec, train
@@ -326,3 +326,72 @@ def test_a_path_that_no_record_can_hold_is_refused(name: str, cli: Cli, quick: P
     (tmp_path / name).mkdir(parents=True)
     outcome = cli("train", quick, "--dataset", tmp_path / name, "--output", tmp_path / "runs")
     assert (outcome.code, outcome.err.count("\n"), "cannot be recorded: rename it" in outcome.err) == (2, 1, True)
+
+
+def test_images_that_a_run_was_trained_on_are_not_scored_under_another_path(
+    cli: Cli, quick: Path, tmp_path: Path
+) -> None:
+    few = digits(400, 200)
+    images, labels = few["train"]
+    own = write_npz(tmp_path / "own.npz", few)
+    assert cli("train", quick, "--dataset", own, "--epochs", 1, "--output", tmp_path, "--name", "run").code == 0
+    split = write_npz(tmp_path / "split.npz", {"train": few["test"], "test": (images[:50], labels[:50])})
+    known = (
+        f"{tmp_path}/run: was trained on 50 of the 50 test images of {split}: score it on images that it does not know"
+    )
+    outcome = cli("evaluate", tmp_path / "run", "--dataset", split)
+    assert (outcome.code, outcome.err) == (2, f"tinymnist: {known}\n")
+    outcome = cli("train", "--from", tmp_path / "run", "--dataset", split, "--output", tmp_path)
+    assert (outcome.code, outcome.err) == (2, f"tinymnist: {known}\n")
+    own.unlink()
+    outcome = cli("evaluate", tmp_path / "run", "--dataset", split)
+    assert outcome.code == 0
+    assert f"WARNING: {tmp_path}/run: its own images ({own}) are not here as they were" in outcome.err
+
+
+def test_what_lies_beside_the_folders_is_told(cli: Cli, quick: Path, tmp_path: Path) -> None:
+    data = write_folders(tmp_path / "data", digits(100, 50))
+    (data / "test").rename(data / "testing")
+    outcome = cli("data", data)
+    assert outcome.err.splitlines() == [
+        f"{data}: passed over 1 thing beside the folders of classes, such as testing",
+        f"{data}: has no test set: 20 images are taken for it, a fifth of each class",
+    ]
+    outcome = cli("train", quick, "--dataset", data, "--epochs", 1, "--output", tmp_path)
+    assert outcome.err.startswith(f"{data}: passed over 1 thing beside")
+
+
+def test_the_hint_about_leaks_reads_the_pictures_as_training_did(cli: Cli, tmp_path: Path) -> None:
+    data = write_shapes(tmp_path / "shapes")
+    one = next((data / "train" / SHAPES[0]).iterdir())
+    shutil.copy(one, data / "test" / SHAPES[0] / "copy.png")
+    spec = tmp_path / "mine.yaml"
+    cli("new", spec, "--dataset", data, "--resize", 16, 12, "--skip-unreadable")
+    outcome = cli("train", spec, "--output", tmp_path)
+    assert outcome.err.endswith(f"`tinymnist data {data} --resize 16 12 --skip-unreadable` lists them\n")
+
+
+def test_the_folder_of_kaggle_is_read_as_it_is(cli: Cli, tmp_path: Path) -> None:
+    data = write_csv(tmp_path / "kaggle", digits(100, 20))
+    lines = (data / "test.csv").read_text().splitlines()
+    (data / "test.csv").write_text("\n".join(line.partition(",")[2] for line in lines) + "\n")
+    outcome = cli("data", data)
+    assert (outcome.code, outcome.err.splitlines()[0]) == (
+        0,
+        f"{data}: passed over test.csv, which has no column 'label': `predict` reads it",
+    )
+
+
+def test_predictions_of_pictures_of_the_training_set_are_marked(cli: Cli, tmp_path: Path) -> None:
+    data = write_folders(tmp_path / "data", digits(100, 50), [f"n{n}" for n in range(10)])
+    cli("new", tmp_path / "mine.yaml", "--dataset", data)
+    cli("train", tmp_path / "mine.yaml", "--epochs", 1, "--output", tmp_path, "--name", "run")
+    outcome = cli("predict", tmp_path / "run", data / "train" / "n3")
+    assert outcome.err.startswith(f"10 pictures of {data}, which the network was trained on: an accuracy on those says")
+
+
+def test_images_of_several_sizes_are_advised_to_be_small(cli: Cli, tmp_path: Path) -> None:
+    data = write_shapes(tmp_path / "shapes", height=60, width=80)
+    write_shapes(data / "train" / "more", height=64, width=70)
+    outcome = cli("data", data)
+    assert outcome.err.endswith("make them alike, as by --resize 24 32\n")

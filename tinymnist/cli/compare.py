@@ -86,7 +86,7 @@ def _series_as_text(found: "SeriesComparison") -> str:
 
 def _warnings(*recorded: tuple[str, list[dict[str, str | int]]]) -> list[str]:
     """What is worth knowing of the data of each side; once, where it is the same."""
-    lines = [f"({dataset}: {data_warning_text(each)})" for dataset, warnings in recorded for each in warnings]
+    lines = [f"({data_warning_text(each, dataset)})" for dataset, warnings in recorded for each in warnings]
     return list(dict.fromkeys(lines))
 
 

@@ -64,6 +64,8 @@ def command(
     write_atomically(file, text)
     suits = "" if images is None else f", for {_described(images)}"
     following = f"tinymnist {'check' if images is None else 'train'} {shlex.quote(str(file))}"
+    if data_dir is not None:
+        following += f" --data-dir {shlex.quote(str(data_dir))}"
     show(f"wrote {file}: {spec.plan.parameters:,} parameters{suits}\nnext: {following}")
 
 

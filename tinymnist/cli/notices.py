@@ -6,9 +6,11 @@ from typing_extensions import assert_never
 
 from tinymnist.console import complain, say
 from tinymnist.notices import (
+    BesideFolders,
     ClassesUnequal,
     ClassesUntested,
     CudaGraphUnavailable,
+    FifthTaken,
     FilesPassedOver,
     MnistUnavailable,
     NativeEngineUnavailable,
@@ -20,13 +22,25 @@ from tinymnist.notices import (
     SixteenBitsScaled,
     SpecsFound,
     SpecsPassedOver,
+    TrainingImagesGone,
+    TrainingPicturesRead,
     TransparencyFilled,
     TwinsInTraining,
+    UnlabelledPassedOver,
     data_warning,
 )
 from tinymnist.text import counted
 
-_NOTES = (ResultsLeftOut, FilesPassedOver, SpecsPassedOver, SpecsFound)
+_NOTES = (
+    ResultsLeftOut,
+    FilesPassedOver,
+    BesideFolders,
+    FifthTaken,
+    TrainingPicturesRead,
+    UnlabelledPassedOver,
+    SpecsPassedOver,
+    SpecsFound,
+)
 """What is good to know, and no warning."""
 
 
@@ -35,12 +49,14 @@ def say_notice(notice: Notice) -> None:
     (say if isinstance(notice, _NOTES) else complain)(notice_text(notice))
 
 
-def data_warning_text(recorded: Mapping[str, str | int]) -> str:
-    """A warning that a training recorded about its data, as one line."""
+def data_warning_text(recorded: Mapping[str, str | int], dataset: str = "") -> str:
+    """A warning that a training recorded about its data, as one line; it begins with `dataset`, if one is given."""
     notice = data_warning(recorded)
     if notice is None:
-        return f"{recorded.get('kind')}, which this version of tinymnist does not know"
-    return notice_text(notice).removeprefix("WARNING: ")
+        text = f"{recorded.get('kind')}, which this version of tinymnist does not know"
+    else:
+        text = notice_text(notice).removeprefix("WARNING: ")
+    return text if not dataset or text.startswith(f"{dataset}: ") else f"{dataset}: {text}"
 
 
 def notice_text(notice: Notice) -> str:
@@ -65,6 +81,22 @@ def notice_text(notice: Notice) -> str:
             return f"{folder}: left out {what}, such as {example}"
         case FilesPassedOver(folder, count, expected, example):
             return f"{folder}: passed over {counted(count, 'file')} not named as {expected}, such as {example}"
+        case BesideFolders(folder, count, example):
+            return f"{folder}: passed over {counted(count, 'thing')} beside the folders of classes, such as {example}"
+        case FifthTaken(folder, count):
+            return f"{folder}: has no test set: {counted(count, 'image')} are taken for it, a fifth of each class"
+        case TrainingImagesGone(run, trained_on, scored):
+            return (
+                f"WARNING: {run}: its own images ({trained_on}) are not here as they were, so nobody can tell "
+                f"whether it was trained on test images of {scored}"
+            )
+        case TrainingPicturesRead(count, dataset):
+            return (
+                f"{counted(count, 'picture')} of {dataset}, which the network was trained on: an accuracy on those "
+                "says little; `evaluate` scores its test images"
+            )
+        case UnlabelledPassedOver(folder, file):
+            return f"{folder}: passed over {file}, which has no column 'label': `predict` reads it"
         case SpecsPassedOver(folder, count, examples):
             shown = ", ".join([*map(str, examples), *(["..."] if count > len(examples) else [])])
             return f"{folder}: passed over {counted(count, 'file')} (hidden, links elsewhere, of runs): {shown}"
@@ -78,12 +110,12 @@ def notice_text(notice: Notice) -> str:
             return f"WARNING: {folder}: {counted(count, 'picture')} with 16 bits per channel, scaled to 8"
         case TransparencyFilled(folder, count):
             return f"WARNING: {folder}: {counted(count, 'picture')} with transparent parts, put on white"
-        case TwinsInTraining(repeated, contradicting):
-            labels = f"; {contradicting:,} stand under several labels" if contradicting else ""
+        case TwinsInTraining(repeated, contradicting, example):
             which = (
                 "1 training image repeats another" if repeated == 1 else f"{repeated:,} training images repeat others"
             )
-            return f"WARNING: {which}, pixel by pixel{labels}"
+            labels = f"; {contradicting:,} stand under several labels" if contradicting else ""
+            return f"WARNING: {which}, pixel by pixel{labels}, such as {example}"
         case ClassesUnequal(largest, most, smallest, fewest):
             return (
                 f"WARNING: unequal classes: {most:,} training images of '{largest}', {fewest:,} of '{smallest}': "

@@ -78,9 +78,7 @@ def _as_text(report: "Report") -> str:
 
     headlines = [(entry.label, headline(entry)) for entry in report.entries]
     lines = [f"{label}: {head.accuracy} %, {head.measured}" for label, head in headlines]
-    warnings = [
-        f"{entry.record.dataset}: {data_warning_text(each)}" for entry in report.entries for each in entry.warnings
-    ]
+    warnings = [data_warning_text(each, entry.record.dataset) for entry in report.entries for each in entry.warnings]
     lines += dict.fromkeys(warnings)
     lines += [f"wrote {path}" for path in (*report.pictures, report.page)]
     return "\n".join(lines)

@@ -41,9 +41,10 @@ def _as_text(runs: "list[Standing]") -> str:
 
 
 def _cells(run: "Standing") -> list[str]:
-    seeds = f"{run.seeds[0]}" if len(run.seeds) == 1 else f"{len(run.seeds)} seeds"
-    done = run.accuracy is not None and not run.stopped_early
-    epochs = f"{run.of_epochs}" if done else f"{run.epochs} of {run.of_epochs}"
+    of = f"{run.seeds_done} of " if run.seeds_done < len(run.seeds) else ""
+    seeds = f"{run.seeds[0]}" if len(run.seeds) == 1 else f"{of}{len(run.seeds)} seeds"
+    whole = not run.stopped_early and (run.accuracy is not None or len(run.seeds) > 1)
+    epochs = f"{run.of_epochs}" if whole else f"{run.epochs} of {run.of_epochs}"
     if run.stopped_early:
         epochs += ", stopped early" if len(run.seeds) == 1 else f", {run.stopped_early} stopped early"
     if run.best_epoch is not None:

@@ -73,7 +73,7 @@ def command(
 
     from tinymnist.cli.train_result import show_result
 
-    return show_result(run, target, last_epochs, as_json)
+    return show_result(run, target, last_epochs, as_json, data_dir)
 
 
 def _one_arch(arch: str | None, option: str | None) -> str | None:

@@ -1,6 +1,7 @@
 """What `train` shows in the end: the result, a verdict on the target, and the command to try next."""
 
 import shlex
+from pathlib import Path
 
 from tinymnist.cli.outputs import as_output
 from tinymnist.cli.outputs.train import VerdictOutput
@@ -15,8 +16,10 @@ from tinymnist.training.diagnosis import diagnose
 from tinymnist.training.records import Result, SeriesResult
 
 
-def show_result(run: Run | Series, target: float | None, last_epochs: int | None, as_json: bool) -> int:
-    """Shows what came of a training, and returns the exit code."""
+def show_result(
+    run: Run | Series, target: float | None, last_epochs: int | None, as_json: bool, data_dir: Path | None
+) -> int:
+    """Shows what came of a training, and returns the exit code. `data_dir` is what was given as such."""
     verdict = None if target is None else _verdict(run, target, last_epochs)
     if as_json:
         judged = {} if verdict is None else {"verdict": as_output(VerdictOutput, verdict)}
@@ -24,7 +27,7 @@ def show_result(run: Run | Series, target: float | None, last_epochs: int | None
     else:
         notes = [f"note: {sentence}" for sentence in _diagnosis(run)]
         judgement = [verdict_text(verdict)] if verdict else []
-        show("\n".join([*_as_text(run), *notes, *judgement, _next(run, verdict)]))
+        show("\n".join([*_as_text(run), *notes, *judgement, _next(run, verdict, data_dir)]))
     return 0 if verdict is None or verdict.outcome == "pass" else CheckFailed.exit_code
 
 
@@ -103,8 +106,8 @@ def _figures(result: SeriesResult) -> str:
     )
 
 
-def _next(run: Run | Series, verdict: Verdict | LastEpochsVerdict | None) -> str:
-    path = shlex.quote(str(run.path))
+def _next(run: Run | Series, verdict: Verdict | LastEpochsVerdict | None, data_dir: Path | None) -> str:
+    path = shlex.quote(str(run.path)) + ("" if data_dir is None else f" --data-dir {shlex.quote(str(data_dir))}")
     settled = "tinymnist train without --validation, once the recipe is settled"
     if isinstance(run, Run):
         return f"next: {settled}" if run.environment.validation else f"next: tinymnist evaluate {path}"

@@ -28,7 +28,10 @@ def part_of(images: NDArray[Any], labels: NDArray[Any], where: tuple[str, str]) 
 
 def _as_pixels(images: NDArray[Any], where: str) -> NDArray[np.uint8]:
     if images.dtype.kind not in "iu":
-        raise DataError(f"{where}: pixels of type {images.dtype}: expects whole numbers from 0 to 255 (uint8)")
+        raise DataError(
+            f"{where}: pixels of type {images.dtype}: expects whole numbers from 0 to 255, as by "
+            "(255 * x).astype('uint8')"
+        )
     if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] not in (1, 3)) or 0 in images.shape[1:]:
         raise DataError(
             f"{where}: has shape {_shape(images)}: expects N x height x width, and x 1 or x 3 channels at the end"

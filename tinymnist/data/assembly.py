@@ -23,11 +23,14 @@ from tinymnist.data.judgement import find_leaks, find_oddities
 from tinymnist.data.resizing import fitted
 from tinymnist.data.splitting import for_testing
 from tinymnist.errors import DataError
+from tinymnist.notices import FifthTaken
 from tinymnist.spec.base import MAX_SIDE
 from tinymnist.text import shape_text
 
 Pixels = NDArray[np.uint8]
 
+SMALL = 32
+"""Pixels of the longer side that images of several sizes are advised to have."""
 SIZES_SHOWN = 3
 """The most sizes that a message names."""
 
@@ -46,6 +49,7 @@ def assemble(name: str, source: AsRead, options: ReadOptions) -> ImageSet:
         raise DataError(f"{name}: holds {len(class_names):,} classes: {MAX_CLASSES:,} are the most")
     pixels = _alike(name, {split: part.images for split, part in parts.items()}, options.resize)
     splits = _in_order({split: _images(pixels[split], part) for split, part in parts.items()})
+    taken = [] if "test" in parts else [FifthTaken(name, len(splits["test"]))]
     return ImageSet(
         name=name,
         class_names=class_names,
@@ -58,7 +62,7 @@ def assemble(name: str, source: AsRead, options: ReadOptions) -> ImageSet:
             {split: (images.hashes, images.labels) for split, images in splits.items()},
         ),
         leaks=find_leaks(splits, class_names),
-        notices=(*source.notices, *find_oddities(splits, class_names)),
+        notices=(*source.notices, *taken, *find_oddities(splits, class_names)),
     )
 
 
@@ -104,18 +108,16 @@ def _channels_first(images: Pictures, coloured: bool) -> Pixels:
 def _refuse_sizes(name: str, sizes: Counter[tuple[int, ...]], channels: int) -> None:
     usual_first = sizes.most_common()
     (height, width), count = usual_first[0]
-    shrink = min(1, MAX_SIDE / max(height, width))
-    remedy = f"--resize {max(1, round(height * shrink))} {max(1, round(width * shrink))}"
     if len(sizes) > 1:
         shown = [f"{shape_text(size)} ({some:,})" for size, some in usual_first[:SIZES_SHOWN]]
         more = ", ..." if len(sizes) > SIZES_SHOWN else ""
         raise DataError(
-            f"{name}: images of {len(sizes):,} sizes: {', '.join(shown)}{more}: make them alike, as by {remedy}"
+            f"{name}: images of {len(sizes):,} sizes: {', '.join(shown)}{more}: make them alike, as by {_remedy(sizes)}"
         )
     if max(height, width) > MAX_SIDE:
         raise DataError(
             f"{name}: images of {height}x{width} pixels: {MAX_SIDE}x{MAX_SIDE} are the most: make them smaller, as by "
-            f"{remedy}"
+            f"{_remedy(sizes)}"
         )
     if count * channels * height * width > MAX_PIXEL_BYTES:
         raise _too_much(name, count, (height, width))
@@ -123,6 +125,13 @@ def _refuse_sizes(name: str, sizes: Counter[tuple[int, ...]], channels: int) -> 
 
 def _too_much(name: str, count: int, size: tuple[int, int]) -> DataError:
     return DataError(f"{name}: {count:,} images of {shape_text(size)} pixels take more than 2 GiB: leave some out")
+
+
+def _remedy(sizes: Counter[tuple[int, ...]]) -> str:
+    """The option for small images of the usual shape: the median one, its longer side at most `SMALL` pixels."""
+    height, width = (int(np.median([size[axis] for size in sizes.elements()])) for axis in (0, 1))
+    shrink = min(1, SMALL / max(height, width))
+    return f"--resize {max(1, round(height * shrink))} {max(1, round(width * shrink))}"
 
 
 def _images(pixels: Pixels, part: Part) -> Images:

@@ -25,7 +25,7 @@ from tinymnist.sealed import DamagedError, read_sealed, write_sealed
 from tinymnist.text import printable
 from tinymnist.version import __version__
 
-FORMAT = "tinymnist-images-2"
+FORMAT = "tinymnist-images-3"
 """To be changed with whatever gives other images for the same files, within one version of tinymnist."""
 KEY = "key"
 LIMIT = 4 << 30

@@ -16,7 +16,7 @@ from tinymnist.data.gathering import Entry, Gathering
 from tinymnist.data.image_set import SPLIT_NAMES, SplitName
 from tinymnist.data.pictures import MAX_BYTES, SUFFIXES
 from tinymnist.errors import DataError, ImageError
-from tinymnist.notices import FilesPassedOver
+from tinymnist.notices import BesideFolders, FilesPassedOver, Notice
 from tinymnist.text import printable
 
 OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -43,8 +43,20 @@ def find_class_folders(root: Path) -> Encoded:
                 where = root / folder / class_name
                 raise DataError(f"{where}: holds no PNG or JPEG picture: add some, or remove the folder")
             found += [Found(split, unicodedata.normalize("NFC", class_name), path) for path in pictures]
-    passed_over = FilesPassedOver(printable(str(root)), len(others), "PNG or JPEG", others[0]) if others else None
-    return Encoded(root, found, _content, partial(_decode, str(root), found), (passed_over,) if passed_over else ())
+    notices = tuple(_passed_over(root, [root / folder for folder in folders], others))
+    return Encoded(root, found, _content, partial(_decode, str(root), found), notices)
+
+
+def _passed_over(root: Path, parents: Sequence[Path], others: Sequence[str]) -> Iterator[Notice]:
+    """What is not read: files that are no pictures, and what lies beside the folders of splits and of classes."""
+    if others:
+        yield FilesPassedOver(printable(str(root)), len(others), "PNG or JPEG", others[0])
+    beside = [entry.path for folder in parents for entry in _entries(folder) if not entry.is_dir()]
+    if root not in parents:
+        beside += [entry.path for entry in _entries(root) if Path(entry.path) not in parents]
+    if beside:
+        example = os.path.relpath(min(beside), root)
+        yield BesideFolders(printable(str(root)), len(beside), printable(example))
 
 
 def has_splits(root: Path) -> bool:

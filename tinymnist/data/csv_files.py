@@ -17,8 +17,9 @@ from tinymnist.data.as_read import AsRead, Part
 from tinymnist.data.image_set import MAX_CLASSES, SplitName
 from tinymnist.errors import DataError
 from tinymnist.files import refuse_unreadable
+from tinymnist.notices import UnlabelledPassedOver
 from tinymnist.quiet import own_warning_filters
-from tinymnist.text import shown
+from tinymnist.text import printable, shown
 
 FILES: dict[SplitName, str] = {"train": "train.csv", "test": "test.csv", "val": "val.csv"}
 """What the files of a folder are called."""
@@ -50,7 +51,17 @@ def read_csv(path: Path) -> AsRead:
     """Reads a file, or a folder of `train.csv` and, if there are any, `test.csv` and `val.csv`. Raises `DataError`."""
     if not path.is_dir():
         return AsRead({"train": _read(path)})
-    return AsRead({split: _read(path / name) for split, name in FILES.items() if (path / name).exists()})
+    files = {split: path / name for split, name in FILES.items() if (path / name).exists()}
+    unlabelled = [file for split, file in files.items() if split != "train" and not is_labelled(file)]
+    return AsRead(
+        {split: _read(file) for split, file in files.items() if file not in unlabelled},
+        notices=tuple(UnlabelledPassedOver(printable(str(path)), file.name) for file in unlabelled),
+    )
+
+
+def is_labelled(path: Path) -> bool:
+    """Whether a file has labels, which those to predict have not. Raises `DataError`."""
+    return next(read_rows(path)).labels is not None
 
 
 def read_rows(path: Path, labelled: bool = False) -> Iterator[Rows]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from tinymnist.data.image_set import Images, Place, SplitName
 from tinymnist.notices import ClassesUnequal, ClassesUntested, Notice, TwinsInTraining
+from tinymnist.text import printable
 
 UNEQUAL = 10
 """Classes are called unequal where the largest has so many times the images of the smallest."""
@@ -30,7 +31,7 @@ def find_oddities(splits: Mapping[SplitName, Images], class_names: Sequence[str]
     """Twins within training, strongly unequal classes, and classes that the test set lacks."""
     counts = {split: np.bincount(images.labels, minlength=len(class_names)) for split, images in splits.items()}
     smallest, largest = int(counts["train"].argmin()), int(counts["train"].argmax())
-    found: list[Notice] = [*_twins(splits["train"])]
+    found: list[Notice] = [*_twins(splits["train"], class_names)]
     if len(splits["train"]) and counts["train"][largest] >= UNEQUAL * counts["train"][smallest]:
         few, many = int(counts["train"][smallest]), int(counts["train"][largest])
         found.append(ClassesUnequal(class_names[largest], many, class_names[smallest], few))
@@ -40,10 +41,17 @@ def find_oddities(splits: Mapping[SplitName, Images], class_names: Sequence[str]
     return found
 
 
-def _twins(train: Images) -> list[Notice]:
-    labels_of: dict[bytes, list[int]] = defaultdict(list)
-    for pixels, label in zip(train.hashes, train.labels.tolist(), strict=True):
-        labels_of[pixels].append(label)
-    repeated = sum(len(labels) - 1 for labels in labels_of.values())
-    contradicting = sum(len(labels) for labels in labels_of.values() if len(set(labels)) > 1)
-    return [TwinsInTraining(repeated, contradicting)] if repeated else []
+def _twins(train: Images, class_names: Sequence[str]) -> list[Notice]:
+    places_of: dict[bytes, list[int]] = defaultdict(list)
+    for place, pixels in enumerate(train.hashes):
+        places_of[pixels].append(place)
+    twins = [places for places in places_of.values() if len(places) > 1]
+    if not twins:
+        return []
+    labels = train.labels.tolist()
+    contradicting = [places for places in twins if len({labels[place] for place in places}) > 1]
+    first, *others = (contradicting or twins)[0]
+    second = next((place for place in others if labels[place] != labels[first]), others[0])
+    example = " = ".join(f"{train.origins[place]} ({class_names[labels[place]]})" for place in (first, second))
+    repeated = sum(len(places) - 1 for places in twins)
+    return [TwinsInTraining(repeated, sum(map(len, contradicting)), printable(example))]

@@ -16,7 +16,7 @@ from tinymnist.data.image_set import Images, ImageSet
 from tinymnist.data.published import LIMIT_SECONDS, read_published
 from tinymnist.data.sources import read_image_set
 from tinymnist.errors import DataError, UsageError
-from tinymnist.notices import MnistUnavailable, Warn, warn_in_python
+from tinymnist.notices import FifthTaken, MnistUnavailable, Warn, warn_in_python
 from tinymnist.text import did_you_mean, printable, shown
 
 AUTO = "auto"
@@ -58,8 +58,10 @@ def load_dataset(
     data_dir: Path | None = None,
     warn: Warn = warn_in_python,
     options: ReadOptions = AS_THEY_ARE,
+    *,
+    may_download: bool = True,
 ) -> Dataset:
-    """Loads a data set, and downloads it first if necessary.
+    """Loads a data set, and downloads it first if necessary, unless it may not.
 
     `source` is one of `DATASETS`; `auto`: MNIST, or mnist-5k where MNIST is not in the folder and cannot be downloaded
     within a minute; or a path that `read_image_set` can read, with `options`. `warn` is called where `auto` means
@@ -70,7 +72,8 @@ def load_dataset(
     """
     if usable_source(source) == AUTO:
         return _load_mnist_or_5k(data_dir, warn)
-    return _load_published(source, data_dir) if source in DATASETS else _from_path(source, warn, options)
+    limit = LIMIT_SECONDS if may_download else None
+    return _load_published(source, data_dir, limit) if source in DATASETS else _from_path(source, warn, options)
 
 
 def _load_mnist_or_5k(data_dir: Path | None, warn: Warn) -> Dataset:
@@ -84,7 +87,7 @@ def _load_mnist_or_5k(data_dir: Path | None, warn: Warn) -> Dataset:
         return dataset
 
 
-def _load_published(name: str, data_dir: Path | None = None, limit_seconds: float = LIMIT_SECONDS) -> Dataset:
+def _load_published(name: str, data_dir: Path | None = None, limit_seconds: float | None = LIMIT_SECONDS) -> Dataset:
     """In the order of its files, which is not the canonical one."""
     found, checksums = read_published(name, data_dir, limit_seconds)
     published = PUBLISHED[name]
@@ -101,13 +104,14 @@ def _load_published(name: str, data_dir: Path | None = None, limit_seconds: floa
 
 def _from_path(source: str, warn: Warn, options: ReadOptions) -> Dataset:
     found = read_image_set(source, options=options)
-    _refuse_leaks(found, source)
+    _refuse_leaks(found, source, options)
     if not len(found.test):
         raise DataError(
             f"{found.name}: has no test set, and no image that could be set aside for one: add images to a class"
         )
     for notice in found.notices:
-        warn(notice)
+        if not isinstance(notice, FifthTaken):  # `data` and `new` have said so
+            warn(notice)
     published = find_published(found.name, found.digest)
     return Dataset(
         found.name,
@@ -121,16 +125,23 @@ def _from_path(source: str, warn: Warn, options: ReadOptions) -> Dataset:
     )
 
 
-def _refuse_leaks(found: ImageSet, source: str) -> None:
+def _refuse_leaks(found: ImageSet, source: str, options: ReadOptions) -> None:
     if found.leaks:
         first, second, *_ = found.leaks[0]
         count = len(found.leaks)
         raise DataError(
             f"{found.name}: {'1 image stands' if count == 1 else f'{count:,} images stand'} in more than one split, "
             f"such as {first.origin} ({first.split}) and {second.origin} ({second.split}), which makes figures too "
-            f"good: remove all but one copy of each; `tinymnist data {shlex.quote(printable(source))}` lists them"
+            f"good: remove all but one copy of each; `tinymnist data {shlex.quote(printable(source))}"
+            f"{_as_given(options)}` lists them"
         )
 
 
 def _split(images: Images) -> Split:
     return Split(torch.from_numpy(images.pixels), torch.from_numpy(images.labels))
+
+
+def _as_given(options: ReadOptions) -> str:
+    """The options as they are given to `data`."""
+    resize = "" if options.resize is None else f" --resize {options.resize[0]} {options.resize[1]}"
+    return resize + " --skip-unreadable" * options.skip_unreadable

@@ -17,13 +17,13 @@ LIMIT_SECONDS = 900.0
 
 
 def read_published(
-    name: str, data_dir: Path | None = None, limit_seconds: float = LIMIT_SECONDS
+    name: str, data_dir: Path | None = None, limit_seconds: float | None = LIMIT_SECONDS
 ) -> tuple[AsRead, dict[str, str]]:
     """One of `DATASETS` in the order of its files, and the SHA-256 of each unpacked file.
 
     Files are looked for in `data_dir`, by default the folder that `TINYMNIST_DATA` names, else the user's cache, and
-    downloaded there within the time limit. Raises `MissingDataError` where that fails, `DataError` for other files than
-    the published ones.
+    downloaded there within the time limit, unless that is None. Raises `MissingDataError` where that fails, `DataError`
+    for other files than the published ones.
     """
     published = PUBLISHED[name]
     files = _found_or_downloaded(published, data_dir or _default_folder(), limit_seconds)
@@ -44,10 +44,12 @@ def _default_folder() -> Path:
     return Path(os.environ.get("TINYMNIST_DATA") or download_folder())
 
 
-def _found_or_downloaded(published: Published, folder: Path, limit_seconds: float) -> dict[str, bytes]:
+def _found_or_downloaded(published: Published, folder: Path, limit_seconds: float | None) -> dict[str, bytes]:
     try:
         return find_files(published, folder)
     except MissingDataError as missing:
+        if limit_seconds is None:
+            raise
         try:
             download(published, folder, limit_seconds)
         except MissingDataError as problem:

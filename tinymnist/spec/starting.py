@@ -53,6 +53,8 @@ def _for_images(text: str, images: Images, mirror: bool) -> str:
         text, "{channels: 1, height: 28, width: 28}", f"{{channels: {channels}, height: {height}, width: {width}}}"
     )
     text = _with(text, "classes: 10\n", f"classes: {classes}{' ' * 23}# {_shown(images.class_names)}\n")
+    description = entry("description", f"{classes} classes of {images.dataset}.")
+    text = _with(text, "description: The idea, in a sentence.", description)
     text = _with_blocks(text, max(0, math.ceil(math.log2(min(height, width) / FINAL_SIDE))), _features(classes))
     network, _, _ = text.partition("# What is left out")
     return _with_budget(network) + _data(images) + _recipe(images, mirror)

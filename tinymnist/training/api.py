@@ -31,6 +31,7 @@ from tinymnist.training.engine import Engine, choose_engine
 from tinymnist.training.environment import describe_environment, describe_session, differences
 from tinymnist.training.images import asked_for, of_run, refuse_changed_images, refuse_missing_images
 from tinymnist.training.initial import copy_initial, initial_record, open_initial, refuse_unfit_initial, reopen_initial
+from tinymnist.training.known import refuse_known_images
 from tinymnist.training.load import load_run
 from tinymnist.training.lock import locked
 from tinymnist.training.loop import Trainer
@@ -85,6 +86,7 @@ def train(
     spec = material.spec
     if first is not None:
         refuse_unfit_initial(first, spec, material.data, asked.validation)
+        refuse_known_images(first, material.data, data_dir, observer.warned)
     with torch_threads(threads), _parts(spec, seed, spec.train.engine, chosen_device, observer) as parts:
         known = None if first is None else initial_record(first)
         environment = describe_environment(material, seed, chosen_device, parts.engine, known)

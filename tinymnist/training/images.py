@@ -26,9 +26,10 @@ def of_run(run: Run) -> Data:
     return asked_for(run.spec, run.environment.dataset, run.environment.validation)
 
 
-def load_images(asked: Data, data_dir: Path | None, warn: Warn) -> Dataset:
+def load_images(asked: Data, data_dir: Path | None, warn: Warn, *, may_download: bool = True) -> Dataset:
     """Loads the whole data set, with nothing held out yet. Raises as `load_dataset` does."""
-    return load_dataset(asked.dataset, data_dir, warn, ReadOptions(asked.resize, asked.skip_unreadable))
+    options = ReadOptions(asked.resize, asked.skip_unreadable)
+    return load_dataset(asked.dataset, data_dir, warn, options, may_download=may_download)
 
 
 def refuse_unfit_images(spec: Spec, data: Dataset) -> None:

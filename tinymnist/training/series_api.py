@@ -21,6 +21,7 @@ from tinymnist.training.directory import RunDirectory, create_folder, open_folde
 from tinymnist.training.environment import images_and_teachers
 from tinymnist.training.images import asked_for
 from tinymnist.training.initial import initial_record, open_initial, refuse_unfit_initial
+from tinymnist.training.known import refuse_known_images
 from tinymnist.training.lock import locked
 from tinymnist.training.material import gather
 from tinymnist.training.metrics import METRICS, write_series_metrics
@@ -70,6 +71,7 @@ def train_series(
     spec = found.spec
     if first is not None:
         refuse_unfit_initial(first, spec, found.data, asked.validation)
+        refuse_known_images(first, found.data, data_dir, observer.warned)
     declaration = Declaration(
         seeds=seeds,
         **images_and_teachers(found),

@@ -25,6 +25,8 @@ class Standing:
     dataset: str
     scored_on: Literal["test", "validation"]
     seeds: tuple[int, ...]
+    seeds_done: int
+    """Seeds whose training has come to its end."""
     epochs: int
     """Epochs that are done, of a series by the seed with the fewest."""
     of_epochs: int
@@ -60,6 +62,8 @@ def _standing(opened: Run | Series) -> Standing:
     std: float | None = None
     best_epoch: int | None = None
     epochs, stopped_early = 0, 0
+    seeds = opened.seeds if isinstance(opened, Series) else (opened.environment.seed,)
+    done = len(seeds) if opened.finished else 0
     if opened.finished and isinstance(opened, Series):
         series = opened.result
         accuracy, std, stopped_early = series.mean, series.std, series.stopped_early
@@ -69,13 +73,16 @@ def _standing(opened: Run | Series) -> Standing:
         accuracy, epochs, stopped_early, best_epoch = run.accuracy, run.epochs, int(run.stopped_early), run.best_epoch
     elif isinstance(opened, Run):
         epochs = _epochs(opened)
+    else:
+        done = sum((opened.seed_path(seed) / RESULT).is_file() for seed in seeds)
     return Standing(
         path=opened.path,
         name=spec.name,
         parameters=spec.plan.parameters,
         dataset=record.dataset,
         scored_on="validation" if record.validation else "test",
-        seeds=opened.seeds if isinstance(opened, Series) else (opened.environment.seed,),
+        seeds=seeds,
+        seeds_done=done,
         epochs=epochs,
         of_epochs=spec.train.epochs,
         stopped_early=stopped_early,

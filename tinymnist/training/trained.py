@@ -25,7 +25,7 @@ from tinymnist.training.images import (
     refuse_other_classes,
     refuse_unfit_images,
 )
-from tinymnist.training.known import may_know_scored_images
+from tinymnist.training.known import may_know_scored_images, refuse_known_images
 from tinymnist.training.records import TrainedOn
 from tinymnist.training.run import Run
 from tinymnist.training.unfinished import Reached, network_so_far
@@ -93,6 +93,7 @@ def open_trained(
         refuse_unfit_images(run.spec, data)
         refuse_other_classes(run, data)
         _refuse_training_images(run, TrainedOn(dataset=data.name, validation=count, digest=data.digest))
+        refuse_known_images(run, data, data_dir, warn)
         how_far = None
         if model is None:
             assert isinstance(run, RunDirectory)

@@ -15,6 +15,7 @@ class RunOutput(Shown):
     dataset: str
     scored_on: Literal["test", "validation"]
     seeds: list[int]
+    seeds_done: int
     epochs: int
     of_epochs: int
     stopped_early: int

@@ -43,7 +43,10 @@ async function take(file) {
     taken = read(bitmap);
     say("");
   } catch (error) {
-    if (turn === newest) say(error.message);
+    if (turn === newest) {
+      chosen.clear();
+      say(error.message);
+    }
   }
   bitmap?.close();
   changed();
