@@ -1,6 +1,6 @@
 """Whether weights may know images that are to be scored."""
 
-from tinymnist.data.catalogue import find_published
+from tinymnist.data.catalogue import PUBLISHED, find_published
 from tinymnist.training.records import TrainedOn
 
 
@@ -17,3 +17,12 @@ def may_know_scored_images(known: TrainedOn, scored: TrainedOn) -> bool:
     if one is None or other is None:
         return False
     return not one.trains_on.isdisjoint(other.trains_on if scored.validation else other.scores)
+
+
+def has_changed_since(known: TrainedOn, scored: TrainedOn) -> bool:
+    """Whether both are of one path, which gives other images now: in another size, or with pictures added or removed.
+
+    Where no test set is given, others may be set aside for testing now, which the weights were trained on.
+    """
+    at_one_path = known.dataset == scored.dataset and known.dataset not in PUBLISHED
+    return at_one_path and not known.is_same(scored)
