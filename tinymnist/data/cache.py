@@ -6,6 +6,7 @@ A data set is found by what its files are called and hold, never by a time stamp
 import hashlib
 import json
 import os
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -28,6 +29,8 @@ from tinymnist.version import __version__
 FORMAT = "tinymnist-images-2"
 """To be changed with whatever gives other images for the same files, within one version of tinymnist."""
 KEY = "key"
+OWN = re.compile(r"[0-9a-f]{64}\.safetensors|\..*\.tmp")
+"""Names of the files that are made here. The folder may be a link to one that holds others too."""
 LIMIT = 4 << 30
 """Bytes of all files in the cache; beyond it, those that were not used for the longest time are removed."""
 
@@ -81,8 +84,9 @@ def _keep(path: Path, key: str, data: ImageSet) -> None:
 
 
 def _make_room(newest: Path) -> None:
-    """Removes the files that were not used for the longest time, and what killed processes left."""
-    others = [(entry.stat(), entry.path) for entry in os.scandir(newest.parent) if entry.name != newest.name]
+    """Removes those of its files that were not used for the longest time, and what killed processes left."""
+    own = [entry for entry in os.scandir(newest.parent) if OWN.fullmatch(entry.name) and entry.name != newest.name]
+    others = [(entry.stat(follow_symlinks=False), entry.path) for entry in own]
     room = LIMIT - newest.stat().st_size
     for status, path in sorted(others, key=lambda other: other[0].st_mtime_ns, reverse=True):
         room -= status.st_size
