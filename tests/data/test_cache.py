@@ -430,3 +430,13 @@ def test_processes_at_once_do_no_harm(pets: Path, folder: Path) -> None:
         assert [path.suffix for path in folder.iterdir()] == [".safetensors"]
         assert decoded(pets) == 0
         shutil.rmtree(folder)
+
+
+def test_a_cache_that_others_may_fill_is_neither_read_nor_written(folder: Path) -> None:
+    root = write_folders(Path("set"), {"": (IMAGES, LABELS)})
+    assert [decoded(root), decoded(root)] == [len(IMAGES), 0]
+    folder.chmod(0o777)
+    held = sorted(folder.iterdir())
+    assert decoded(root) == len(IMAGES)
+    held[0].unlink()
+    assert (decoded(root), [*folder.iterdir()]) == (len(IMAGES), [])

@@ -65,11 +65,13 @@ def _key(files: Sequence[Found], digests: Sequence[str], options: ReadOptions) -
 def _look_up(path: Path, key: str, name: str, folder: str) -> ImageSet | None:
     """None where the file is missing, damaged, or another's."""
     try:
+        if not _is_private(path.parent):
+            return None
         header, arrays = read_sealed(path, FORMAT, LIMIT)
         if header[KEY] != key:
             return None
         data = image_set_of(arrays, name, folder)
-    except (DataError, DamagedError, KeyError, TypeError, ValueError):
+    except (OSError, DataError, DamagedError, KeyError, TypeError, ValueError):
         return None
     with suppress(OSError):
         os.utime(path)  # used now
@@ -79,8 +81,16 @@ def _look_up(path: Path, key: str, name: str, folder: str) -> ImageSet | None:
 def _keep(path: Path, key: str, data: ImageSet) -> None:
     with suppress(OSError, DataError, MemoryError):  # it is only a cache
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not _is_private(path.parent):
+            return
         write_sealed(path, FORMAT, {KEY: key}, arrays_of(data))
         _make_room(path)
+
+
+def _is_private(folder: Path) -> bool:
+    """Whether nobody else can put a file there: it is this user's, also where a link leads to it. Raises `OSError`."""
+    status = os.stat(folder)
+    return os.name != "posix" or (status.st_uid == os.getuid() and not status.st_mode & 0o022)
 
 
 def _make_room(newest: Path) -> None:
