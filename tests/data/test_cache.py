@@ -402,6 +402,21 @@ def test_what_was_not_used_for_long_makes_room(folder: Path, monkeypatch: pytest
     assert decoded(sets[1]) == 40
 
 
+def test_what_others_keep_in_the_folder_stays(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the cache is a link to a folder on a large disk."""
+    precious = tmp_path / "disk" / "thesis.txt"
+    precious.parent.mkdir()
+    precious.write_text("ten years of work")
+    os.utime(precious, (0, 0))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.symlink_to(precious.parent)
+    monkeypatch.setattr(cache, "LIMIT", 1)
+    for number in range(3):
+        read(write_folders(Path(str(number)), {"": (IMAGES + number, LABELS)}))
+    assert precious.read_text() == "ten years of work"
+    assert len([*folder.glob("*.safetensors")]) == 1
+
+
 @pytest.mark.slow
 def test_processes_at_once_do_no_harm(pets: Path, folder: Path) -> None:
     command = [sys.executable, "-m", "tinymnist", "data", str(pets), "--json"]
@@ -415,3 +430,13 @@ def test_processes_at_once_do_no_harm(pets: Path, folder: Path) -> None:
         assert [path.suffix for path in folder.iterdir()] == [".safetensors"]
         assert decoded(pets) == 0
         shutil.rmtree(folder)
+
+
+def test_a_cache_that_others_may_fill_is_neither_read_nor_written(folder: Path) -> None:
+    root = write_folders(Path("set"), {"": (IMAGES, LABELS)})
+    assert [decoded(root), decoded(root)] == [len(IMAGES), 0]
+    folder.chmod(0o777)
+    held = sorted(folder.iterdir())
+    assert decoded(root) == len(IMAGES)
+    held[0].unlink()
+    assert (decoded(root), [*folder.iterdir()]) == (len(IMAGES), [])

@@ -335,6 +335,34 @@ def test_names_of_classes_are_quoted_where_they_must_be(cli: Cli, own: Path, tmp
     assert content == [["ImageId", "Label"], *([str(at + 1), name] for at, name in enumerate(NAMES))]
 
 
+def with_class(small_run: Path, name: str, tmp_path: Path) -> Path:
+    """A copy of a run of ten digits, of which one is called `name`."""
+    run = Path(shutil.copytree(small_run, tmp_path / "run"))
+    record = json.loads((run / "environment.json").read_text())
+    record["data"]["class_names"] = [name, *map(str, range(1, 10))]
+    (run / "environment.json").write_text(json.dumps(record))
+    return run
+
+
+@pytest.mark.parametrize("name", ["=cmd|' /C calc'!A0", "+1+cmd()", "-2+3+cmd()", "@SUM(A1)", " =1+1"])
+def test_a_name_that_a_spreadsheet_computes_is_not_written(
+    name: str, cli: Cli, small_run: Path, rows: Path, tmp_path: Path
+) -> None:
+    run = with_class(small_run, name, tmp_path)
+    outcome = cli("predict", run, rows, "--output", tmp_path / "out.csv")
+    line = f"tinymnist: class {name!r}: a spreadsheet would take it for a formula: use --json instead\n"
+    assert (outcome.code, outcome.out, outcome.err) == (3, "", line)
+    assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.mark.parametrize("name", ["-", "+", "=", "@", "-1", "+10", "a=b"])
+def test_a_name_with_a_sign_that_does_no_harm_is_written(
+    name: str, cli: Cli, small_run: Path, rows: Path, tmp_path: Path
+) -> None:
+    run = with_class(small_run, name, tmp_path)
+    assert cli("predict", run, rows, "--output", tmp_path / "out.csv").code == 0
+
+
 def test_labels_are_places_where_classes_have_names(own: Path, tmp_path: Path) -> None:
     head, line = row(fitted(colours(1, 2), HEIGHT, WIDTH)).splitlines()
     place = sorted(NAMES).index("grün")

@@ -395,3 +395,29 @@ def test_images_of_several_sizes_are_advised_to_be_small(cli: Cli, tmp_path: Pat
     write_shapes(data / "train" / "more", height=64, width=70)
     outcome = cli("data", data)
     assert outcome.err.endswith("make them alike, as by --resize 24 32\n")
+
+
+@pytest.mark.parametrize("change", ["another size", "another picture"])
+def test_a_run_does_not_start_from_one_of_the_same_path_with_other_images(
+    change: str, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which images are set aside for testing follows from all pixels: others may be, and the first run knows those."""
+    monkeypatch.chdir(tmp_path)
+    images = np.random.default_rng(0).integers(0, 256, (20, 6, 6), np.uint8)
+    labels = np.arange(20) % 2
+    write_npz(Path("set.npz"), {"train": (images[:18], labels[:18])})
+    Path("net.yaml").write_text(
+        "name: net\ninput: {height: SIDE, width: SIDE}\nclasses: 2\nblocks: [{convs: [2], pool: global_average}]\n"
+        "data: {dataset: set.npz, resize: SIDE}\ntrain: {epochs: 1, augment: [], engine: torch}\n".replace("SIDE", "6")
+    )
+    assert cli("train", "net.yaml", "--name", "first").code == 0
+    if change == "another size":
+        Path("net.yaml").write_text(Path("net.yaml").read_text().replace("6", "5"))
+    else:
+        write_npz(Path("set.npz"), {"train": (images, labels)})
+    outcome = cli("train", "net.yaml", "--name", "second", "--from", "runs/first")
+    assert (outcome.code, outcome.err) == (
+        2,
+        "tinymnist: --from runs/first: was trained on set.npz, all of it, so it may know images that are scored here: "
+        "train it on the same data with the same --validation\n",
+    )

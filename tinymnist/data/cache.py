@@ -6,6 +6,7 @@ A data set is found by what its files are called and hold, never by a time stamp
 import hashlib
 import json
 import os
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -28,6 +29,8 @@ from tinymnist.version import __version__
 FORMAT = "tinymnist-images-3"
 """To be changed with whatever gives other images for the same files, within one version of tinymnist."""
 KEY = "key"
+OWN = re.compile(r"[0-9a-f]{64}\.safetensors|\..*\.tmp")
+"""Names of the files that are made here. The folder may be a link to one that holds others too."""
 LIMIT = 4 << 30
 """Bytes of all files in the cache; beyond it, those that were not used for the longest time are removed."""
 
@@ -62,11 +65,13 @@ def _key(files: Sequence[Found], digests: Sequence[str], options: ReadOptions) -
 def _look_up(path: Path, key: str, name: str, folder: str) -> ImageSet | None:
     """None where the file is missing, damaged, or another's."""
     try:
+        if not _is_private(path.parent):
+            return None
         header, arrays = read_sealed(path, FORMAT, LIMIT)
         if header[KEY] != key:
             return None
         data = image_set_of(arrays, name, folder)
-    except (DataError, DamagedError, KeyError, TypeError, ValueError):
+    except (OSError, DataError, DamagedError, KeyError, TypeError, ValueError):
         return None
     with suppress(OSError):
         os.utime(path)  # used now
@@ -76,13 +81,22 @@ def _look_up(path: Path, key: str, name: str, folder: str) -> ImageSet | None:
 def _keep(path: Path, key: str, data: ImageSet) -> None:
     with suppress(OSError, DataError, MemoryError):  # it is only a cache
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not _is_private(path.parent):
+            return
         write_sealed(path, FORMAT, {KEY: key}, arrays_of(data))
         _make_room(path)
 
 
+def _is_private(folder: Path) -> bool:
+    """Whether nobody else can put a file there: it is this user's, also where a link leads to it. Raises `OSError`."""
+    status = os.stat(folder)
+    return os.name != "posix" or (status.st_uid == os.getuid() and not status.st_mode & 0o022)
+
+
 def _make_room(newest: Path) -> None:
-    """Removes the files that were not used for the longest time, and what killed processes left."""
-    others = [(entry.stat(), entry.path) for entry in os.scandir(newest.parent) if entry.name != newest.name]
+    """Removes those of its files that were not used for the longest time, and what killed processes left."""
+    own = [entry for entry in os.scandir(newest.parent) if OWN.fullmatch(entry.name) and entry.name != newest.name]
+    others = [(entry.stat(follow_symlinks=False), entry.path) for entry in own]
     room = LIMIT - newest.stat().st_size
     for status, path in sorted(others, key=lambda other: other[0].st_mtime_ns, reverse=True):
         room -= status.st_size

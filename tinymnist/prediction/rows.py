@@ -1,6 +1,7 @@
 """Tells the classes of the images in a CSV file, one per line, as in Kaggle's digit recognizer."""
 
 import csv
+import re
 from dataclasses import dataclass
 from io import StringIO
 from os import PathLike, fspath
@@ -14,10 +15,12 @@ from tinymnist.errors import DataError
 from tinymnist.prediction.classifier import Classifier
 from tinymnist.prediction.resized import resized_rows
 from tinymnist.prediction.score import LabelledScore
-from tinymnist.text import counted
+from tinymnist.text import counted, shown
 from tinymnist.training import Run, load_run
 from tinymnist.training.images import of_run
 
+FORMULA = re.compile(r"\s*(?![-+][0-9]+$)[=+@-].+")
+"""Text that a spreadsheet computes when it opens a CSV file; a sign alone, or before a whole number, does no harm."""
 TOP = 3
 """Classes that are kept of each row, the most probable first."""
 
@@ -46,7 +49,13 @@ class PredictedRows:
         return LabelledScore(int((self.top[:, 0] == self.labels).sum()), len(self))
 
     def submission(self) -> str:
-        """The most probable classes as Kaggle takes them: CSV with the columns `ImageId`, from 1, and `Label`."""
+        """The most probable classes as Kaggle takes them: CSV with the columns `ImageId`, from 1, and `Label`.
+
+        Raises `DataError` where a spreadsheet would compute the name of a class, which may be a stranger's.
+        """
+        for name in self.class_names:
+            if FORMULA.fullmatch(name):
+                raise DataError(f"class {shown(name)}: a spreadsheet would take it for a formula: use --json instead")
         text = StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["ImageId", "Label"])

@@ -11,7 +11,7 @@ from tinymnist.model.generator import drawing
 from tinymnist.model.tensors import copy_tensors
 from tinymnist.spec import Spec
 from tinymnist.text import printable
-from tinymnist.training.known import may_know_scored_images
+from tinymnist.training.known import has_changed_since, may_know_scored_images
 from tinymnist.training.load import load_run
 from tinymnist.training.records import Initial, TrainedOn
 from tinymnist.training.run import Run
@@ -59,7 +59,7 @@ def refuse_unfit_initial(run: Run, spec: Spec, data: Dataset, validation: int) -
         raise UsageError(f"--from {error}: give the architecture of that run, or none") from None
     scored = TrainedOn(dataset=data.name, validation=validation, digest=data.digest)
     for known in run.trained_on:
-        if may_know_scored_images(known, scored):
+        if may_know_scored_images(known, scored) or has_changed_since(known, scored):
             held = known.validation
             raise UsageError(
                 f"--from {run.path}: was trained on {known.dataset}, "

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tinymnist.data import Dataset
-from tinymnist.data.catalogue import find_published
+from tinymnist.data.catalogue import PUBLISHED, find_published
 from tinymnist.data.identity import pixel_hashes
 from tinymnist.errors import TinyMnistError, UsageError
 from tinymnist.notices import TrainingImagesGone, Warn
@@ -60,3 +60,12 @@ def _training_images(run: Run, data_dir: Path | None) -> frozenset[bytes] | None
     except TinyMnistError:
         return None
     return frozenset(pixel_hashes(held.train.images.numpy()))
+
+
+def has_changed_since(known: TrainedOn, scored: TrainedOn) -> bool:
+    """Whether both are of one path, which gives other images now: in another size, or with pictures added or removed.
+
+    Where no test set is given, others may be set aside for testing now, which the weights were trained on.
+    """
+    at_one_path = known.dataset == scored.dataset and known.dataset not in PUBLISHED
+    return at_one_path and not known.is_same(scored)
