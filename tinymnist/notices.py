@@ -89,7 +89,6 @@ class BesideFolders:
 class FifthTaken:
     """A data set came without test images, so that a fifth of its images are taken for testing."""
 
-    folder: str
     count: int
 
 
@@ -104,7 +103,7 @@ class TrainingImagesGone:
 
 @dataclass(frozen=True, slots=True)
 class TrainingPicturesRead:
-    """Pictures to predict that lie in the data set that the network was trained on."""
+    """Files that were predicted and scored, and lie in the data set that the network was trained on."""
 
     count: int
     dataset: str

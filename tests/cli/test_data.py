@@ -123,7 +123,9 @@ def test_twins_within_training_are_warned_of(cli: Cli, pets: Path) -> None:
         (pets / "train" / "dog" / f"twin{number}.png").write_bytes((pets / "train" / name).read_bytes())
     outcome = cli("data", pets)
     assert outcome.code == 0
-    assert outcome.err == ("WARNING: 4 training images repeat others, pixel by pixel; 3 stand under several labels\n")
+    twins = "train/cat/0.png (cat) = train/dog/twin0.png (dog)"
+    said = "4 training images repeat others, pixel by pixel; 3 stand under several labels"
+    assert outcome.err == f"WARNING: {said}, such as {twins}\n"
 
 
 def test_unequal_classes_and_classes_without_a_test_are_warned_of(cli: Cli, tmp_path: Path) -> None:

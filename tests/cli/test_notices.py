@@ -94,7 +94,7 @@ WORDS: list[tuple[Notice, str]] = [
         BesideFolders("digits", 1, "testing"),
         "digits: passed over 1 thing beside the folders of classes, such as testing",
     ),
-    (FifthTaken("digits", 20), "digits: has no test set: 20 images are taken for it, a fifth of each class"),
+    (FifthTaken(20), "no test set: 20 images, a fifth of each class, are taken for testing"),
     (
         TrainingImagesGone("runs/a", "old", "new"),
         "WARNING: runs/a: its own images (old) are not here as they were, so nobody can tell whether it was trained on "
@@ -102,8 +102,8 @@ WORDS: list[tuple[Notice, str]] = [
     ),
     (
         TrainingPicturesRead(3, "digits"),
-        "3 pictures of digits, which the network was trained on: an accuracy on those says little; `evaluate` scores "
-        "its test images",
+        "3 files of digits, which the network was trained on: this accuracy says little; `evaluate` scores its test "
+        "images",
     ),
     (
         UnlabelledPassedOver("kaggle", "test.csv"),

@@ -17,7 +17,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.support.command_line import Cli
-from tests.support.image_sets import csv, idx, png, write_csv, write_folders, write_idx, write_npz, write_parquet
+from tests.support.image_sets import csv, idx, png, write_folders, write_idx, write_npz, write_parquet
 
 NOISE = np.random.default_rng(0).integers(0, 256, (20, 20), np.uint8)
 IMAGES = np.arange(12 * 4, dtype=np.uint8).reshape(12, 2, 2)
@@ -234,12 +234,6 @@ def csv_bytes(content: bytes) -> Callable[[Path], Path]:
     return make
 
 
-def kaggle(tmp: Path) -> Path:
-    root = write_csv(tmp / "set", TRAIN)
-    (root / "test.csv").write_text("pixel0,pixel1,pixel2,pixel3\n1,2,3,4\n")
-    return root
-
-
 def parquet(images: list[object], labels: list[object], names: list[str] | None = None) -> Callable[[Path], Path]:
     return lambda tmp: write_parquet(tmp / "set.parquet", images, labels, names)
 
@@ -309,7 +303,7 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
     ),
     "images over 96x96": (
         lambda tmp: write_folders(tmp / "set", {"": (np.zeros((8, 200, 100), np.uint8), LABELS[:8])}),
-        "{set}: images of 200x100 pixels: 96x96 are the most: make them smaller, as by --resize 96 48",
+        "{set}: images of 200x100 pixels: 96x96 are the most: make them smaller, as by --resize 32 16",
     ),
     "a damaged picture": (
         with_file("train/0/broken.png", png(NOISE)[:300]),
@@ -403,7 +397,7 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
     ),
     "pixels from 0 to 1": (
         npz(x_train=floats(IMAGES)),
-        "{set}.npz: x_train: pixels of type float32: expects whole numbers from 0 to 255 (uint8)",
+        "{set}.npz: x_train: pixels of type float32: expects whole numbers from 0 to 255, as by",
     ),
     "pixels beyond 255": (
         npz(x_train=IMAGES.astype(np.int32) * 9),
@@ -522,10 +516,6 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
     "a CSV without images": (csv_bytes(b"label,a\n"), "{set}.csv: holds no images for train: add some"),
     "an empty CSV": (csv_bytes(b""), "{set}.csv: its first line names no column 'label': expects label,pixel0,"),
     "a CSV that is not text": (csv_bytes(b"label,a\n\xff,\x00\n"), "{set}.csv: is not CSV in UTF-8 ("),
-    "Kaggle's test.csv": (
-        kaggle,
-        "{set}/test.csv: its first line names no column 'label': expects label,pixel0,pixel1,...",
-    ),
     # Parquet
     "a Parquet file cut short": (cut_parquet, "{set}.parquet: is not Parquet, or damaged ("),
     "a garbled Parquet file": (garbled_parquet, "{set}.parquet: is not Parquet, or damaged ("),

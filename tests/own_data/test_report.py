@@ -25,7 +25,9 @@ from tinymnist.report.filters import Filters, picture_of
 from tinymnist.report.inspection import Options
 from tinymnist.report.pictures import confusion_picture, drawn_names
 
-TWINS = "1 training image repeats another, pixel by pixel"
+TWINS = (
+    "1 training image repeats another, pixel by pixel, such as train/Amsel/0.png (Amsel) = train/Amsel/1.png (Amsel)"
+)
 
 
 @pytest.fixture(scope="module")

@@ -10,14 +10,15 @@ from tests.own_data.conftest import Train
 from tests.support.command_line import Cli
 from tinymnist.text import abbreviated, short_path
 
-TWINS = "1 training image repeats another, pixel by pixel"
+PAIR = "train/Amsel/0.png (Amsel) = train/Amsel/1.png (Amsel)"
+TWINS = f"1 training image repeats another, pixel by pixel, such as {PAIR}"
 
 
 def test_runs_counts_the_warnings_of_the_data(cli: Cli, birds: Path, birds_run: Path) -> None:
     line = cli("runs", birds_run.parent).out.splitlines()[1]
     assert line.endswith(f"  {birds}, test (1 warning)")
     (shown,) = json.loads(cli("runs", birds_run.parent, "--json").out)["runs"]
-    assert shown["warnings"] == [{"kind": "TwinsInTraining", "repeated": 1, "contradicting": 0}]
+    assert shown["warnings"] == [{"kind": "TwinsInTraining", "repeated": 1, "contradicting": 0, "example": PAIR}]
 
 
 def test_runs_shortens_a_long_path_in_a_terminal(
@@ -67,4 +68,4 @@ def test_compare_repeats_the_warnings_of_series(cli: Cli, birds: Path, train_on:
     series = train_on(birds, 4, (3, 20, 24), seeds=2)
     assert cli("compare", series, series).out.splitlines()[-1] == f"({birds}: {TWINS})"
     content = json.loads(cli("compare", series, series, "--json").out)
-    assert content["a"]["warnings"] == [{"kind": "TwinsInTraining", "repeated": 1, "contradicting": 0}]
+    assert content["a"]["warnings"] == [{"kind": "TwinsInTraining", "repeated": 1, "contradicting": 0, "example": PAIR}]

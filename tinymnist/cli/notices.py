@@ -83,8 +83,8 @@ def notice_text(notice: Notice) -> str:
             return f"{folder}: passed over {counted(count, 'file')} not named as {expected}, such as {example}"
         case BesideFolders(folder, count, example):
             return f"{folder}: passed over {counted(count, 'thing')} beside the folders of classes, such as {example}"
-        case FifthTaken(folder, count):
-            return f"{folder}: has no test set: {counted(count, 'image')} are taken for it, a fifth of each class"
+        case FifthTaken(count):
+            return f"no test set: {counted(count, 'image')}, a fifth of each class, are taken for testing"
         case TrainingImagesGone(run, trained_on, scored):
             return (
                 f"WARNING: {run}: its own images ({trained_on}) are not here as they were, so nobody can tell "
@@ -92,8 +92,8 @@ def notice_text(notice: Notice) -> str:
             )
         case TrainingPicturesRead(count, dataset):
             return (
-                f"{counted(count, 'picture')} of {dataset}, which the network was trained on: an accuracy on those "
-                "says little; `evaluate` scores its test images"
+                f"{counted(count, 'file')} of {dataset}, which the network was trained on: this accuracy says little; "
+                "`evaluate` scores its test images"
             )
         case UnlabelledPassedOver(folder, file):
             return f"{folder}: passed over {file}, which has no column 'label': `predict` reads it"

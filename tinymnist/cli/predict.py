@@ -10,7 +10,15 @@ from tinymnist.cli.drawing import drawing
 from tinymnist.cli.notices import say_notice
 from tinymnist.cli.options import Device, Json, RunPath
 from tinymnist.cli.outputs import output
-from tinymnist.cli.predict_answers import TOP, accuracy_text, answer_cells, answer_titles, guesses, named_by
+from tinymnist.cli.predict_answers import (
+    TOP,
+    accuracy_text,
+    answer_cells,
+    answer_titles,
+    guesses,
+    named_by,
+    say_if_trained_on,
+)
 from tinymnist.cli.predict_rows import csv_among, predict_csv
 from tinymnist.console import complain, loading_torch, show, show_json
 from tinymnist.text import counted, printable, table
@@ -70,6 +78,7 @@ def command(
         show(_as_text(run, [each for each in found if not isinstance(each, Unusable)], draw))
         if score is not None:
             show(accuracy_text(score, f"{counted(score.n, 'picture')} in folders named {named_by(run)}"))
+            say_if_trained_on(run, (each.file for each in found))
     return 0 if not unusable else 1 if len(unusable) < len(found) else 2
 
 

@@ -1,8 +1,12 @@
 """The answers of `tinymnist predict`, for pictures and for rows alike."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tinymnist.cli.notices import say_notice
+from tinymnist.data.catalogue import DATASETS
+from tinymnist.notices import TrainingPicturesRead
 from tinymnist.text import interval_text, printable
 
 if TYPE_CHECKING:
@@ -56,3 +60,13 @@ def named_by(run: "Run") -> str:
     from tinymnist.prediction import reads_digits
 
     return "0 to 9" if reads_digits(run) else "by their classes"
+
+
+def say_if_trained_on(run: "Run", files: Iterable[str]) -> None:
+    """Says how many of the files lie in the data set that the run was trained on, or are that data set."""
+    dataset = run.environment.dataset
+    if dataset in DATASETS:
+        return
+    root = Path(dataset).resolve()
+    if inside := sum(Path(file).resolve().is_relative_to(root) for file in files):
+        say_notice(TrainingPicturesRead(inside, dataset))

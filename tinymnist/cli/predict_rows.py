@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from tinymnist.cli.outputs import output
-from tinymnist.cli.predict_answers import Top, accuracy_text, answer_cells, answer_titles, guesses
+from tinymnist.cli.predict_answers import Top, accuracy_text, answer_cells, answer_titles, guesses, say_if_trained_on
 from tinymnist.console import show, show_json
 from tinymnist.errors import UsageError
 from tinymnist.text import counted, table
@@ -53,6 +53,7 @@ def predict_csv(run: "Run", csv: str, submission: Path | None, device: str, as_j
     show(f"wrote {submission}: {counted(len(found), 'row')}" if submission else _as_text(run, found))
     if found.score is not None:
         show(accuracy_text(found.score, f"{counted(found.score.n, 'row')} with a label"))
+        say_if_trained_on(run, [csv])
     return 0
 
 

@@ -49,7 +49,7 @@ def assemble(name: str, source: AsRead, options: ReadOptions) -> ImageSet:
         raise DataError(f"{name}: holds {len(class_names):,} classes: {MAX_CLASSES:,} are the most")
     pixels = _alike(name, {split: part.images for split, part in parts.items()}, options.resize)
     splits = _in_order({split: _images(pixels[split], part) for split, part in parts.items()})
-    taken = [] if "test" in parts else [FifthTaken(name, len(splits["test"]))]
+    taken = [] if "test" in parts else [FifthTaken(len(splits["test"]))]
     return ImageSet(
         name=name,
         class_names=class_names,

@@ -3,11 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from os import PathLike
-from pathlib import Path
 
-from tinymnist.data import DATASETS
 from tinymnist.errors import ImageError, UsageError
-from tinymnist.notices import TrainingPicturesRead, Warn, warn_in_python
+from tinymnist.notices import Warn, warn_in_python
 from tinymnist.prediction.classifier import DIGITS, Classifier
 from tinymnist.prediction.find import Found, find_images
 from tinymnist.prediction.images import Picture, read_scaled
@@ -101,21 +99,13 @@ def predict_each(
     if many and run.prepare != "mnist":
         raise UsageError(f"--many: {run.path} takes whole pictures, as it was trained: leave it out")
     classifier = Classifier(run, device)
-    files = [*find_images(images, run.class_names, warn)]
-    if inside := sum(_lies_in(file.path, run.environment.dataset) for file in files):
-        warn(TrainingPicturesRead(inside, run.environment.dataset))
-    prepared = [each for file in files for each in _prepared(run, file, many)]
+    prepared = [each for file in find_images(images, run.class_names, warn) for each in _prepared(run, file, many)]
     pictures = [each.picture for each in prepared if isinstance(each, Prediction)]
     probabilities = iter(classifier.probabilities(pictures).tolist())
     return [
         replace(each, probabilities=tuple(next(probabilities))) if isinstance(each, Prediction) else each
         for each in prepared
     ]
-
-
-def _lies_in(file: str, dataset: str) -> bool:
-    """Whether a file lies in the folder of a data set, or is that data set."""
-    return dataset not in DATASETS and Path(file).resolve().is_relative_to(Path(dataset).resolve())
 
 
 def _prepared(run: Run, file: Found, many: bool) -> list[Prediction] | list[Unusable]:
