@@ -81,7 +81,9 @@ def begin_worker(messages: "Queue[Message]", end: Event) -> None:
     """Prepares a worker process, which reports to `messages` and stops its training once `end` is set."""
     if os.name == "posix":
         os.setpgid(0, 0)  # a Ctrl-C in the terminal reaches the parent alone, which then sets `end`
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which forgets one that came while it was blocked
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        signal.signal(signal.SIGINT, handler)
     _worker.append(_Worker(messages, end))
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
