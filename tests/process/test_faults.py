@@ -137,10 +137,10 @@ def test_a_cache_that_is_not_written_changes_nothing(nursery: Nursery, tmp_path:
         if killed:
             assert life.code == -signal.SIGKILL
         else:
-            assert (life.code, life.out, life.err) == (0, whole.out, "")
+            assert (life.code, life.out, life.err) == (0, whole.out, whole.err)
             assert [name for name in files_in(fault.folder) if name.endswith(".tmp")] == []
         again = live(Fault(fault.folder))
-        assert (again.code, again.out, again.err) == (0, whole.out, "")
+        assert (again.code, again.out, again.err) == (0, whole.out, whole.err)
 
 
 # Power loss cannot be tried here. What can be is the order in which files are written, synced and renamed.
