@@ -53,7 +53,8 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import tinymnist
 
     spec = tinymnist.load_spec(ARCHS / "tiny3130.yaml", ["train.epochs=1", "train.batch_size=64"])
-    run = tinymnist.train(spec, seed=7, dataset="mnist-5k", output=tmp_path_factory.mktemp("runs"), name="small")
+    output = tmp_path_factory.mktemp("runs")
+    run = tinymnist.train(spec, seed=7, dataset="mnist-5k", device="cpu", output=output, name="small")
     return run.path
 
 

@@ -29,7 +29,8 @@ def test_notes_are_left_out_but_errors_stay(cli: Cli, tmp_path: Path) -> None:
 def test_warnings_stay(cli: Cli, quick: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", "no-such-compiler")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    outcome = cli("train", quick, "--epochs", 1, "--dataset", "mnist-5k", "--output", tmp_path, "--quiet")
+    training = ["train", quick, "--epochs", 1, "--dataset", "mnist-5k", "--device", "cpu", "--output", tmp_path]
+    outcome = cli(*training, "--quiet")
     assert [line.split(" (")[0] for line in outcome.err.splitlines()] == ["WARNING: no native engine"]
 
 

@@ -271,7 +271,7 @@ def test_what_cannot_be_trained_is_refused_before_it_is_allocated(
     )
     (tmp_path / "net.yaml").write_text(HEAD + wide)
     options = ["--dataset", "mnist-5k", "--batch-size", 60_000, "--output", tmp_path / "runs", "--engine", engine]
-    outcome = cli("train", "--arch", tmp_path / "net.yaml", *options)
+    outcome = cli("train", "--arch", tmp_path / "net.yaml", "--device", "cpu", *options)
     assert outcome.code == 3
     assert "not enough memory" in outcome.err.splitlines()[-1]
     assert not (tmp_path / "runs").exists()
@@ -281,7 +281,7 @@ def test_a_trained_network_too_large_to_be_scored_is_refused(
     cli: Cli, small_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tinymnist.training.memory.memory_of_machine", lambda: 1 << 20)
-    outcome = cli("evaluate", small_run)
+    outcome = cli("evaluate", small_run, "--device", "cpu")
     assert (outcome.code, outcome.err.count("\n")) == (3, 1)
     assert "tiny3130: not enough memory: batches of 1,000 images need 0.0 GiB at least" in outcome.err
 

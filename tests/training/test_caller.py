@@ -15,7 +15,7 @@ from tests.support.command_line import ARCHS
 from tests.support.trainings import ENGINES
 from tinymnist.data import load_dataset
 from tinymnist.model import summarize
-from tinymnist.training.precision import float32_convolutions
+from tinymnist.training.precision import exact_convolutions
 from tinymnist.training.threads import torch_threads
 
 
@@ -85,20 +85,23 @@ def test_a_thread_that_begins_during_a_training_has_the_callers_number_of_thread
     assert _in_another_thread(torch.get_num_threads) == torch.get_num_threads() == outside
 
 
-def test_the_last_of_two_threads_puts_the_precision_back() -> None:
-    before = torch.backends.cudnn.allow_tf32
+def test_the_last_of_two_threads_puts_the_settings_of_convolutions_back() -> None:
+    def settings() -> tuple[bool, bool]:
+        return torch.backends.cudnn.allow_tf32, torch.backends.cudnn.deterministic
+
+    before = settings()
     inside, leave = threading.Event(), threading.Event()
 
     def stay() -> None:
-        with float32_convolutions():
+        with exact_convolutions():
             inside.set()
             leave.wait(60)
 
     thread = threading.Thread(target=stay)
-    with float32_convolutions():
+    with exact_convolutions():
         thread.start()
         assert inside.wait(60)
-    assert not torch.backends.cudnn.allow_tf32
+    assert settings() == (False, True)
     leave.set()
     thread.join()
-    assert torch.backends.cudnn.allow_tf32 == before
+    assert settings() == before

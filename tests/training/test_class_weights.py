@@ -55,7 +55,7 @@ def test_each_image_has_the_weight_of_its_class_among_those_that_are_trained_on(
         step(self, images, labels, seed, teacher, weights)
 
     monkeypatch.setattr(kind, "step", watched)
-    outcome = cli(*options(quick, tmp_path, "--engine", engine))
+    outcome = cli(*options(quick, tmp_path, "--engine", engine, "--device", "cpu"))
     assert outcome.code == 0, outcome.err
     labels, weights = (torch.cat(tensors) for tensors in zip(*given, strict=True))
     assert len(labels) == 3997

@@ -114,7 +114,7 @@ def test_what_an_optimizer_remembers_is_looked_at_too(
     recipe = spec.train.model_copy(update={"optimizer": Adam(name="adam")})
     adam = spec.model_copy(update={"train": recipe})
     with pytest.raises(DivergedError, match=r"optimizer\.0\.exp_avg_sq holds numbers .* at step 4 of epoch 2"):
-        train(adam, seed=SEED, dataset="mnist-5k", output=tmp_path, name="run")
+        train(adam, seed=SEED, dataset="mnist-5k", device="cpu", output=tmp_path, name="run")
 
 
 @pytest.mark.parametrize("engine_name", ENGINES)

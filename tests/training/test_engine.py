@@ -53,7 +53,7 @@ def test_without_a_working_compiler_torch_trains_and_a_warning_says_why(
     monkeypatch.setenv("CC", broken_compilers[kind])
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "fresh"))
     told = Told()
-    run = train(quick, seed=1, dataset="mnist-5k", output=tmp_path, name="run", observer=told)
+    run = train(quick, seed=1, dataset="mnist-5k", output=tmp_path, name="run", device="cpu", observer=told)
     assert run.environment.engine == "torch"
     (notice,) = told.notices
     assert isinstance(notice, NativeEngineUnavailable)
@@ -66,7 +66,7 @@ def test_where_the_cache_cannot_be_written_torch_trains(
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     told = Told()
-    run = train(quick, seed=1, dataset="mnist-5k", output=tmp_path, name="run", observer=told)
+    run = train(quick, seed=1, dataset="mnist-5k", output=tmp_path, name="run", device="cpu", observer=told)
     assert (run.environment.engine, len(told.notices)) == ("torch", 1)
 
 

@@ -36,6 +36,7 @@ from tinymnist.training.load import load_run
 from tinymnist.training.lock import locked
 from tinymnist.training.loop import Trainer
 from tinymnist.training.material import Material, gather
+from tinymnist.training.memory import enough_memory
 from tinymnist.training.naming import NewName
 from tinymnist.training.observer import EpochRow, Observer, Start
 from tinymnist.training.optimizer import Optimizer, make_optimizer
@@ -142,7 +143,7 @@ class _Parts:
 
 @contextmanager
 def _parts(spec: Spec, seed: int, engine: str, device: torch.device, observer: Observer) -> Iterator[_Parts]:
-    with drawing(derived_seed(seed, "weights")):
+    with drawing(derived_seed(seed, "weights")), enough_memory():
         model = build_model(spec).to(device)
     optimizer = make_optimizer(spec.train.optimizer, model)
     with closing(choose_engine(engine, spec, model, optimizer, device, observer.warned)) as chosen:

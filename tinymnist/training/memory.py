@@ -16,6 +16,10 @@ from tinymnist.training.score import BATCH_SIZE
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 _ONE_GIB = 1 << 30
+_FULL = (
+    "can't allocate memory",
+    "CUDA error: out of memory",
+)  # PyTorch's words in errors that have no type of their own
 
 
 def keep_memory() -> None:
@@ -56,10 +60,12 @@ def refuse_too_large(spec: Spec, batch: int = 0) -> None:
 
 @contextmanager
 def enough_memory() -> Iterator[None]:
-    """Turns a failed allocation into a `DataError`."""
+    """Turns a failed allocation, on the CPU or a GPU, into a `DataError`."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
-            raise DataError("not enough memory for a step: choose a smaller --batch-size or network") from None
+        if isinstance(error, MemoryError | torch.OutOfMemoryError) or any(words in str(error) for words in _FULL):
+            raise DataError(
+                "not enough memory for a step: choose a smaller --batch-size or network, or fewer --jobs"
+            ) from None
         raise

@@ -1,4 +1,4 @@
-"""The precision of convolutions on a GPU."""
+"""How a GPU computes convolutions: in float32, and the same bits each time."""
 
 import threading
 from collections.abc import Iterator
@@ -6,20 +6,23 @@ from contextlib import contextmanager
 
 import torch
 
+WANTED = {"allow_tf32": False, "deterministic": True}
+"""Settings of `torch.backends.cudnn`. PyTorch's defaults let convolutions multiply in TF32, which keeps 10 bits of each
+factor, and let weight gradients be summed in an order that depends on which threads come first."""
+
 _lock = threading.Lock()
 _users = 0
-_before = True
+_before: dict[str, bool] = {}
 
 
 @contextmanager
-def float32_convolutions() -> Iterator[None]:
-    """Lets convolutions on a GPU multiply in float32. PyTorch's default for them is TF32, which keeps 10 bits of each
-    factor. The setting is the process's, so that of several threads the last one puts it back."""
+def exact_convolutions() -> Iterator[None]:
+    """Sets `WANTED`. The settings are the process's, so that of several threads the last one puts them back."""
     global _users, _before
     with _lock:
         if not _users:
-            _before = torch.backends.cudnn.allow_tf32
-            torch.backends.cudnn.allow_tf32 = False
+            _before = {name: getattr(torch.backends.cudnn, name) for name in WANTED}
+            _set(WANTED)
         _users += 1
     try:
         yield
@@ -27,4 +30,9 @@ def float32_convolutions() -> Iterator[None]:
         with _lock:
             _users -= 1
             if not _users:
-                torch.backends.cudnn.allow_tf32 = _before
+                _set(_before)
+
+
+def _set(settings: dict[str, bool]) -> None:
+    for name, value in settings.items():
+        setattr(torch.backends.cudnn, name, value)

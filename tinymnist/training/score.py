@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tinymnist.spec.recipe import Normalize
-from tinymnist.training.precision import float32_convolutions
+from tinymnist.training.precision import exact_convolutions
 
 BATCH_SIZE = 1000
 
@@ -41,7 +41,7 @@ def normalized(images: Tensor, normalize: Normalize, device: torch.device) -> Te
 @torch.no_grad()
 def in_batches(compute: Callable[[Tensor], Output], images: Tensor) -> list[Output]:
     """Calls `compute` for images (N, ...), at most `BATCH_SIZE` at a time, without gradients. Returns all outputs."""
-    with float32_convolutions():
+    with exact_convolutions():
         return [compute(batch) for batch in images.split(BATCH_SIZE)]
 
 

@@ -8,6 +8,8 @@ from operator import index
 from os import PathLike
 from pathlib import Path
 
+import torch
+
 from tinymnist.check import enforce_budget
 from tinymnist.data import trainable_source
 from tinymnist.errors import DataError, Interrupted, RunError, UsageError
@@ -59,13 +61,12 @@ def train_series(
     asked = asked_for(spec, dataset, validation)
     trainable_source(asked.dataset)
     seeds = _checked_seeds(seeds)
-    jobs = _jobs(jobs, len(seeds), device)
+    jobs = _jobs(jobs, len(seeds), prepare_device(device, spec.train.engine, threads))
     new_name = NewName.choose(name, spec, f"{len(seeds)}seeds")
     new_name.refuse(Path(output))
     if jobs > 1:
         refuse_other_mains()
     observer = observer or SeriesObserver()
-    prepare_device(device, spec.train.engine, threads)
     first = None if initial is None else open_initial(initial)
     found = gather(spec, asked, data_dir, observer.warned)  # before the folder is made
     spec = found.spec
@@ -97,19 +98,20 @@ def resume_series(
     """
     more = [seed for seed in _checked_seeds(seeds) if seed not in series.seeds] if seeds else []
     observer = observer or SeriesObserver()
-    jobs = _jobs(jobs, len(series.seeds) + len(more), series.declaration.device)
-    if jobs > 1 and (more or not series.finished):
+    if series.finished and not more:
+        return series
+    declared = series.declaration
+    device = prepare_device(declared.device, series.spec.train.engine, declared.threads)
+    jobs = _jobs(jobs, len(series.seeds) + len(more), device)
+    if jobs > 1:
         refuse_other_mains()
     if more:
-        declared = series.declaration
         asked = asked_for(series.spec, declared.dataset, declared.validation)
         found = images_and_teachers(gather(series.spec, asked, data_dir, observer.warned))
         same_images = declared.data is None or declared.data.digest == found["data"].digest
         if not same_images or (found["checksums"], found["teachers"]) != (declared.checksums, declared.teachers):
             raise DataError(f"{series.path}: its data or teachers have changed since it was begun: train a new series")
         series = _extended(series, more)  # last, since a finished series loses its result
-    if series.finished:
-        return series
     return _train_pending(series, jobs, data_dir, observer)
 
 
@@ -231,8 +233,8 @@ def _checked_seeds(seeds: Sequence[int]) -> list[int]:
     return numbers
 
 
-def _jobs(jobs: int | None, seeds: int, device: str) -> int:
+def _jobs(jobs: int | None, seeds: int, device: torch.device) -> int:
     if jobs is not None and jobs < 1:
         raise UsageError(f"--jobs {jobs}: expects a number of 1 or more")
-    cores = 1 if device in ("cuda", "mps") else os.cpu_count() or 1
+    cores = os.cpu_count() or 1 if device.type == "cpu" else 1
     return min(jobs or cores, seeds)
