@@ -66,7 +66,7 @@ def test_overrides_apply_in_order() -> None:
         ("train.epoch=3", "--set train.epoch=3: train.epoch: unknown key: did you mean 'epochs'?"),
         ("blocks[3].pool=max", "--set blocks[3].pool=max: blocks: has 3 entries, numbered from 0: there is no [3]"),
         ("blocks.pool=max", "--set blocks.pool=max: blocks: is a list: say which of its 3 entries, as in blocks[0]"),
-        ("foo.bar=1", "--set foo.bar=1: foo: unknown key: known here: blocks, checks"),
+        ("foo.bar=1", "--set foo.bar=1: foo: unknown key: known here: bases, blocks, checks"),
         ("blocks[0=1", "--set blocks[0=1: expects KEY=VALUE"),
         ("name=", "--set name=: name: "),
         ("a" + ".a" * 1500 + "=1", "--set a.a.a"),

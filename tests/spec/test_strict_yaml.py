@@ -18,7 +18,7 @@ from tinymnist.spec.strict_yaml import YamlProblem, parse
 GOOD = "name: net\nblocks:\n  - convs: [4]\n"
 
 BAD_FILES = {
-    "unknown key": (GOOD + "epoch: 3\n", "net.yaml:4: epoch: unknown key: known here: blocks, checks, classes"),
+    "unknown key": (GOOD + "epoch: 3\n", "net.yaml:4: epoch: unknown key: known here: bases, blocks, checks, classes"),
     "unknown key, near": (GOOD + "blockss: 3\n", "net.yaml:4: blockss: unknown key: did you mean 'blocks'?"),
     "unknown key deep": (
         "name: net\nblocks:\n  - convs:\n      - {out_channels: 4,\n         kernal_size: 3}\n",

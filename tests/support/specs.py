@@ -30,6 +30,13 @@ HEAD_POOLS: list[str] = list(get_args(GlobalPoolHead.model_fields["pool"].annota
 OUTPUT_ACTIVATIONS: list[str] = list(get_args(OutputActivation))
 
 
+BASES: dict[str, Any] = {
+    "strokes": {"filters": 2},
+    "wide": {"filters": 4, "kernel_size": 5},
+    "fixed": {"filters": 3, "kernel_size": [3, 2], "learned": False},
+}
+
+
 @st.composite
 def convs(draw: st.DrawFn, channels: int) -> tuple[dict[str, Any], int]:
     kind = draw(st.sampled_from(CONVS))
@@ -51,6 +58,11 @@ def convs(draw: st.DrawFn, channels: int) -> tuple[dict[str, Any], int]:
         conv["padding"] = draw(st.sampled_from(PADDINGS))
     if kind == "conv":
         conv["groups"] = draw(st.sampled_from([g for g in (1, 2, 3) if channels % g == 0 and out % g == 0]))
+        basis = draw(st.sampled_from([None, None, 1, 2, *BASES]))
+        if basis is not None:
+            conv["basis"] = basis
+        if isinstance(basis, str):
+            del conv["kernel_size"]
     return conv, out
 
 
@@ -99,7 +111,7 @@ def specs(draw: st.DrawFn) -> Spec:
             block["convs"] = [
                 {**conv, "stride": step} if isinstance(conv, dict) else conv for conv in content["blocks"][-1]["convs"]
             ]
-        candidate = {**content, "blocks": [*content["blocks"], {**block, "name": f"b{index}"}]}
+        candidate = _with_bases({**content, "blocks": [*content["blocks"], {**block, "name": f"b{index}"}]})
         try:
             spec = Spec.model_validate(candidate)
         except ValidationError:
@@ -113,6 +125,12 @@ def specs(draw: st.DrawFn) -> Spec:
         except ValidationError:
             return spec
     return spec
+
+
+def _with_bases(content: dict[str, Any]) -> dict[str, Any]:
+    """Declares the bases that the convolutions name."""
+    named = {conv.get("basis") for block in content["blocks"] for conv in block["convs"] if isinstance(conv, dict)}
+    return {**content, "bases": {name: basis for name, basis in BASES.items() if name in named}}
 
 
 def _last(spec: Spec) -> str:

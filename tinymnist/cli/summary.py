@@ -32,9 +32,13 @@ def _as_text(summary: "Summary") -> str:
     height, width = plan.receptive_field
     pooled = plan.field_before_global_pooling
     before = "" if pooled is None else f" (before global pooling {pooled[0]}x{pooled[1]})"
+    factored = any(layer.factors for layer in plan.layers)  # torchinfo knows no such layer
+    others = (
+        f"as plain convolutions: {plan.dense_macs:,}" if factored else f"torchinfo: {summary.torchinfo_mult_adds:,}"
+    )
     rows = {
         "Parameters": f"{plan.parameters:,} (buffers, not counted: {plan.buffers:,})",
-        "Multiply-adds": f"{plan.macs:,} (without biases and norms; torchinfo: {summary.torchinfo_mult_adds:,})",
+        "Multiply-adds": f"{plan.macs:,} (without biases and norms; {others})",
         "Receptive field": f"{height}x{width}{before}",
         "Peak activation memory": f"{plan.peak_activation_bytes:,} bytes (inference, batch 1, float32)",
     }

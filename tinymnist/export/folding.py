@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tinymnist.export.folded import Activation, Addition, Convolution, GroupNorm, Network, Numbers, Pooling, Shape, Step
+from tinymnist.model.basis import Conv2d
 from tinymnist.model.layers import SharedConv2d
 from tinymnist.spec import Layer, Plan, Spec
 from tinymnist.spec.plan import Pair
@@ -36,7 +37,7 @@ class _Folder:
         self.input = _shape(plan.layers[0].input)
         self.steps: list[Step] = []
         self.values = [0]
-        self._weights: dict[nn.Conv2d, Numbers] = {}
+        self._weights: dict[Conv2d, Numbers] = {}
         self._shared = {module.source for module in model.modules() if isinstance(module, SharedConv2d)}
 
     def add(self, layer: Layer) -> None:
@@ -61,7 +62,9 @@ class _Folder:
 
     def _step(self, layer: Layer, value: int) -> Step:
         if layer.kind == "conv":
-            return self._convolution(layer, value, self._module(layer, nn.Conv2d))
+            convolution = self._module(layer, nn.Module)
+            assert isinstance(convolution, Conv2d)
+            return self._convolution(layer, value, convolution)
         if layer.kind == "linear":
             return self._linear(layer, value, self._module(layer, nn.Linear))
         if layer.label == "batch_norm":
@@ -73,7 +76,7 @@ class _Folder:
         other = self.values[layer.sources[1]]
         return Addition(name=layer.name, source=value, other=other, shape=_shape(layer.output))
 
-    def _convolution(self, layer: Layer, value: int, conv: nn.Conv2d) -> Convolution:
+    def _convolution(self, layer: Layer, value: int, conv: Conv2d) -> Convolution:
         assert layer.window is not None
         if conv not in self._weights:
             self._weights[conv] = _numbers(_spread(conv.weight, layer.window.dilation))

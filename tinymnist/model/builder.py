@@ -7,6 +7,7 @@ from torch import nn
 
 from tinymnist.errors import SpecError
 from tinymnist.model.activations import ACTIVATIONS
+from tinymnist.model.basis import Basis, BasisConv2d, Conv2d
 from tinymnist.model.layers import Residual, SharedConv2d
 from tinymnist.spec import Spec
 from tinymnist.spec.layers import Block, Conv, Dropout, GlobalPoolHead, LinearHead, Norm, Pool
@@ -27,12 +28,13 @@ def build_model(spec: Spec) -> nn.Sequential:
     """
     _refuse_what_cannot_fit(spec)
     channels = spec.input.channels
-    convolutions: dict[str, list[nn.Conv2d]] = {}
+    convolutions: dict[str, list[Conv2d]] = {}
+    bases = _Bases(spec)
     children: list[Named] = []
     for index, block in enumerate(spec.blocks):
         name = block_name(block, index)
         shared = convolutions.get(block.weights_from or "")
-        builder = _BlockBuilder(block, channels, shared)
+        builder = _BlockBuilder(block, channels, shared, bases)
         children.append((name, builder.build()))
         convolutions[name] = builder.convolutions
         channels = builder.channels
@@ -61,14 +63,34 @@ def _sequential(children: list[Named]) -> nn.Sequential:
     return model
 
 
+class _Bases:
+    """Makes each basis at its first use."""
+
+    def __init__(self, spec: Spec) -> None:
+        self._declared = spec.bases or {}
+        self._made: dict[str, Basis] = {}
+
+    def of(self, conv: Conv) -> tuple[Basis, bool]:
+        """The basis of a convolution that has one, and whether it is new."""
+        if isinstance(conv.basis, int):
+            return Basis(conv.basis, conv.kernel_size), True
+        assert conv.basis is not None
+        new = conv.basis not in self._made
+        if new:
+            named = self._declared[conv.basis]
+            self._made[conv.basis] = Basis(named.filters, named.kernel_size, learned=named.learned)
+        return self._made[conv.basis], new
+
+
 class _BlockBuilder:
     """Builds one block, and remembers its convolutions for the blocks that share them."""
 
-    def __init__(self, block: Block, channels: int, shared: list[nn.Conv2d] | None) -> None:
+    def __init__(self, block: Block, channels: int, shared: list[Conv2d] | None, bases: _Bases) -> None:
         self.block = block
         self.channels = channels
-        self.convolutions: list[nn.Conv2d] = []
-        self._to_reuse: Iterator[nn.Conv2d] | None = None
+        self.bases = bases
+        self.convolutions: list[Conv2d] = []
+        self._to_reuse: Iterator[Conv2d] | None = None
         if shared is not None:
             self._reuse(shared)
 
@@ -86,7 +108,7 @@ class _BlockBuilder:
         children += _dropout("dropout", block.dropout)
         return _sequential(children)
 
-    def _reuse(self, convolutions: list[nn.Conv2d]) -> None:
+    def _reuse(self, convolutions: list[Conv2d]) -> None:
         """From now on, takes these in turn instead of making new ones; `plan` has checked that they match."""
         self.convolutions, self._to_reuse = convolutions, iter(convolutions)
 
@@ -118,7 +140,7 @@ class _BlockBuilder:
         else:
             groups = inputs if conv.kind == "depthwise" else conv.groups
             convolutions = [
-                (f"conv{number}", self._convolution(inputs, outputs, *window, groups=groups, bias=conv.bias))
+                (f"conv{number}", self._convolution(inputs, outputs, *window, groups=groups, bias=conv.bias, of=conv))
             ]
         self.channels = outputs
         norm, activation = (
@@ -139,11 +161,17 @@ class _BlockBuilder:
         *,
         groups: int = 1,
         bias: bool,
+        of: Conv | None = None,
     ) -> nn.Module:
-        """A new convolution, or one with the weights of the next convolution to reuse."""
+        """A new convolution, with the basis that `of` asks for, or one with the weights of the next to reuse."""
         if self._to_reuse is not None:
             return SharedConv2d(next(self._to_reuse), stride, padding, dilation)
-        made = nn.Conv2d(inputs, outputs, kernel, stride, padding, dilation, groups, bias)
+        made: Conv2d
+        if of is None or of.basis is None:
+            made = nn.Conv2d(inputs, outputs, kernel, stride, padding, dilation, groups, bias)
+        else:
+            basis, new = self.bases.of(of)
+            made = BasisConv2d(inputs, outputs, basis, stride, padding, dilation, groups=groups, bias=bias, keeps=new)
         self.convolutions.append(made)
         return made
 

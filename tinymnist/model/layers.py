@@ -3,6 +3,8 @@
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tinymnist.model.basis import Conv2d
+
 
 class Residual(nn.Module):
     """`body(x) + shortcut(x)` (He et al. 2016).
@@ -28,7 +30,7 @@ class SharedConv2d(nn.Module):
     """
 
     def __init__(
-        self, source: nn.Conv2d, stride: tuple[int, int], padding: tuple[int, int], dilation: tuple[int, int]
+        self, source: Conv2d, stride: tuple[int, int], padding: tuple[int, int], dilation: tuple[int, int]
     ) -> None:
         super().__init__()
         self._source = (source,)  # in a tuple, so that torch does not register it twice
@@ -37,7 +39,7 @@ class SharedConv2d(nn.Module):
         self.dilation = dilation
 
     @property
-    def source(self) -> nn.Conv2d:
+    def source(self) -> Conv2d:
         return self._source[0]
 
     def forward(self, x: Tensor) -> Tensor:

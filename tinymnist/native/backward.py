@@ -23,9 +23,9 @@ class ForwardAndBackward(Forward):
         for root in reversed(self.graph.roots[1:]):
             self._backward(root)
         self.phases[-1].closing += [
-            f"add_gradients(worker, OFFSET{index}, {parameter.numel()}, net->gradients[{index}]);"
-            for index, parameter in enumerate(self.graph.parameters)
-            if not self._is_of_batch_norm(index)
+            f"add_gradients(worker, OFFSET{index}, {size}, net->gradients[{index}]);"
+            for index, size in enumerate(self.graph.sizes)
+            if size and not self._is_of_batch_norm(index)
         ]
         self.phases[-1].closing += self.last
 

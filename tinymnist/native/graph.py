@@ -124,6 +124,16 @@ class Node:
     """How often the node is read."""
 
 
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """A weight that is computed of two tensors before a batch, as `BasisConv2d.weight` is, and gives them its gradient
+    afterwards. All three are indices of parameters."""
+
+    weight: int
+    mix: int
+    filters: int
+
+
 @dataclass(slots=True)
 class Graph:
     """`roots` and `nodes` are in the order in which they run; `output` holds the logits."""
@@ -132,6 +142,8 @@ class Graph:
     """One image: (channels, height, width)."""
     classes: int
     parameters: list[Tensor] = field(default_factory=list)
+    """Of the model, and tensors that are used like them: constants, and what is composed."""
+    compositions: list[Composition] = field(default_factory=list)
     norms: list[nn.BatchNorm2d] = field(default_factory=list)
     roots: list[Root] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
@@ -139,3 +151,9 @@ class Graph:
     @property
     def output(self) -> Node:
         return self.nodes[-1]
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many numbers of each parameter the passes over the images read; of what a weight is composed of, none."""
+        unread = {index for one in self.compositions for index in (one.mix, one.filters)}
+        return [0 if index in unread else parameter.numel() for index, parameter in enumerate(self.parameters)]

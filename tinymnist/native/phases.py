@@ -28,7 +28,8 @@ _TRAINED_BLOCK = [
 ]
 
 
-def _c_function(signature: str, lines: Sequence[str]) -> str:
+def c_function(signature: str, lines: Sequence[str]) -> str:
+    """A function of C that returns nothing."""
     return "\n".join([f"static void {signature} {{", *(f"    {line}" for line in lines), "}"]) + "\n"
 
 
@@ -78,13 +79,13 @@ class Phases:
                 head = [*_WORKER, *_BLOCK, *(_TRAINED_BLOCK if self.training else [])]
                 if self.training and number == 0:
                     head.append("memset(gradients, 0, PARTIALS * sizeof *gradients);")
-                functions.append(_c_function(f"{name}(struct worker *worker, const int64_t at)", [*head, *phase.lines]))
+                functions.append(c_function(f"{name}(struct worker *worker, const int64_t at)", [*head, *phase.lines]))
                 # A phase begins with the blocks that the previous one ended with, which the caches still hold.
                 turn = "net->blocks - 1 - b" if number % 2 else "b"
                 job.append(f"for (int64_t b; (b = take(net, {number})) < net->blocks;) {name}(worker, {turn});")
                 job += ["barrier(net);"] if self.training else []
             job += phase.closing
-        return self.arrays.placed("".join(functions) + _c_function(f"{kind}(struct worker *worker)", job))
+        return self.arrays.placed("".join(functions) + c_function(f"{kind}(struct worker *worker)", job))
 
     def _running_norms(self) -> list[str]:
         if self.training:

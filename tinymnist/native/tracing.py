@@ -6,12 +6,14 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
+from tinymnist.model.basis import BasisConv2d, Conv2d
 from tinymnist.model.layers import SharedConv2d
 from tinymnist.native.errors import NotCoveredError
 from tinymnist.native.graph import (
     Activation,
     Addition,
     BatchNorm,
+    Composition,
     Convolution,
     Dropout,
     Elementwise,
@@ -81,6 +83,8 @@ class _Tracer:
         shape, classes = _shape(plan.layers[0].input), plan.layers[-1].output[0]
         self.graph = Graph(shape, classes, list(model.parameters()))
         self.indices = {id(parameter): index for index, parameter in enumerate(self.graph.parameters)}
+        self.composed: dict[int, int] = {}
+        """The index of the weight of each `BasisConv2d`, by its id."""
         self.dropouts = 0
         self.chains = [self._root(None, shape)]
         self.nodes: dict[int, Node] = {}
@@ -132,13 +136,13 @@ class _Tracer:
 
     def _convolution(self, layer: Layer, module: nn.Module) -> _Chain:
         conv = module.source if isinstance(module, SharedConv2d) else module
-        assert isinstance(conv, nn.Conv2d)
+        assert isinstance(conv, Conv2d)
         assert layer.window is not None
         if layer.window.dilation != (1, 1):
             raise NotCoveredError("a dilated convolution is not covered")
         source = Convolution(
             self.node(layer.sources[0]),
-            self.indices[id(conv.weight)],
+            self._weight(conv),
             self._parameter(conv.bias),
             conv.groups,
             conv.in_channels // conv.groups,
@@ -150,6 +154,23 @@ class _Tracer:
         )
         return self._root(source, _shape(layer.output))
 
+    def _weight(self, conv: Conv2d) -> int:
+        if not isinstance(conv, BasisConv2d):
+            return self.indices[id(conv.weight)]
+        if id(conv) not in self.composed:
+            mix, filters = self.indices[id(conv.mix)], self._index(conv.filters)
+            weight = self._index(torch.zeros_like(conv.weight, requires_grad=False))
+            self.graph.compositions.append(Composition(weight, mix, filters))
+            self.composed[id(conv)] = weight
+        return self.composed[id(conv)]
+
+    def _index(self, tensor: Tensor) -> int:
+        """The index of a tensor, which is added to the parameters if it is not among them."""
+        if id(tensor) not in self.indices:
+            self.indices[id(tensor)] = len(self.graph.parameters)
+            self.graph.parameters.append(tensor)
+        return self.indices[id(tensor)]
+
     def _linear(self, layer: Layer, module: nn.Linear) -> _Chain:
         node, weight, bias = self.node(layer.sources[0]), self.indices[id(module.weight)], self._parameter(module.bias)
         sizes = (1, module.in_features, module.out_features, (1, 1), (1, 1), (0, 0))
@@ -159,9 +180,9 @@ class _Tracer:
         """A root with the values of a chain, for a norm that does not follow a convolution: they are convolved with
         ones, which are a constant among the parameters."""
         node, (channels, _, _) = self.node(value), self.chains[value].shape
-        self.graph.parameters.append(torch.ones(channels, 1, 1, 1))
+        ones = self._index(torch.ones(channels, 1, 1, 1))
         sizes = (channels, 1, 1, (1, 1), (1, 1), (0, 0))
-        return self._root(Convolution(node, len(self.graph.parameters) - 1, None, *sizes, linear=False), node.shape)
+        return self._root(Convolution(node, ones, None, *sizes, linear=False), node.shape)
 
     def _norm(self, module: nn.Module) -> Norm:
         weight, bias = (self._parameter(getattr(module, name)) for name in ("weight", "bias"))

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from tinymnist.model.basis import Conv2d
 from tinymnist.plotting import BLUE, VERMILION
 from tinymnist.text import shape_text
 
@@ -76,7 +77,7 @@ class Filters:
 
 def filters_of(model: nn.Module) -> tuple[Filters, ...]:
     """The filters of every convolution of `model`, in order; shared ones once."""
-    found = [(name, module) for name, module in model.named_modules() if isinstance(module, nn.Conv2d)]
+    found = [(name, module) for name, module in model.named_modules() if isinstance(module, Conv2d)]
     return tuple(
         Filters(name, module.weight.detach().cpu().numpy(), module.groups, index == 0)
         for index, (name, module) in enumerate(found)

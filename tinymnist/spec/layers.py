@@ -1,10 +1,13 @@
 """Blocks and heads: the part of the language that describes layers."""
 
-from typing import Annotated, Literal
+import re
+from math import prod
+from typing import Annotated, Any, Literal
 
-from pydantic import FailFast, Field, Strict, model_validator
+from pydantic import BeforeValidator, FailFast, Field, Strict, model_validator
 
 from tinymnist.spec.base import Count, CountPair, Model, Padding, Probability, SizePair, expanding
+from tinymnist.text import shown
 
 Activation = Literal[
     "none", "relu", "relu6", "leaky_relu", "prelu", "elu", "gelu", "silu", "mish", "hardswish", "tanh", "sigmoid"
@@ -87,6 +90,50 @@ DropoutField = Annotated[Dropout, expanding("dropout", Dropout | Probability)]
 NO_DROPOUT = Dropout(p=0.0)
 
 
+IDENTIFIER = r"^[A-Za-z][A-Za-z0-9_]{0,63}$"
+
+
+class Basis(Model):
+    """Small filters that convolutions share: every filter of such a convolution is a weighted sum of them, and the
+    weights are its own (Qiu et al. 2018, "DCFNet", with fixed filters; here they may be learned)."""
+
+    filters: Count = Field(description="How many there are; at most as many as a filter has pixels.")
+    kernel_size: CountPair = Field((3, 3), description="Height and width of each.")
+    learned: bool = Field(
+        True,
+        description="Whether they are trained, and count as parameters; else they stay what they begin as: a Gaussian "
+        "and its derivatives, orthonormal.",
+    )
+
+    @model_validator(mode="after")
+    def _are_independent(self) -> "Basis":
+        refuse_too_many_filters(self.filters, self.kernel_size)
+        return self
+
+
+def refuse_too_many_filters(filters: int, kernel: tuple[int, int]) -> None:
+    """Raises `ValueError` for more filters than filters of that size can be independent."""
+    if filters > prod(kernel):
+        raise ValueError(f"{filters} filters of {kernel[0]}x{kernel[1]} are too many: at most {prod(kernel)}")
+
+
+def _basis(value: Any) -> Any:
+    """`none` is no basis. Raises `ValueError`."""
+    if value is None or value == "none":
+        return None
+    if (type(value) is int and value >= 1) or (isinstance(value, str) and re.fullmatch(IDENTIFIER, value)):
+        return value
+    raise ValueError(f"expects a number of filters, the name of one of `bases`, or none, found {shown(value)}")
+
+
+BasisField = Annotated[
+    int | str | None,
+    BeforeValidator(
+        _basis, json_schema_input_type=Annotated[int, Field(ge=1)] | Annotated[str, Field(pattern=IDENTIFIER)] | None
+    ),
+]
+
+
 class Conv(Model):
     """One convolution with what follows it: norm, activation, dropout."""
 
@@ -97,7 +144,9 @@ class Conv(Model):
     out_channels: Count | None = Field(
         None, description="Output channels; a depthwise convolution that leaves this out keeps the number of channels."
     )
-    kernel_size: CountPair = Field((3, 3), description="Height and width of the filter.")
+    kernel_size: CountPair = Field(
+        (3, 3), description="Height and width of the filter; where `basis` names one of `bases`, its kernel_size."
+    )
     stride: CountPair = Field((1, 1), description="Step of the filter.")
     dilation: CountPair = Field((1, 1), description="Distance between neighbouring pixels that the filter sees.")
     padding: Padding = Field(
@@ -109,6 +158,11 @@ class Conv(Model):
         "the dilation.",
     )
     groups: Count = Field(1, description="Groups of channels that are convolved separately (kind `conv` only).")
+    basis: BasisField = Field(
+        None,
+        description="Makes every filter a weighted sum of a few (kind `conv` only): of this many of its own, or of "
+        "those that `bases` has under this name; `none`: of none.",
+    )
     bias: bool = Field(True, description="Whether a learned constant is added to each output channel.")
     norm: Norm = Field(BatchNorm(kind="batch"), description="Normalisation after the convolution.")
     activation: Activation = Field("relu", description="Activation after the norm.")
@@ -121,6 +175,10 @@ class Conv(Model):
             raise ValueError("out_channels is missing: give the number of output channels")
         if self.groups != 1 and self.kind != "conv":
             raise ValueError(f"groups (={self.groups}) goes with kind conv: a {self.kind} convolution sets its own")
+        if self.basis is not None and self.kind != "conv":
+            raise ValueError(f"basis goes with kind conv: give this {self.kind} convolution basis: none")
+        if isinstance(self.basis, int):
+            refuse_too_many_filters(self.basis, self.kernel_size)
         return self
 
 
@@ -134,7 +192,6 @@ class Residual(Model):
 
 
 NO_RESIDUAL = Residual(kind="none")
-IDENTIFIER = r"^[A-Za-z][A-Za-z0-9_]{0,63}$"
 
 
 class Block(Model):

@@ -98,7 +98,7 @@ def explain(problem: ErrorDetails, root: type[BaseModel]) -> tuple[Path, str]:
 def _file_path(location: tuple[int | str, ...]) -> Path:
     path: list[str | int] = []
     for before, part in zip(("", *location), location, strict=False):
-        if not (before in _TAGGED and isinstance(part, str)):
+        if not (before in _TAGGED and isinstance(part, str)) and part != "[key]":
             path.append(part)
     return tuple(path)
 
@@ -145,12 +145,9 @@ def _models_at(location: tuple[int | str, ...], root: type[BaseModel]) -> list[t
         if isinstance(part, int):
             continue
         tagged = [model for model in models if part in _tags(model)]
-        models = tagged or [
-            found
-            for model in models
-            if part in model.model_fields
-            for found in _models_in(model.model_fields[part].annotation)
-        ]
+        fields = [model.model_fields[part] for model in models if part in model.model_fields]
+        if tagged or fields:  # else a name that the spec gives: of a basis
+            models = tagged or [found for field in fields for found in _models_in(field.annotation)]
     return models
 
 

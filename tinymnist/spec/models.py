@@ -11,13 +11,26 @@ from pydantic import BeforeValidator, FailFast, Field, Strict, field_validator, 
 
 from tinymnist.spec.base import MAX_ENTRIES, Count, CountPair, Model, Padding, expand
 from tinymnist.spec.data import Data
-from tinymnist.spec.layers import Activation, Block, DropoutField, Head, LinearHead, Norm, Order, Pool
+from tinymnist.spec.layers import (
+    IDENTIFIER,
+    Activation,
+    Basis,
+    BasisField,
+    Block,
+    DropoutField,
+    Head,
+    LinearHead,
+    Norm,
+    Order,
+    Pool,
+)
 from tinymnist.spec.plan import Plan, PlanProblem
 from tinymnist.spec.recipe import Train
 from tinymnist.spec.walk import MAX_LAYERS, plan
 
 Feature = Literal[
     "average_pool",
+    "basis",
     "batch_norm",
     "bias",
     "depthwise",
@@ -46,6 +59,7 @@ class Defaults(Model):
     kernel_size: CountPair | None = Field(None, description="For every convolution.")
     padding: Padding | None = Field(None, description="For every convolution.")
     bias: bool | None = Field(None, description="For every convolution.")
+    basis: BasisField = Field(None, description="For every convolution.")
     norm: Norm | None = Field(None, description="For every convolution.")
     order: Order | None = Field(None, description="For every convolution.")
     activation: Activation | None = Field(None, description="For every convolution and hidden layer.")
@@ -77,6 +91,9 @@ class Checks(Model):
     linear: LinearCheck | None = Field(None, description="Sizes that a fully connected layer must have.")
 
 
+_BasisName = Annotated[str, Field(pattern=IDENTIFIER)]
+
+
 def _written_out(value: Any) -> Any:
     if isinstance(value, str):  # the loader replaces a recipe's name with its content
         raise ValueError("only `load_spec` knows recipes by name: give the recipe itself")
@@ -90,6 +107,9 @@ class Spec(Model):
     description: str = Field("", max_length=2000, description="The idea of the network, for people to read.")
     input: Input = Field(Input(), description="Shape of one image.")
     classes: Annotated[Count, Field(ge=2)] = Field(10, description="Number of classes.")
+    bases: Annotated[dict[_BasisName, Basis], Field(max_length=MAX_ENTRIES)] | None = Field(
+        None, description="Small filters that convolutions share, by name."
+    )
     defaults: Defaults | None = Field(None, exclude=True, description="Values that blocks may leave out.")
     blocks: Annotated[tuple[Block, ...], Strict(False), FailFast(), Field(min_length=1)] = Field(
         description="Blocks in order."
@@ -108,16 +128,15 @@ class Spec(Model):
         if not isinstance(data, dict):
             return data
         _refuse_too_many_layers(data)
-        if not isinstance(defaults := data.get("defaults"), dict) or not isinstance(data.get("blocks"), list | tuple):
+        defaults, bases = (given if isinstance(given := data.get(key), dict) else {} for key in ("defaults", "bases"))
+        if not (defaults or bases) or not isinstance(data.get("blocks"), list | tuple):
             return data
         given = {key: value for key, value in defaults.items() if key in Defaults.model_fields}
         of_convs = {key: value for key, value in given.items() if key not in ("pool", "dropout")}
         of_hidden = {key: value for key, value in given.items() if key == "activation"}
         of_blocks = {key: value for key, value in given.items() if key in ("pool", "dropout")}
         blocks = [
-            _with_defaults(
-                {**block, "convs": _each_with_defaults("convs", block.get("convs", ()), of_convs)}, of_blocks
-            )
+            _with_defaults({**block, "convs": _convs_with_defaults(block.get("convs", ()), of_convs, bases)}, of_blocks)
             if isinstance(block, dict)
             else block
             for block in data["blocks"]
@@ -141,7 +160,7 @@ class Spec(Model):
     def plan(self) -> Plan:
         """Shapes and counts of every layer."""
         image = (self.input.channels, self.input.height, self.input.width)
-        return plan(image, self.classes, self.blocks, self.head)
+        return plan(image, self.classes, self.blocks, self.head, self.bases or {})
 
 
 def _refuse_too_many_layers(data: dict[str, Any]) -> None:
@@ -158,6 +177,19 @@ def _refuse_too_many_layers(data: dict[str, Any]) -> None:
 
 def _with_defaults(entry: Any, defaults: dict[str, Any]) -> Any:
     return {**defaults, **entry} if isinstance(entry, dict) else entry
+
+
+def _convs_with_defaults(convs: Any, defaults: dict[str, Any], bases: dict[str, Any]) -> Any:
+    """A convolution that names a basis has its kernel_size, unless it gives its own, which then must be the same."""
+    filled = _each_with_defaults("convs", convs, defaults)
+    if not isinstance(filled, list):
+        return filled
+    for conv, given in zip(filled, convs, strict=True):
+        name = conv.get("basis") if isinstance(conv, dict) else None
+        basis = bases.get(name) if isinstance(name, str) else None
+        if isinstance(basis, dict) and not (isinstance(given, dict) and "kernel_size" in given):
+            conv["kernel_size"] = basis.get("kernel_size", Basis.model_fields["kernel_size"].default)
+    return filled
 
 
 def _each_with_defaults(key: str, entries: Any, defaults: dict[str, Any]) -> Any:

@@ -44,6 +44,18 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class Factors:
+    """A convolution whose filters are weighted sums of a basis, and its multiply-adds for one image in both ways."""
+
+    filters: int
+    """Of the basis."""
+    dense: int
+    """As one convolution."""
+    factored: int
+    """With the basis on every input channel, and then a 1x1 convolution of what comes of it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Layer:
     """One layer, as the builder makes it."""
 
@@ -61,9 +73,13 @@ class Layer:
     parameters: int
     """Trainable numbers of this layer; those shared with an earlier layer are not counted again."""
     buffers: int
-    """Numbers kept beside the parameters: batch norm's running mean and variance, and its counter."""
+    """Numbers kept beside the parameters: batch norm's running mean and variance and its counter, a basis that is not
+    learned."""
     macs: int
-    """Multiply-adds for one image: convolutions and fully connected layers, without biases and norms."""
+    """Multiply-adds for one image: convolutions and fully connected layers, without biases and norms; of a convolution
+    with a basis, in the way that takes fewer."""
+    factors: Factors | None
+    """What a convolution with a basis is made of; None for other layers."""
     receptive_field: tuple[int, int]
     """Rows and columns of the input that one output may depend on, padding included."""
     alive: int
@@ -95,6 +111,11 @@ class Plan:
     @cached_property
     def macs(self) -> int:
         return sum(layer.macs for layer in self.layers)
+
+    @cached_property
+    def dense_macs(self) -> int:
+        """Multiply-adds where convolutions with a basis are computed like any others."""
+        return sum(layer.factors.dense if layer.factors else layer.macs for layer in self.layers)
 
     @cached_property
     def receptive_field(self) -> tuple[int, int]:

@@ -8,18 +8,18 @@ milliseconds, and they are an independent oracle for the built model.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING
 
 from tinymnist.spec.path import Path
-from tinymnist.spec.plan import Kind, Layer, Pair, Plan, PlanProblem, Shape, Window
+from tinymnist.spec.plan import Factors, Kind, Layer, Pair, Plan, PlanProblem, Shape, Window
 from tinymnist.spec.reserved import RESERVED_NAMES
 from tinymnist.text import did_you_mean, shape_text, shown
 
 if TYPE_CHECKING:
-    from tinymnist.spec.layers import Block, Conv, GlobalPoolHead, Head, LinearHead, Norm, Pool
+    from tinymnist.spec.layers import Basis, Block, Conv, GlobalPoolHead, Head, LinearHead, Norm, Pool
 
 MAX_LAYERS = 10_000
 """The most convolutions and hidden layers in one spec, counting repetitions."""
@@ -34,12 +34,12 @@ def block_name(block: Block, index: int) -> str:
     return block.name or f"block{index + 1}"
 
 
-def plan(image: Shape, classes: int, blocks: Sequence[Block], head: Head) -> Plan:
+def plan(image: Shape, classes: int, blocks: Sequence[Block], head: Head, bases: Mapping[str, Basis]) -> Plan:
     """Shapes and counts of a network for images of shape (channels, height, width).
 
     Raises `PlanProblem` for the first layer that does not fit.
     """
-    walk = _Walk(image)
+    walk = _Walk(image, bases)
     _refuse_too_many_layers(blocks, head)
     owners: dict[str, int] = {}
     for index, block in enumerate(blocks):
@@ -55,6 +55,8 @@ def plan(image: Shape, classes: int, blocks: Sequence[Block], head: Head) -> Pla
         walk.linear_head(head, classes)
     else:
         walk.global_pool_head(head, classes)
+    for unused in (name for name in bases if name not in walk.used_bases):
+        raise PlanProblem(("bases", unused), f"no convolution uses it: give one basis: {unused}, or take it out")
     return Plan(tuple(walk.layers), walk.features)
 
 
@@ -97,6 +99,7 @@ class _Walk:
     """The state of the walk through the network: the current shape, and what has been seen."""
 
     shape: Shape
+    bases: Mapping[str, Basis]
     value: int = 0
     """The value that the next layer reads, numbered as in `Layer.sources`."""
     layers: list[Layer] = field(default_factory=list)
@@ -111,6 +114,8 @@ class _Walk:
     """The distance in the input between two neighbouring outputs."""
     weights: dict[tuple[int | str, ...], tuple[int | bool | str, ...]] = field(default_factory=dict)
     """Form of each set of convolution weights by its key: a second use of a set adds no parameters."""
+    used_bases: set[str] = field(default_factory=set)
+    """Names of `bases` that a convolution before has used: they are counted with it."""
 
     def add(
         self,
@@ -123,15 +128,15 @@ class _Walk:
         parameters: int = 0,
         buffers: int = 0,
         macs: int = 0,
+        factors: Factors | None = None,
         in_place: bool = False,
         other: int | None = None,
     ) -> None:
         """Adds a layer that reads the current value, and also the value `other` if it takes two."""
         sources = (self.value,) if other is None else (self.value, other)
         alive = self.waiting + prod(self.shape) + (0 if in_place else prod(output))
-        self.layers.append(
-            Layer(name, kind, label, sources, window, self.shape, output, parameters, buffers, macs, self.reach, alive)
-        )
+        counts = (parameters, buffers, macs, factors, self.reach, alive)
+        self.layers.append(Layer(name, kind, label, sources, window, self.shape, output, *counts))
         self.value, self.shape, self.waiting = len(self.layers), output, self.held
 
     # Blocks
@@ -243,6 +248,7 @@ class _Walk:
                 groups,
                 window,
                 bias=conv.bias,
+                basis=conv.basis,
             )
 
     def _weights(
@@ -256,10 +262,12 @@ class _Walk:
         window: Window,
         *,
         bias: bool,
+        basis: int | str | None = None,
     ) -> None:
         """Adds one convolution; its parameters count if no earlier layer has the same `key`. Raises `PlanProblem`."""
-        per_output = self.shape[0] // groups * prod(window.kernel)
-        form = (label, self.shape[0], output[0], groups, *window.kernel, bias)
+        inputs, taps = self.shape[0] // groups, prod(window.kernel)
+        per_output, buffers, macs, factors = inputs * taps, 0, prod(output) * inputs * taps, None
+        form = (label, self.shape[0], output[0], groups, *window.kernel, bias, basis or "none")
         known = self.weights.setdefault(key, form)
         if known != form:
             raise PlanProblem(
@@ -267,6 +275,18 @@ class _Walk:
                 f"cannot share weights: {_form_text(form)} here, {_form_text(known)} there; make the two alike",
             )
         shared = known is not form
+        parameters = 0 if shared else output[0] * (per_output + bias)
+        if basis is not None:
+            self.features["basis"] += 1
+            filters, learned, fresh = self._basis(basis, window, path, fresh=not shared)
+            if not shared:
+                parameters = output[0] * (inputs * filters + bias) + (filters * taps if fresh and learned else 0)
+            buffers = filters * taps if fresh and not learned else 0
+            pixels = prod(output[1:])
+            factors = Factors(
+                filters, dense=macs, factored=pixels * filters * (self.shape[0] * taps + output[0] * inputs)
+            )
+            macs = min(factors.dense, factors.factored)
         self.features.update(
             [
                 feature
@@ -280,9 +300,31 @@ class _Walk:
             label,
             output,
             window=window,
-            parameters=0 if shared else output[0] * (per_output + bias),
-            macs=prod(output) * per_output,
+            parameters=parameters,
+            buffers=buffers,
+            macs=macs,
+            factors=factors,
         )
+
+    def _basis(self, basis: int | str, window: Window, path: Path, *, fresh: bool) -> tuple[int, bool, bool]:
+        """How many filters a convolution is made of, whether they are learned, and whether no layer before has them;
+        `fresh` says so of the convolution's weights. Raises `PlanProblem`."""
+        if isinstance(basis, int):
+            return basis, True, fresh
+        path = (*path, "basis")
+        if basis not in self.bases:
+            there = did_you_mean(basis, list(self.bases)) if self.bases else "a spec declares them under `bases:`"
+            raise PlanProblem(path, f"{shown(basis)} is not the name of a basis: {there}")
+        named = self.bases[basis]
+        if named.kernel_size != window.kernel:
+            raise PlanProblem(
+                path,
+                f"{basis!r} has filters of {_pair_text(named.kernel_size)}, this convolution is of "
+                f"{_pair_text(window.kernel)}: leave its kernel_size out, or give it basis: none",
+            )
+        fresh = basis not in self.used_bases
+        self.used_bases.add(basis)
+        return named.filters, named.learned, fresh
 
     def _after_conv(self, conv: Conv, prefix: str, index: int, path: Path) -> None:
         number = index + 1
@@ -434,5 +476,6 @@ def _pair_text(pair: Pair) -> str:
 
 
 def _form_text(form: tuple[int | bool | str, ...]) -> str:
-    label, inputs, outputs, groups, height, width, bias = form
-    return f"{label} {inputs}->{outputs} {height}x{width}, groups {groups}, bias {str(bias).lower()}"
+    label, inputs, outputs, groups, height, width, bias, basis = form
+    of = "" if basis == "none" else f", basis {basis}"
+    return f"{label} {inputs}->{outputs} {height}x{width}, groups {groups}, bias {str(bias).lower()}{of}"

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from tinymnist.data import Split
 from tinymnist.data.warp import Warps, maps_of_all, resampled, warp
+from tinymnist.model.basis import Conv2d
 from tinymnist.model.generator import drawing
 from tinymnist.model.loss import objective_loss, objective_of
 from tinymnist.native import CompilerError, NativeNetwork, NotCoveredError
@@ -101,7 +102,7 @@ class TorchEngine(Engine):
         self._learn: Callable[..., list[Tensor | None]] = self._gradients
         if device.type == "cuda":
             for module in model.modules():
-                if isinstance(module, nn.Conv2d):
+                if isinstance(module, Conv2d):
                     self._settings.callback(module.register_forward_hook(_channels_last).remove)
             self._learn = GraphedFunction(self._gradients, self._no_graph)
         self._resample: dict[object, GraphedFunction[Tensor]] = {}

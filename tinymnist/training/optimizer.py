@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tinymnist.model.basis import Basis, Conv2d
 from tinymnist.spec.recipe import Adam, Muon, Sgd
 from tinymnist.training.schedule import Hyper
 
@@ -16,7 +17,7 @@ class MuonAndSgd:
     """
 
     def __init__(self, options: Muon, model: nn.Module) -> None:
-        weights = {id(module.weight) for module in model.modules() if isinstance(module, nn.Conv2d)}
+        weights = {id(_filters_of(module)) for module in model.modules() if isinstance(module, Conv2d)}
         self._filters = [parameter for parameter in model.parameters() if id(parameter) in weights]
         self._rest = [parameter for parameter in model.parameters() if id(parameter) not in weights]
         self._views = [nn.Parameter(parameter.detach().view(len(parameter), -1)) for parameter in self._filters]
@@ -25,7 +26,7 @@ class MuonAndSgd:
         self.parts: dict[str, torch.optim.Optimizer] = {}
         if self._views:
             self.parts["muon."] = torch.optim.Muon(self._views, **shared)
-        if groups := _groups(self._rest, options.decay_norms_and_biases):
+        if groups := _groups(self._rest, options.decay_norms_and_biases, model):
             self.parts["sgd."] = torch.optim.SGD(groups, **shared)
             for group in self.parts["sgd."].param_groups:
                 group["lr_share"] = options.others
@@ -51,7 +52,7 @@ def make_optimizer(options: Sgd | Adam | Muon, model: nn.Module) -> Optimizer:
         return MuonAndSgd(options, model)
     parameters = list(model.parameters())
     fused = all(parameter.device.type in ("cpu", "cuda") for parameter in parameters)  # takes a quarter of the time
-    groups = _groups(parameters, options.decay_norms_and_biases)
+    groups = _groups(parameters, options.decay_norms_and_biases, model)
     if isinstance(options, Sgd):
         return torch.optim.SGD(
             groups,
@@ -72,13 +73,22 @@ def make_optimizer(options: Sgd | Adam | Muon, model: nn.Module) -> Optimizer:
     )
 
 
-def _groups(parameters: list[nn.Parameter], decay_norms_and_biases: bool) -> list[dict[str, Any]]:
-    groups: list[dict[str, Any]] = [{"params": parameters}]
-    if not decay_norms_and_biases:
-        groups = [
-            {"params": [parameter for parameter in parameters if parameter.dim() > 1]},
-            {"params": [parameter for parameter in parameters if parameter.dim() <= 1], "weight_decay": 0.0},
-        ]
+def _filters_of(convolution: Conv2d) -> Tensor:
+    """Its parameter with one entry per output: the weight, or what it is mixed of a basis with."""
+    return convolution.weight if isinstance(convolution, nn.Conv2d) else convolution.mix
+
+
+def _groups(parameters: list[nn.Parameter], decay_norms_and_biases: bool, model: nn.Module) -> list[dict[str, Any]]:
+    """The parameters that decay, and those that do not. Bases never do: that would only move size into the mixes."""
+    bases = {id(module.filters) for module in model.modules() if isinstance(module, Basis)}
+
+    def decays(parameter: nn.Parameter) -> bool:
+        return (decay_norms_and_biases or parameter.dim() > 1) and id(parameter) not in bases
+
+    groups: list[dict[str, Any]] = [
+        {"params": [parameter for parameter in parameters if decays(parameter)]},
+        {"params": [parameter for parameter in parameters if not decays(parameter)], "weight_decay": 0.0},
+    ]
     return [group for group in groups if group["params"]]
 
 

@@ -132,7 +132,9 @@ EXPORT void tm_step(struct network *net, const uint8_t *images, const int64_t *l
     net->objective = (struct objective){smoothing, weight, temperature, teacher, weights};
     net->predictions = NULL;
     net->logits = logits;
+    compose_weights(net);
     run(net, train);
+    decompose_gradients(net);
     take_totals(net, loss, correct);
 }
 
@@ -148,6 +150,7 @@ EXPORT int tm_score(struct network *net, const uint8_t *images, const int64_t *l
     if (whole) {
         net->predictions = predictions;
         net->logits = logits;
+        compose_weights(net);
         run(net, score);
         take_totals(net, loss, correct);
     }
