@@ -91,6 +91,7 @@ class Language:
                 yield value["$ref"].rpartition("/")[2]
                 yield from self.mappings(list(self._target(value)["properties"].values()))
             yield from self.mappings([value[form] for form in ("anyOf", "oneOf", "items") if form in value])
+            yield from self.mappings(list(value.get("patternProperties", {}).values()))
 
     def types(self, value: Schema) -> list[str]:
         """What may be written, each form in words."""
@@ -105,6 +106,9 @@ class Language:
             if "prefixItems" in value:
                 return [f"a list of {len(value['prefixItems'])} numbers"]
             return [f"a list, each entry {or_list(self.types(value['items']))}"]
+        if "patternProperties" in value:
+            (named,) = value["patternProperties"].values()
+            return [f"names, each with {or_list(self.types(named))}"]
         if value["type"] == "boolean":
             return ["`true`", "`false`"]
         if value["type"] == "string":

@@ -52,6 +52,23 @@ NETWORKS: dict[str, dict[str, Any]] = {
         ],
         "head": {"kind": "linear", "hidden": [{"out_features": 12, "dropout": 0.5, "activation": "elu"}, 5]},
     },
+    "bases, shared and fixed": {
+        "bases": {
+            "wide": {"filters": 4, "kernel_size": 5},
+            "fixed": {"filters": 2, "kernel_size": [2, 3], "learned": False},
+        },
+        "blocks": [
+            {"convs": [{"out_channels": 4, "basis": "wide"}, {"out_channels": 6, "basis": 3}], "pool": "max"},
+            {
+                "name": "twice",
+                "convs": [{"out_channels": 6, "basis": "wide", "groups": 2}],
+                "repeat": 2,
+                "share_weights": True,
+            },
+            {"convs": [{"out_channels": 5, "basis": "fixed", "stride": 2, "norm": "none"}]},
+            {"convs": [{"out_channels": 6, "basis": "wide", "bias": False}], "residual": "projection"},
+        ],
+    },
     "residual paths, shared weights": {
         "blocks": [
             {"convs": [4, 4], "residual": {"kind": "projection", "activation": "relu"}},
