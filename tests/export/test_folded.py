@@ -61,6 +61,12 @@ def test_shared_weights_stay_one_array() -> None:
     assert len({id(step.weight) for step in convolutions}) == 1
 
 
+def test_shared_weights_may_be_dilated_differently() -> None:
+    blocks = [{"name": "a", "convs": [2]}, {"convs": [{"out_channels": 2, "dilation": 2}], "weights_from": "a"}]
+    content = {"name": "n", "classes": 3, "input": {"channels": 2, "height": 9, "width": 9}, "blocks": blocks}
+    assert largest_difference(Spec.model_validate(content)) < 1e-5
+
+
 def test_a_value_is_alive_until_its_last_use() -> None:
     spec = load_spec(ARCHS / "separable-residual.yaml")
     network = fold(spec, trained(spec))

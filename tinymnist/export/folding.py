@@ -37,7 +37,7 @@ class _Folder:
         self.input = _shape(plan.layers[0].input)
         self.steps: list[Step] = []
         self.values = [0]
-        self._weights: dict[Conv2d, Numbers] = {}
+        self._weights: dict[tuple[Conv2d, Pair], Numbers] = {}
         self._shared = {module.source for module in model.modules() if isinstance(module, SharedConv2d)}
 
     def add(self, layer: Layer) -> None:
@@ -78,13 +78,14 @@ class _Folder:
 
     def _convolution(self, layer: Layer, value: int, conv: Conv2d) -> Convolution:
         assert layer.window is not None
-        if conv not in self._weights:
-            self._weights[conv] = _numbers(_spread(conv.weight, layer.window.dilation))
+        key = (conv, layer.window.dilation)
+        if key not in self._weights:
+            self._weights[key] = _numbers(_spread(conv.weight, layer.window.dilation))
         return Convolution(
             name=layer.name,
             source=value,
             shape=_shape(layer.output),
-            weight=self._weights[conv],
+            weight=self._weights[key],
             scale=np.ones(conv.out_channels, np.float32) if conv in self._shared else None,
             bias=np.zeros(conv.out_channels, np.float32) if conv.bias is None else _numbers(conv.bias),
             stride=layer.window.stride,
