@@ -9,8 +9,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tinymnist.export.folded import Activation, Addition, Convolution, GroupNorm, Network, Numbers, Pooling, Shape, Step
-from tinymnist.model.basis import Conv2d
+from tinymnist.export.folded import (
+    Activation,
+    Addition,
+    Convolution,
+    Factors,
+    GroupNorm,
+    Network,
+    Numbers,
+    Pooling,
+    Shape,
+    Step,
+)
+from tinymnist.model.basis import BasisConv2d, Conv2d
 from tinymnist.model.layers import SharedConv2d
 from tinymnist.spec import Layer, Plan, Spec
 from tinymnist.spec.plan import Pair
@@ -91,6 +102,7 @@ class _Folder:
             stride=layer.window.stride,
             padding=layer.window.padding,
             groups=conv.groups,
+            factors=_factors(layer, conv),
         )
 
     def _linear(self, layer: Layer, value: int, linear: nn.Linear) -> Convolution:
@@ -158,8 +170,9 @@ class _Folder:
         assert isinstance(conv, Convolution)
         bias += weight * conv.bias
         if conv.scale is None:
-            folded = _single(conv.weight * weight[:, None, None, None])
-            self.steps[index] = replace(conv, weight=folded, bias=_single(bias))
+            column = weight[:, None, None, None]
+            factors = conv.factors and replace(conv.factors, mix=_single(conv.factors.mix * column))
+            self.steps[index] = replace(conv, weight=_single(conv.weight * column), factors=factors, bias=_single(bias))
         else:
             self.steps[index] = replace(conv, scale=_single(conv.scale * weight), bias=_single(bias))
 
@@ -179,13 +192,23 @@ def _shape(shape: tuple[int, ...]) -> Shape:
     return channels, height, width
 
 
-def _spread(weight: Tensor, dilation: Pair) -> Tensor:
-    """A dilated convolution's weight as one without dilation has it: zeros between."""
+def _factors(layer: Layer, conv: Conv2d) -> Factors | None:
+    """Those of a convolution with a basis, where the plan counts fewer multiply-adds with them."""
+    if layer.factors is None or layer.factors.dense <= layer.factors.factored:
+        return None
+    assert isinstance(conv, BasisConv2d)
+    assert layer.window is not None
+    mix = _numbers(conv.mix).reshape(conv.out_channels, -1, 1, 1)
+    return Factors(_numbers(_spread(conv.filters, layer.window.dilation)), mix)
+
+
+def _spread(filters: Tensor, dilation: Pair) -> Tensor:
+    """Filters (…, height, width) of a dilated convolution as one without dilation has them: zeros between."""
     if dilation == (1, 1):
-        return weight
-    (high, wide), (down, across) = weight.shape[2:], dilation
-    spread = weight.new_zeros((*weight.shape[:2], (high - 1) * down + 1, (wide - 1) * across + 1))
-    spread[:, :, ::down, ::across] = weight
+        return filters
+    (high, wide), (down, across) = filters.shape[-2:], dilation
+    spread = filters.new_zeros((*filters.shape[:-2], (high - 1) * down + 1, (wide - 1) * across + 1))
+    spread[..., ::down, ::across] = filters
     return spread
 
 
