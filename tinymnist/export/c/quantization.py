@@ -37,8 +37,6 @@ LOGIT_PARTS = 1 << 16
 LARGEST_SUM = 2**31 - 1
 MAX_TERMS = LARGEST_SUM // (255 * 127)
 """The most products whose sum always fits into 32 bits."""
-LARGEST_FEATURE = 2**15 - 1
-"""What makes a feature fit into 16 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class QuantizedBasis:
-    """The sum of a filter's products, divided by `2^shift` and rounded, is a feature, and fits into 16 bits."""
+    """What makes features of each input channel: sums of products, divided by `2^shift` and rounded."""
 
     filters: Bytes
     """(number, height, width)"""
@@ -75,7 +73,7 @@ class QuantizedConvolution:
     """`scaled(sum, factors[c], shift) + biases[c]` is fixed point; without `output`, it is a logit."""
 
     basis: QuantizedBasis | None
-    """What makes features of the source, which `weight` is then the mix of; None where it reads the source itself."""
+    """Where `weight` mixes features of the source; None where it reads the source itself."""
     weight: Bytes
     factors: Integers
     shift: int
@@ -208,9 +206,8 @@ def _convolution(
 
 
 def _basis(filters: Bytes, zero: int, terms: int) -> QuantizedBasis:
-    """Features of which no image makes a larger one than fits into 16 bits, nor `terms` of them a sum, each times a
-    weight, that does not fit into 32."""
-    most = min(LARGEST_FEATURE, LARGEST_SUM // (127 * terms))
+    """Features so small that no image makes a sum of `terms` of them, each times a weight, that exceeds 32 bits."""
+    most = LARGEST_SUM // (127 * terms)
     worst = max(zero, 255 - zero) * int(np.abs(filters).sum(axis=(1, 2)).max())
     return QuantizedBasis(filters, max(1, (worst // most).bit_length()))
 
