@@ -126,16 +126,17 @@ static void NAME_convolve_factors(const struct NAME_window *w, int depth, const 
         for (int x = 0; x < w->out_width; x++) {
             const int left = x * w->stride_across - w->padding_across;
             const int skip = NAME_first_inside(left), stop = NAME_end_inside(left, w->columns, w->width);
-            for (int n = 0; n < w->channels * b->number; n++)
-                features[n] = 0;
-            for (int i = first; i < end; i++)
-                for (int j = skip; j < stop; j++)
-                    for (int f = 0; f < b->number; f++) {
+            for (int f = 0; f < b->number; f++) {
+                for (int n = 0; n < w->channels; n++)
+                    features[n * b->number + f] = 0;
+                for (int i = first; i < end; i++)
+                    for (int j = skip; j < stop; j++) {
                         const int value = ((top + i) * w->width + left + j) * w->channels;
                         const int tap = b->filters[(f * w->rows + i) * w->columns + j];
                         for (int n = 0; n < w->channels; n++)
                             features[n * b->number + f] += (in[value + n] - k->zero) * tap;
                     }
+            }
             for (int n = 0; n < w->channels * b->number; n++)
                 features[n] = ((features[n] >> (b->shift - 1)) + 1) >> 1;
             for (int c = 0; c < w->out_channels; c++) {
