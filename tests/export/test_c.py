@@ -24,7 +24,7 @@ from tests.support.exported import (
     folded,
 )
 from tests.support.specs import ACTIVATIONS, specs
-from tinymnist import Spec, load_run
+from tinymnist import Spec, build_model, load_run
 from tinymnist.data import load_dataset
 from tinymnist.errors import UsageError
 from tinymnist.export.c import compiling, verification
@@ -36,6 +36,7 @@ from tinymnist.export.c.program import Program, identifier
 from tinymnist.export.c.quantization import quantize
 from tinymnist.export.c.scratch import plan_memory
 from tinymnist.export.folded import GroupNorm, Network
+from tinymnist.export.folding import fold
 from tinymnist.training.score import normalized
 
 COMPILER = c_compiler()
@@ -78,6 +79,27 @@ WINDOWS = Spec.model_validate(
         ],
     }
 )
+BASES = Spec.model_validate(
+    {
+        "name": "every-basis",
+        "input": {"channels": 2, "height": 13, "width": 12},
+        "classes": 3,
+        "bases": {"wide": {"filters": 3, "kernel_size": [5, 3]}},
+        "defaults": {"basis": "wide"},
+        "blocks": [
+            {
+                "convs": [
+                    12,
+                    {"out_channels": 16, "groups": 2, "stride": [1, 2], "padding": [3, 0], "activation": "silu"},
+                    {"out_channels": 16, "dilation": [1, 2], "padding": 2, "norm": "none"},
+                    {"out_channels": 8, "basis": 2, "activation": "leaky_relu"},
+                ]
+            },
+            {"convs": [8], "repeat": 2, "share_weights": True, "residual": "identity"},
+            {"convs": [2]},
+        ],
+    }
+)
 POOLED = Spec.model_validate(
     {
         "name": "pooled",
@@ -94,7 +116,7 @@ def has_group_norm(network: Network) -> bool:
 
 
 @needs_compiler
-@pytest.mark.parametrize("spec", [CURVES, WINDOWS, POOLED], ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", [CURVES, WINDOWS, BASES, POOLED], ids=lambda spec: spec.name)
 def test_float32_computes_what_the_network_does(spec: Spec) -> None:
     assert difference_of_float32(folded(spec), FLAGS) < 1e-5
 
@@ -109,7 +131,7 @@ def test_float32_has_group_norm() -> None:
 
 
 @needs_compiler
-@pytest.mark.parametrize("spec", [CURVES, WINDOWS, POOLED], ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", [CURVES, WINDOWS, BASES, POOLED], ids=lambda spec: spec.name)
 def test_int8_computes_the_whole_numbers_of_its_scheme(spec: Spec) -> None:
     assert difference_of_int8(folded(spec), FLAGS) == 0
 
@@ -171,6 +193,32 @@ def test_export_writes_a_header_and_a_source_and_says_what_they_cost(
         assert (facts["n"], facts["dataset"]) == (1000, "mnist-5k")
     if shutil.which(CROSS_COMPILER):
         assert facts["constant_bytes"] < facts["cortex_m4_own"] <= facts["cortex_m4_flash"]
+
+
+STROKES = """
+name: strokes
+bases: {stroke: {filters: 3, kernel_size: 5}}
+defaults: {basis: stroke}
+blocks:
+  - convs: [{out_channels: 10, basis: none, stride: 2}, {out_channels: 12, stride: 2}, 12]
+    pool: max
+train: {epochs: 1, batch_size: 100, augment: [], schedule: {name: one_cycle, max_lr: 0.1}}
+"""
+
+
+@pytest.mark.slow
+@needs_compiler
+def test_a_trained_network_with_a_basis_is_exported_by_its_factors(
+    cli: Cli, spec_file: Callable[[str], Path], tmp_path: Path
+) -> None:
+    arguments = ["--dataset", "mnist-5k", "--seed", 1, "--device", "cpu", "--output", tmp_path, "--name", "run"]
+    assert cli("train", spec_file(STROKES), *arguments).code == 0
+    numbers, biases = 10 * 9 + 3 * 25 + 12 * 10 * 3 + 12 * 12 * 3 + 10 * 108, 10 + 12 + 12 + 10
+    for dtype, constant_bytes in (("float32", 4 * (numbers + biases)), ("int8", numbers + 4 * 2 * biases)):
+        arguments = ["--format", "c", "--dtype", dtype, "--output", tmp_path / dtype, "--json"]
+        facts = json.loads(cli("export", tmp_path / "run", *arguments).out)["facts"]
+        assert (facts["verified"], facts["constant_bytes"]) == (True, constant_bytes)
+        assert facts["multiply_adds"] == 196 * 90 + 49 * 3 * (10 * 25 + 12 * 10 + 12 * 25 + 12 * 12) + 1080
 
 
 def test_the_same_run_gives_the_same_text(
@@ -238,6 +286,32 @@ def test_images_that_were_trained_on_verify_nothing(cli: Cli, tmp_path: Path) ->
     assert (outcome.code, "so it may know images of mnist-5k that are scored" in outcome.err) == (2, True)
 
 
+def test_a_basis_and_its_mixes_are_stored_instead_of_the_weights() -> None:
+    convs = [{"out_channels": 6, "basis": "none"}, 7, 8]
+    bases = {"wide": {"filters": 3, "kernel_size": 5}}
+    content = {"name": "n", "classes": 8, "bases": bases, "blocks": [{"convs": convs}], "head": "global_pool"}
+    float32, int8 = in_both_types(Spec.model_validate({**content, "defaults": {"basis": "wide"}}), "bases")
+    numbers, biases = 6 * 9 + 3 * 25 + 7 * 6 * 3 + 8 * 7 * 3, 6 + 7 + 8
+    assert float32.constant_bytes == 4 * (numbers + biases)
+    assert int8.constant_bytes == numbers + 4 * 2 * biases  # a factor and a bias per output
+
+
+@needs_compiler
+def test_no_image_makes_the_sums_of_a_mix_overflow() -> None:
+    conv = {"out_channels": 7, "kernel_size": 5, "basis": 5, "bias": False, "norm": "none", "activation": "none"}
+    content = {"name": "n", "classes": 7, "blocks": [{"convs": [conv]}], "head": "global_pool"}
+    images = {"input": {"channels": 60, "height": 6, "width": 6}, "train": {"normalize": {"mean": 0, "std": 1}}}
+    spec = Spec.model_validate({**content, **images})
+    model = build_model(spec).eval()
+    for parameter in model.parameters():
+        parameter.data.fill_(1.0)  # 127 in whole numbers, and white images make the largest sums
+    network = fold(spec, model)
+    basis = quantize(network, [(-1.0, 1.0)] * 3).steps[0].basis  # type: ignore[union-attr]
+    feature = 25 * 127 * 255 >> basis.shift  # type: ignore[union-attr]
+    assert feature * 127 * 5 * 60 < 2**31 <= 2 * feature * 127 * 5 * 60
+    assert difference_of_int8(network, FLAGS) == 0
+
+
 def test_group_norm_has_no_int8() -> None:
     block = {"convs": [{"out_channels": 2, "norm": {"kind": "group", "groups": 1}}]}
     network = folded(Spec.model_validate({"name": "grouped", "classes": 2, "blocks": [block]}))
@@ -283,7 +357,8 @@ def in_both_types(spec: Spec, name: str) -> list[Program]:
 @needs_compiler
 @pytest.mark.parametrize("apart", [True, False], ids=["linked", "in one file"])
 def test_programs_of_several_networks_and_types_live_together(tmp_path: Path, apart: bool) -> None:
-    programs = [*in_both_types(CURVES, "curves"), *in_both_types(WINDOWS, "windows"), *in_both_types(POOLED, "pooled")]
+    specs = {"curves": CURVES, "windows": WINDOWS, "bases": BASES, "pooled": POOLED}
+    programs = [program for name, spec in specs.items() for program in in_both_types(spec, name)]
     for program in programs:
         for name, content in program.files.items():
             (tmp_path / name).write_bytes(content)

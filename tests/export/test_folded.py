@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from torch import nn
 
 from tests.support.command_line import ARCHS
+from tests.support.exported import folded
 from tests.support.models import trained
 from tests.support.specs import specs
 from tinymnist import Spec, load_spec
@@ -59,6 +61,46 @@ def test_shared_weights_stay_one_array() -> None:
     convolutions = [step for step in network.steps if isinstance(step, Convolution) and step.scale is not None]
     assert len(convolutions) > 3
     assert len({id(step.weight) for step in convolutions}) == 1
+
+
+def test_shared_weights_may_be_dilated_differently() -> None:
+    blocks = [{"name": "a", "convs": [2]}, {"convs": [{"out_channels": 2, "dilation": 2}], "weights_from": "a"}]
+    content = {"name": "n", "classes": 3, "input": {"channels": 2, "height": 9, "width": 9}, "blocks": blocks}
+    assert largest_difference(Spec.model_validate(content)) < 1e-5
+
+
+BASES = Spec.model_validate(
+    {
+        "name": "factors",
+        "input": {"channels": 2, "height": 11, "width": 9},
+        "classes": 3,
+        "bases": {"wide": {"filters": 3, "kernel_size": [5, 3]}},
+        "defaults": {"basis": "wide"},
+        "blocks": [
+            {"convs": [12, {"out_channels": 2, "norm": "none"}, 9]},
+            {"convs": [{"out_channels": 12, "groups": 3, "dilation": [1, 2], "norm": "none"}]},
+            {"name": "twice", "convs": [12], "repeat": 2, "share_weights": True},
+        ],
+    }
+)
+
+
+def test_factors_are_kept_where_they_take_fewer_multiply_adds() -> None:
+    steps = folded(BASES).steps
+    assert [step.name for step in steps if not (isinstance(step, Convolution) and step.factors)] == [
+        "block1.conv2",  # it has two outputs: one convolution takes fewer
+        "head.linear",
+    ]
+
+
+def test_factors_are_those_of_the_weight() -> None:
+    convolutions = [step for step in folded(BASES).steps if isinstance(step, Convolution)]
+    factored = [(step.weight, step.factors) for step in convolutions if step.factors]
+    shapes = [(3, 5, 3), (3, 5, 3), (3, 5, 5), (3, 5, 3), (3, 5, 3)]  # the third is dilated
+    assert [factors.filters.shape for _, factors in factored] == shapes
+    for weight, factors in factored:
+        mix = factors.mix.reshape(*weight.shape[:2], len(factors.filters))
+        np.testing.assert_allclose(np.einsum("oik,khw->oihw", mix, factors.filters), weight, atol=1e-6)
 
 
 def test_a_value_is_alive_until_its_last_use() -> None:

@@ -43,7 +43,15 @@ def whole_logits(network: Network, quantized: Quantized, images: NDArray[np.uint
 
 def _sums(step: Convolution, numbers: QuantizedConvolution, source: Integers) -> Integers:
     inputs, weight = torch.from_numpy(source - numbers.zero).double(), torch.from_numpy(numbers.weight).double()
-    return functional.conv2d(inputs, weight, None, step.stride, step.padding, 1, step.groups).numpy().astype(np.int64)
+    if numbers.basis is None:
+        sums = functional.conv2d(inputs, weight, None, step.stride, step.padding, 1, step.groups)
+    else:
+        channels = inputs.shape[1]
+        filters = torch.from_numpy(numbers.basis.filters).double()[:, None].repeat(channels, 1, 1, 1)
+        features = functional.conv2d(inputs, filters, None, step.stride, step.padding, 1, channels)
+        features = (features / 2**numbers.basis.shift + 0.5).floor()
+        sums = functional.conv2d(features, weight, None, groups=step.groups)
+    return sums.numpy().astype(np.int64)
 
 
 def _scaled(numbers: Integers, factors: Integers | np.int64, shift: int) -> Integers:

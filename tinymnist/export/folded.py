@@ -27,6 +27,16 @@ class Activation:
     """The slope of `leaky_relu` below zero; `prelu` becomes `leaky_relu` with the learned slope."""
 
 
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """A convolution in two steps: every filter over every input channel, and a 1x1 convolution of these features."""
+
+    filters: Numbers
+    """(number, height, width)"""
+    mix: Numbers
+    """(output channels, input channels / groups * number, 1, 1): the features of an input channel are neighbours."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Convolution:
     """`activation(scale * (weight over source) + bias)`, with zeros as padding."""
@@ -44,6 +54,8 @@ class Convolution:
     stride: Pair
     padding: Pair
     groups: int
+    factors: Factors | None = None
+    """Of `weight`, where they take fewer multiply-adds than it; else None."""
     activation: Activation | None = None
 
 

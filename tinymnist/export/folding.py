@@ -9,8 +9,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tinymnist.export.folded import Activation, Addition, Convolution, GroupNorm, Network, Numbers, Pooling, Shape, Step
-from tinymnist.model.basis import Conv2d
+from tinymnist.export.folded import (
+    Activation,
+    Addition,
+    Convolution,
+    Factors,
+    GroupNorm,
+    Network,
+    Numbers,
+    Pooling,
+    Shape,
+    Step,
+)
+from tinymnist.model.basis import BasisConv2d, Conv2d
 from tinymnist.model.layers import SharedConv2d
 from tinymnist.spec import Layer, Plan, Spec
 from tinymnist.spec.plan import Pair
@@ -37,7 +48,7 @@ class _Folder:
         self.input = _shape(plan.layers[0].input)
         self.steps: list[Step] = []
         self.values = [0]
-        self._weights: dict[Conv2d, Numbers] = {}
+        self._weights: dict[tuple[Conv2d, Pair], Numbers] = {}
         self._shared = {module.source for module in model.modules() if isinstance(module, SharedConv2d)}
 
     def add(self, layer: Layer) -> None:
@@ -78,18 +89,20 @@ class _Folder:
 
     def _convolution(self, layer: Layer, value: int, conv: Conv2d) -> Convolution:
         assert layer.window is not None
-        if conv not in self._weights:
-            self._weights[conv] = _numbers(_spread(conv.weight, layer.window.dilation))
+        key = (conv, layer.window.dilation)
+        if key not in self._weights:
+            self._weights[key] = _numbers(_spread(conv.weight, layer.window.dilation))
         return Convolution(
             name=layer.name,
             source=value,
             shape=_shape(layer.output),
-            weight=self._weights[conv],
+            weight=self._weights[key],
             scale=np.ones(conv.out_channels, np.float32) if conv in self._shared else None,
             bias=np.zeros(conv.out_channels, np.float32) if conv.bias is None else _numbers(conv.bias),
             stride=layer.window.stride,
             padding=layer.window.padding,
             groups=conv.groups,
+            factors=_factors(layer, conv),
         )
 
     def _linear(self, layer: Layer, value: int, linear: nn.Linear) -> Convolution:
@@ -157,8 +170,9 @@ class _Folder:
         assert isinstance(conv, Convolution)
         bias += weight * conv.bias
         if conv.scale is None:
-            folded = _single(conv.weight * weight[:, None, None, None])
-            self.steps[index] = replace(conv, weight=folded, bias=_single(bias))
+            column = weight[:, None, None, None]
+            factors = conv.factors and replace(conv.factors, mix=_single(conv.factors.mix * column))
+            self.steps[index] = replace(conv, weight=_single(conv.weight * column), factors=factors, bias=_single(bias))
         else:
             self.steps[index] = replace(conv, scale=_single(conv.scale * weight), bias=_single(bias))
 
@@ -178,13 +192,23 @@ def _shape(shape: tuple[int, ...]) -> Shape:
     return channels, height, width
 
 
-def _spread(weight: Tensor, dilation: Pair) -> Tensor:
-    """A dilated convolution's weight as one without dilation has it: zeros between."""
+def _factors(layer: Layer, conv: Conv2d) -> Factors | None:
+    """Those of a convolution with a basis, where the plan counts fewer multiply-adds with them."""
+    if layer.factors is None or layer.factors.dense <= layer.factors.factored:
+        return None
+    assert isinstance(conv, BasisConv2d)
+    assert layer.window is not None
+    mix = _numbers(conv.mix).reshape(conv.out_channels, -1, 1, 1)
+    return Factors(_numbers(_spread(conv.filters, layer.window.dilation)), mix)
+
+
+def _spread(filters: Tensor, dilation: Pair) -> Tensor:
+    """Filters (…, height, width) of a dilated convolution as one without dilation has them: zeros between."""
     if dilation == (1, 1):
-        return weight
-    (high, wide), (down, across) = weight.shape[2:], dilation
-    spread = weight.new_zeros((*weight.shape[:2], (high - 1) * down + 1, (wide - 1) * across + 1))
-    spread[:, :, ::down, ::across] = weight
+        return filters
+    (high, wide), (down, across) = filters.shape[-2:], dilation
+    spread = filters.new_zeros((*filters.shape[:-2], (high - 1) * down + 1, (wide - 1) * across + 1))
+    spread[..., ::down, ::across] = filters
     return spread
 
 

@@ -78,3 +78,11 @@ def size_type(network: Network) -> str:
         if isinstance(step, Convolution | Pooling)
     )
     return "uint8_t" if largest < 1 << 8 else "uint16_t" if largest < 1 << 16 else "int32_t"
+
+
+def most_features(network: Network) -> int:
+    """The most features of one pixel in the convolutions of a network; 0 if none has factors."""
+    channels = [
+        (network.shape(step.source)[0], step.factors) for step in network.steps if isinstance(step, Convolution)
+    ]
+    return max((inputs * len(factors.filters) for inputs, factors in channels if factors), default=0)

@@ -4,11 +4,11 @@ from math import prod
 
 import numpy as np
 
-from tinymnist.export.c.constants import Constants, single, size_type
+from tinymnist.export.c.constants import Constants, most_features, single, size_type
 from tinymnist.export.c.program import Program, identifier, write_program
 from tinymnist.export.c.scratch import plan_memory
 from tinymnist.export.c.sections import select
-from tinymnist.export.folded import Activation, Addition, Convolution, GroupNorm, Network, Pooling, Step
+from tinymnist.export.folded import Activation, Addition, Convolution, Factors, GroupNorm, Network, Pooling, Step
 
 FUNCTIONS = {"tanh": "hyperbolic_tangent"}
 """C functions of activations whose own name is taken in C."""
@@ -47,6 +47,7 @@ class _Writer:
             "PIXEL_SCALE + PIXEL_SHIFT": f"{single(scale)} + {single(shift)}",
             "SCALE_PARAMETER ": "const float *scale, " if self.has_scale else "",
             "SCALED_SUM": "(scale ? sum * scale[c] : sum)" if self.has_scale else "sum",
+            "MAX_FEATURES": str(most_features(network)),
             "MAX_GROUPS": str(max(groups, default=0)),
         }
         functions = [select(file, self.identifier, self.parts, words) for file in ("windows", "float32")]
@@ -80,12 +81,21 @@ class _Writer:
         window = f"&{self.constants.window(step, shape)}"
         if isinstance(step, Pooling):
             return self._call("average_pool" if step.average else "max_pool", window, source, out)
-        depth = [] if step.groups == 1 else [str(shape[0] // step.groups)]
-        weights = self.constants.array("weights", np.ascontiguousarray(step.weight.transpose(0, 2, 3, 1)))
+        depth = str(shape[0] // step.groups)
+        if step.factors:
+            function, sizes, weight = "convolve_factors", [depth, self._basis(step.factors)], step.factors.mix
+        elif step.groups == 1:
+            function, sizes, weight = "convolve", [], step.weight
+        else:
+            function, sizes, weight = "convolve_groups", [depth], step.weight
+        weights = self.constants.array("weights", np.ascontiguousarray(weight.transpose(0, 2, 3, 1)))
         scale = [] if not self.has_scale else ["0" if step.scale is None else self.constants.array("scale", step.scale)]
         bias = self.constants.array("bias", step.bias)
-        function = "convolve_groups" if depth else "convolve"
-        return self._call(function, window, *depth, weights, *scale, bias, source, out)
+        return self._call(function, window, *sizes, weights, *scale, bias, source, out)
+
+    def _basis(self, factors: Factors) -> str:
+        filters = self.constants.array("filters", factors.filters)
+        return f"&{self.constants.struct('basis', 'basis', [filters, str(len(factors.filters))])}"
 
     def _activation(self, activation: Activation, place: str, count: int) -> str:
         self.parts.add(activation.name)

@@ -4,10 +4,17 @@ from math import prod
 
 import numpy as np
 
-from tinymnist.export.c.constants import Constants, size_type
+from tinymnist.export.c.constants import Constants, most_features, size_type
 from tinymnist.export.c.gates import gate_table
 from tinymnist.export.c.program import Program, identifier, write_program
-from tinymnist.export.c.quantization import LIMIT, Output, Quantized, QuantizedAddition, QuantizedConvolution
+from tinymnist.export.c.quantization import (
+    LIMIT,
+    Output,
+    Quantized,
+    QuantizedAddition,
+    QuantizedBasis,
+    QuantizedConvolution,
+)
 from tinymnist.export.c.scratch import plan_memory
 from tinymnist.export.c.sections import select
 from tinymnist.export.folded import Addition, Convolution, Network, Pooling
@@ -38,8 +45,8 @@ class _Writer:
         self.parts |= {"gate"} if self.has_gate else set()
         self.parts |= {"leaky_relu"} if self.has_slope else set()
         self.parts |= {"scaled"} if self.quantized.steps else set()
-        self.parts |= {"finish"} if self.parts & {"convolve", "convolve_groups", "add"} else set()
-        words = {"SIZE": size_type(self.network), "LIMIT": str(LIMIT)}
+        self.parts |= {"finish"} if self.parts & {"convolve", "convolve_groups", "convolve_factors", "add"} else set()
+        words = {"SIZE": size_type(self.network), "LIMIT": str(LIMIT), "MAX_FEATURES": str(most_features(self.network))}
         functions = [select(file, self.identifier, self.parts, words) for file in ("windows", "int8")]
         return write_program(
             self.network,
@@ -75,9 +82,11 @@ class _Writer:
             return self._call("average_pool" if step.average else "max_pool", window, *zero, source, out)
         assert isinstance(quantized, QuantizedConvolution)
         weights = f"&{self._weights(quantized)}"
+        depth = self.network.shape(step.source)[0] // step.groups
+        if quantized.basis:
+            return self._call("convolve_factors", window, depth, self._basis(quantized.basis), weights, source, out)
         if step.groups == 1:
             return self._call("convolve", window, weights, source, out)
-        depth = self.network.shape(step.source)[0] // step.groups
         return self._call("convolve_groups", window, depth, weights, source, out)
 
     def _scores(self) -> str:
@@ -98,6 +107,10 @@ class _Writer:
         biases = self.constants.array("biases", step.biases.astype(np.int32))
         members = [values, factors, biases, str(step.shift), str(step.zero), self._output(step.output or Output(0))]
         return self.constants.struct("weights", "weights", members)
+
+    def _basis(self, basis: QuantizedBasis) -> str:
+        members = [self.constants.array("filters", basis.filters), str(len(basis.filters)), str(basis.shift)]
+        return f"&{self.constants.struct('basis', 'basis', members)}"
 
     def _output(self, output: Output) -> str:
         """The members of `struct output` that this network has."""

@@ -34,7 +34,8 @@ LIMIT = 1 << 22
 """No number in fixed point is larger; times 255, two of them fit into 32 bits."""
 LOGIT_PARTS = 1 << 16
 """Integer logits: parts of the largest logit seen."""
-MAX_TERMS = (2**31 - 1) // (255 * 127)
+LARGEST_SUM = 2**31 - 1
+MAX_TERMS = LARGEST_SUM // (255 * 127)
 """The most products whose sum always fits into 32 bits."""
 
 
@@ -59,9 +60,20 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
+class QuantizedBasis:
+    """What makes features of each input channel: sums of products, divided by `2^shift` and rounded."""
+
+    filters: Bytes
+    """(number, height, width)"""
+    shift: int
+
+
+@dataclass(frozen=True, slots=True)
 class QuantizedConvolution:
     """`scaled(sum, factors[c], shift) + biases[c]` is fixed point; without `output`, it is a logit."""
 
+    basis: QuantizedBasis | None
+    """Where `weight` mixes features of the source; None where it reads the source itself."""
     weight: Bytes
     factors: Integers
     shift: int
@@ -98,7 +110,7 @@ class Quantized:
 def quantize(network: Network, ranges: list[Range]) -> Quantized:
     """The network in integers, given the ranges of all its values. Raises `UsageError` for what has no int8 form."""
     affines = [Affine(network.normalize.scale_and_shift[0], round(255 * network.normalize.mean))]
-    weights: dict[int, tuple[Bytes, NDArray[np.float64]]] = {}
+    weights: dict[int, _Weights] = {}
     steps: dict[int, QuantizedConvolution | QuantizedAddition] = {}
     for index, step in enumerate(network.steps):
         source, last = affines[step.source], index == len(network.steps) - 1
@@ -119,7 +131,7 @@ def quantize(network: Network, ranges: list[Range]) -> Quantized:
             continue
         if id(step.weight) not in weights:
             weights[id(step.weight)] = _quantized_weight(step)
-        steps[index] = _convolution(step, *weights[id(step.weight)], source, affines[-1], last)
+        steps[index] = _convolution(step, weights[id(step.weight)], source, affines[-1], last)
     return Quantized(tuple(affines), steps)
 
 
@@ -150,25 +162,54 @@ def _logits_of_pooling(step: Pooling, source: Affine) -> Affine:
     return Affine(source.scale / prod(step.kernel) if step.average else source.scale, 0)
 
 
-def _quantized_weight(step: Convolution) -> tuple[Bytes, NDArray[np.float64]]:
-    """Integer weights, and one scale per output channel."""
+@dataclass(frozen=True, slots=True)
+class _Weights:
+    """Integer weights, and one scale per output channel; the filters of a basis, if the weights mix its features."""
+
+    weight: Bytes
+    scales: NDArray[np.float64]
+    filters: Bytes | None
+
+
+def _quantized_weight(step: Convolution) -> _Weights:
     if prod(step.weight.shape[1:]) > MAX_TERMS:
         raise UsageError(f"--dtype int8: {step.name}: sums more than {MAX_TERMS:,} products: export float32")
-    largest = np.abs(step.weight).max(axis=(1, 2, 3)).astype(np.float64)
+    if not step.factors:
+        return _Weights(*_scaled_to_bytes(step.weight), None)
+    filters, scales = _scaled_to_bytes(step.factors.filters)
+    mix = step.factors.mix * np.resize(scales, step.factors.mix.shape[1:])  # the features repeat by input channel
+    return _Weights(*_scaled_to_bytes(mix), filters)
+
+
+def _scaled_to_bytes(numbers: Numbers | NDArray[np.float64]) -> tuple[Bytes, NDArray[np.float64]]:
+    """Integers from -127 to 127, and a scale for each place along the first axis."""
+    rows = numbers.reshape(len(numbers), -1)
+    largest = np.abs(rows).max(axis=1).astype(np.float64)
     scales = np.where(largest > 0, largest, 1.0) / 127
-    return np.rint(step.weight / scales[:, None, None, None]).astype(np.int8), scales
+    return np.rint(rows / scales[:, None]).astype(np.int8).reshape(numbers.shape), scales
 
 
 def _convolution(
-    step: Convolution, weight: Bytes, scales: NDArray[np.float64], source: Affine, result: Affine, last: bool
+    step: Convolution, weights: _Weights, source: Affine, result: Affine, last: bool
 ) -> QuantizedConvolution:
     part = result.scale if last else _part(step.activation, result)
+    scales, basis = weights.scales, None
+    if weights.filters is not None:
+        basis = _basis(weights.filters, source.zero, weights.weight.shape[1])
+        scales = scales * 2.0**basis.shift
     if step.scale is not None:
         scales = scales * step.scale
     factors, shift = fixed_point(source.scale * scales / part)
     biases = whole(step.bias / part)
     output = None if last else _output(step.activation, result)
-    return QuantizedConvolution(weight, factors, shift, biases, source.zero, output)
+    return QuantizedConvolution(basis, weights.weight, factors, shift, biases, source.zero, output)
+
+
+def _basis(filters: Bytes, zero: int, terms: int) -> QuantizedBasis:
+    """Features so small that no image makes a sum of `terms` of them, each times a weight, that exceeds 32 bits."""
+    most = LARGEST_SUM // (127 * terms)
+    worst = max(zero, 255 - zero) * int(np.abs(filters).sum(axis=(1, 2)).max())
+    return QuantizedBasis(filters, max(1, (worst // most).bit_length()))
 
 
 def _addition(step: Addition, source: Affine, other: Affine, result: Affine) -> QuantizedAddition:

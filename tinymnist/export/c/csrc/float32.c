@@ -59,6 +59,47 @@ static void NAME_convolve_groups(const struct NAME_window *w, int depth, const f
 }
 
 //]
+//[ convolve_factors
+struct NAME_basis { /* filters that make features of every input channel */
+    const float *filters; /* in the order filter, row, column */
+    uint16_t number;
+};
+
+/* Like `convolve_groups`, from features: the mix is in the order output channel, input channel, filter. */
+static void NAME_convolve_factors(const struct NAME_window *w, int depth, const struct NAME_basis *b, const float *mix,
+    SCALE_PARAMETER const float *bias, const float *in, float *out)
+{
+    float features[MAX_FEATURES];
+    const int group = w->out_channels / (w->channels / depth), terms = depth * b->number;
+    for (int y = 0; y < w->out_height; y++) {
+        const int top = y * w->stride_down - w->padding_down;
+        const int first = NAME_first_inside(top), end = NAME_end_inside(top, w->rows, w->height);
+        for (int x = 0; x < w->out_width; x++) {
+            const int left = x * w->stride_across - w->padding_across;
+            const int skip = NAME_first_inside(left), stop = NAME_end_inside(left, w->columns, w->width);
+            for (int f = 0; f < b->number; f++) {
+                for (int n = 0; n < w->channels; n++)
+                    features[n * b->number + f] = 0.0f;
+                for (int i = first; i < end; i++)
+                    for (int j = skip; j < stop; j++) {
+                        const int value = ((top + i) * w->width + left + j) * w->channels;
+                        const float tap = b->filters[(f * w->rows + i) * w->columns + j];
+                        for (int n = 0; n < w->channels; n++)
+                            features[n * b->number + f] += in[value + n] * tap;
+                    }
+            }
+            for (int c = 0; c < w->out_channels; c++) {
+                const float *seen = features + c / group * terms;
+                float sum = 0.0f;
+                for (int n = 0; n < terms; n++)
+                    sum += seen[n] * mix[c * terms + n];
+                *out++ = SCALED_SUM + bias[c];
+            }
+        }
+    }
+}
+
+//]
 //[ max_pool
 static void NAME_max_pool(const struct NAME_window *w, const float *in, float *out)
 {

@@ -19,7 +19,7 @@ struct NAME_output { /* how a result in fixed point becomes a byte */
 //]
 };
 
-//[ convolve convolve_groups linear_scores
+//[ convolve convolve_groups convolve_factors linear_scores
 struct NAME_weights { /* in the order output channel, row, column, input channel */
     const int8_t *values;
     const int32_t *factors, *biases; /* per output channel: from sums to fixed point, and what is then added */
@@ -100,6 +100,50 @@ static void NAME_convolve_groups(const struct NAME_window *w, int depth, const s
                         for (int n = 0; n < depth; n++)
                             sum += (in[value + n] - k->zero) * k->values[weight + n];
                     }
+                *out++ = NAME_finish(&k->output, NAME_scaled(sum, k->factors[c], k->shift) + k->biases[c]);
+            }
+        }
+    }
+}
+
+//]
+//[ convolve_factors
+struct NAME_basis { /* filters that make features of every input channel */
+    const int8_t *filters; /* in the order filter, row, column */
+    uint16_t number;
+    uint8_t shift; /* of the features, so that their sums fit into 32 bits */
+};
+
+/* Like `convolve_groups`, from features: the weights are in the order output channel, input channel, filter. */
+static void NAME_convolve_factors(const struct NAME_window *w, int depth, const struct NAME_basis *b,
+    const struct NAME_weights *k, const uint8_t *in, uint8_t *out)
+{
+    int32_t features[MAX_FEATURES];
+    const int group = w->out_channels / (w->channels / depth), terms = depth * b->number;
+    for (int y = 0; y < w->out_height; y++) {
+        const int top = y * w->stride_down - w->padding_down;
+        const int first = NAME_first_inside(top), end = NAME_end_inside(top, w->rows, w->height);
+        for (int x = 0; x < w->out_width; x++) {
+            const int left = x * w->stride_across - w->padding_across;
+            const int skip = NAME_first_inside(left), stop = NAME_end_inside(left, w->columns, w->width);
+            for (int f = 0; f < b->number; f++) {
+                for (int n = 0; n < w->channels; n++)
+                    features[n * b->number + f] = 0;
+                for (int i = first; i < end; i++)
+                    for (int j = skip; j < stop; j++) {
+                        const int value = ((top + i) * w->width + left + j) * w->channels;
+                        const int tap = b->filters[(f * w->rows + i) * w->columns + j];
+                        for (int n = 0; n < w->channels; n++)
+                            features[n * b->number + f] += (in[value + n] - k->zero) * tap;
+                    }
+            }
+            for (int n = 0; n < w->channels * b->number; n++)
+                features[n] = ((features[n] >> (b->shift - 1)) + 1) >> 1;
+            for (int c = 0; c < w->out_channels; c++) {
+                const int32_t *seen = features + c / group * terms;
+                int32_t sum = 0;
+                for (int n = 0; n < terms; n++)
+                    sum += seen[n] * k->values[c * terms + n];
                 *out++ = NAME_finish(&k->output, NAME_scaled(sum, k->factors[c], k->shift) + k->biases[c]);
             }
         }

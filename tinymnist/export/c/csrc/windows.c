@@ -3,7 +3,7 @@
 
 typedef char NAME_int_has_32_bits[sizeof(int) >= 4 ? 1 : -1];
 
-//[ convolve convolve_groups max_pool average_pool
+//[ convolve convolve_groups convolve_factors max_pool average_pool
 struct NAME_window { /* of a convolution or pooling, with the sizes of its source and its result */
     SIZE height, width, channels;
     SIZE out_height, out_width, out_channels;
