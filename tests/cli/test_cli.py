@@ -291,6 +291,7 @@ def test_summary_json(cli: Cli) -> None:
         "parameters": 3130,
         "buffers": 81,
         "multiply_adds": 530_100,
+        "dense_multiply_adds": 530_100,
         "torchinfo_mult_adds": 543_220,
         "receptive_field": [28, 28],
         "receptive_field_before_global_pooling": None,
@@ -304,9 +305,22 @@ def test_summary_json(cli: Cli) -> None:
         "parameters": 60,
         "buffers": 0,
         "multiply_adds": 42_336,
+        "factors": None,
         "receptive_field": [3, 3],
     }
     assert sum(layer["parameters"] for layer in layers) == 3130
+
+
+def test_summary_shows_both_counts_of_a_basis(cli: Cli, spec_file: Callable[[str], Path]) -> None:
+    path = spec_file("name: net\nblocks: [{convs: [14, {out_channels: 14, basis: 3}], pool: global_average}]\n")
+    outcome = cli("summary", path)
+    first, head = 784 * 14 * 9, 14 * 10
+    counts = (
+        f"{first + 784 * 966 + head:,} (without biases and norms; as plain convolutions: {first + 784 * 1764 + head:,})"
+    )
+    assert f"Multiply-adds: {counts}" in outcome.out
+    (layer,) = (layer for layer in json.loads(cli("summary", path, "--json").out)["layers"] if layer["factors"])
+    assert layer["factors"] == {"filters": 3, "dense": 784 * 1764, "factored": 784 * 966}
 
 
 def test_list_shows_every_packaged_architecture(cli: Cli) -> None:
