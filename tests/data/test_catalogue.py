@@ -38,7 +38,7 @@ CLASSES = {
     "emnist-mnist": [*DIGITS],
     "usps": [*DIGITS],
 }  # fmt: skip
-"""Of the data sets that are downloaded, and have training images."""
+"""The data sets that are downloaded and have training images."""
 EMNIST = [name for name in CLASSES if name.startswith("emnist")]
 
 

@@ -30,7 +30,7 @@ NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(NODE is None, reason="node is not installed")
 
 HEIGHT, WIDTH = 20, 24
-"""Of the pictures that the network of colours takes."""
+"""The size of the pictures that the network of colours takes."""
 
 
 # ---- fitting, in node

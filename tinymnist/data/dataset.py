@@ -42,9 +42,9 @@ class Dataset:
     test: Split
     """The images to score on: the test set, or those that `hold_out` has put in its place."""
     digest: str
-    """Of images, labels and class names, whatever the format: `identity.digest_of`."""
+    """The digest of images, labels and class names, whatever the format: `identity.digest_of`."""
     checksums: Mapping[str, str] = field(default_factory=dict)
-    """Of a data set of the catalogue, SHA-256 of each file's decompressed bytes."""
+    """SHA-256 of each file's decompressed bytes, for a data set of the catalogue."""
     prepare: Prepare = "resize"
     """How a picture becomes one like these."""
     val: Split | None = None
