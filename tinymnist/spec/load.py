@@ -51,7 +51,7 @@ class Document:
 
     def place(self, path: Path) -> Place:
         """Where the value at `path` was given, or the nearest value around it."""
-        return _nearest(self.places, path)
+        return nearest_place(self.places, path)
 
 
 def load_spec(path: str | PathLike[str], overrides: Sequence[str] = (), recipe: str | None = None) -> Spec:
@@ -71,7 +71,7 @@ def load_document(file: str, overrides: Sequence[Override] = (), recipe: str | N
 
 def document_from_text(text: str, file: str, overrides: Sequence[Override] = (), recipe: str | None = None) -> Document:
     """The spec in `text`; errors call it `file`. Raises `SpecError`."""
-    data, places = _parsed(text, file)
+    data, places = parsed(text, file)
     if not isinstance(data, dict):
         raise SpecError(
             f"{file}:1: expects keys such as `name:` and `blocks:`, found {shown(data)}: see `tinymnist new`", line=1
@@ -86,15 +86,15 @@ def document_from_text(text: str, file: str, overrides: Sequence[Override] = (),
     try:
         spec = Spec.model_validate(data)
     except ValidationError as error:
-        raise _problems(error, places) from None
+        raise problems(error, places) from None
     return Document(file, spec, places)
 
 
-def _parsed(text: str, file: str) -> tuple[Any, dict[Path, Place]]:
+def parsed(text: str, file: str) -> tuple[Any, dict[Path, Place]]:
     try:
         tree = parse(text)
     except YamlProblem as problem:
-        raise _error(Place(file, problem.line), problem.path, problem.message) from None
+        raise error_at(Place(file, problem.line), problem.path, problem.message) from None
     on_line = {line: Place(file, line) for line in set(tree.lines.values())}
     return tree.data, {path: on_line[line] for path, line in tree.lines.items()}
 
@@ -106,8 +106,9 @@ def _expand_recipe(data: dict[str, Any], places: dict[Path, Place]) -> None:
     if isinstance(name, str):
         known = packaged_recipes()
         if name not in known:
-            place = _nearest(places, ("train",))
-            raise _error(place, ("train",), f"{shown(name)} is not a recipe of tinymnist: {did_you_mean(name, known)}")
+            place = nearest_place(places, ("train",))
+            near = did_you_mean(name, known)
+            raise error_at(place, ("train",), f"{shown(name)} is not a recipe of tinymnist: {near}")
         _take_recipe(name, data, places)
 
 
@@ -124,7 +125,7 @@ def _take_recipe(recipe: str, data: dict[str, Any], places: dict[Path, Place]) -
     Returns the file's description. Raises `SpecError`.
     """
     file = find_recipe_file(recipe)
-    found, lines = _parsed(read_file(file), file)
+    found, lines = parsed(read_file(file), file)
     if isinstance(found, dict):
         _expand_recipe(found, lines)
     if not isinstance(found, dict) or not isinstance(found.get("train"), dict):
@@ -145,14 +146,14 @@ def load_recipe(recipe: str) -> tuple[Train, str]:
     try:
         return Train.model_validate(data["train"]), description
     except ValidationError as error:
-        raise _problems(error, places, Train, ("train",)) from None
+        raise problems(error, places, Train, ("train",)) from None
 
 
 def parse_override(text: str) -> Override:
     """Reads `blocks[0].dropout=0.05` or `blocks.0.dropout=0.05`; the value is as in a file. Raises `SpecError`."""
     option = f"--set {shown(text)[1:-1]}"
     name, equals, value = text.partition("=")
-    path = _parse_path(name.strip())
+    path = parse_path(name.strip())
     if not equals or not path:
         raise SpecError(f"{option}: expects KEY=VALUE, as in blocks[0].dropout=0.05 or train.epochs=3")
     try:
@@ -166,7 +167,7 @@ _PART = r"[A-Za-z_][A-Za-z0-9_]{0,63}"
 _PATH = re.compile(rf"{_PART}(\.{_PART}|\.[0-9]{{1,6}}|\[[0-9]{{1,6}}\])*")
 
 
-def _parse_path(text: str) -> Path | None:
+def parse_path(text: str) -> Path | None:
     if not _PATH.fullmatch(text):
         return None
     parts = re.split(r"[.\[\]]+", text.rstrip("]"))
@@ -178,7 +179,7 @@ def _apply(data: dict[str, Any], override: Override, places: dict[Path, Place]) 
     place = Place("", option=override.option)
 
     def wrong(path: Path, message: str) -> SpecError:
-        return _error(place, path, message)
+        return error_at(place, path, message)
 
     here: Any = data
     for depth, part in enumerate(override.path):
@@ -232,7 +233,7 @@ def _opened(path: Path, value: Any) -> Any:
     return value
 
 
-def _nearest(places: dict[Path, Place], path: Path) -> Place:
+def nearest_place(places: dict[Path, Place], path: Path) -> Place:
     while path not in places:
         path = path[:-1]
     return places[path]
@@ -242,25 +243,25 @@ MAX_PROBLEMS = 10
 """The most mistakes that are told of one file."""
 
 
-def _problems(
+def problems(
     error: ValidationError, places: dict[Path, Place], root: type[BaseModel] = Spec, within: Path = ()
 ) -> SpecError:
     """The mistakes in a `root` at the path `within`, in the order of their lines."""
-    problems = [problem for problem in error.errors() if problem["type"] != "default_factory_not_called"]
-    if len(problems) > 1:  # a list whose entries are wrong counts as too short as well
-        problems = [problem for problem in problems if problem["type"] != "too_short"]
-    explained = [explain(problem, root) for problem in problems]
+    listed = [problem for problem in error.errors() if problem["type"] != "default_factory_not_called"]
+    if len(listed) > 1:  # a list whose entries are wrong counts as too short as well
+        listed = [problem for problem in listed if problem["type"] != "too_short"]
+    explained = [explain(problem, root) for problem in listed]
     in_defaults = {message for path, message in explained if path[:1] == ("defaults",)}
     found: dict[str, SpecError] = {}
     for path, message in explained:
         if path[:1] == ("defaults",) or message not in in_defaults:  # the blocks repeat what their defaults have wrong
             path = (*within, *path)
-            each = _error(_nearest(places, path), path, message)
+            each = error_at(nearest_place(places, path), path, message)
             found.setdefault(str(each), each)
     first, *others = sorted(found.values(), key=lambda each: each.line or 0)
     return SpecError(str(first), first.line, tuple(map(str, others[: MAX_PROBLEMS - 1])))
 
 
-def _error(place: Place, path: Path, message: str) -> SpecError:
+def error_at(place: Place, path: Path, message: str) -> SpecError:
     where = f"{path_text(path)}: " if path else ""
     return SpecError(f"{place}: {where}{message}", place.line)

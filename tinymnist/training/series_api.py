@@ -33,7 +33,7 @@ from tinymnist.training.pool import refuse_other_mains, train_at_once, train_in_
 from tinymnist.training.records import RESULT, SERIES, Declaration, Interval, SeriesResult, write_record
 from tinymnist.training.seeds import LARGEST_SEED, MAX_SEEDS
 from tinymnist.training.series import Series
-from tinymnist.training.worker import LAST_SECONDS, Task
+from tinymnist.training.worker import LAST_SECONDS, Conditions, Task
 
 
 def train_series(
@@ -61,7 +61,7 @@ def train_series(
     asked = asked_for(spec, dataset, validation)
     trainable_source(asked.dataset)
     seeds = _checked_seeds(seeds)
-    jobs = _jobs(jobs, len(seeds), prepare_device(device, spec.train.engine, threads))
+    jobs = jobs_at_once(jobs, len(seeds), prepare_device(device, spec.train.engine, threads))
     new_name = NewName.choose(name, spec, f"{len(seeds)}seeds")
     new_name.refuse(Path(output))
     if jobs > 1:
@@ -102,7 +102,7 @@ def resume_series(
         return series
     declared = series.declaration
     device = prepare_device(declared.device, series.spec.train.engine, declared.threads)
-    jobs = _jobs(jobs, len(series.seeds) + len(more), device)
+    jobs = jobs_at_once(jobs, len(series.seeds) + len(more), device)
     if jobs > 1:
         refuse_other_mains()
     if more:
@@ -141,7 +141,8 @@ def _train_pending(series: Series, jobs: int, data_dir: Path | None, observer: S
                 with locked(run.path, LAST_SECONDS):  # a worker of a killed series may still write its last checkpoint
                     pass
         pending = [seed for seed in series.seeds if not (series.seed_path(seed) / RESULT).is_file()]
-        tasks = [Task(series.path, series.spec, series.declaration, seed, data_dir) for seed in pending]
+        conditions = _conditions(series.declaration, data_dir)
+        tasks = [Task(seed, series.seed_path(seed), series.spec, seed, conditions) for seed in pending]
         observer.started(series.path, series.spec, series.seeds, len(tasks), jobs)
         try:
             if jobs == 1:
@@ -154,6 +155,12 @@ def _train_pending(series: Series, jobs: int, data_dir: Path | None, observer: S
         write_series_metrics(series.seeds, [run.read_metrics() for run in series.runs], series.path / METRICS)
         write_record(_result(series), series.path / RESULT)
     return series
+
+
+def _conditions(declared: Declaration, data_dir: Path | None) -> Conditions:
+    return Conditions(
+        declared.dataset, declared.validation, declared.initial, declared.device, declared.threads, data_dir
+    )
 
 
 def _begun(series: Series) -> list[RunDirectory]:
@@ -233,8 +240,10 @@ def _checked_seeds(seeds: Sequence[int]) -> list[int]:
     return numbers
 
 
-def _jobs(jobs: int | None, seeds: int, device: torch.device) -> int:
+def jobs_at_once(jobs: int | None, trainings: int, device: torch.device) -> int:
+    """How many of some trainings go on at once: by default as many as there are cores, or one on a GPU. Raises
+    `UsageError`."""
     if jobs is not None and jobs < 1:
         raise UsageError(f"--jobs {jobs}: expects a number of 1 or more")
     cores = os.cpu_count() or 1 if device.type == "cpu" else 1
-    return min(jobs or cores, seeds)
+    return min(jobs or cores, trainings)

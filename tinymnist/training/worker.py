@@ -1,4 +1,4 @@
-"""The training of one seed of a series, and the worker process that it may run in."""
+"""A training as a task, and the worker process that it may run in."""
 
 import multiprocessing
 import os
@@ -14,10 +14,9 @@ from pathlib import Path
 from tinymnist.notices import Notice
 from tinymnist.spec import Spec
 from tinymnist.training.api import resume, train
-from tinymnist.training.directory import seed_name
 from tinymnist.training.initial import reopen_initial
 from tinymnist.training.observer import EpochRow, Observer, Step
-from tinymnist.training.records import Declaration, Result
+from tinymnist.training.records import Initial, Result
 
 LAST_SECONDS = 10.0
 """The time that a training has for its checkpoint after its parent has died."""
@@ -26,41 +25,51 @@ SECONDS_BETWEEN_STEPS = 10.0
 """The time after which a worker reports another step."""
 
 Message = tuple[int, EpochRow | Step | Notice]
-"""A report of a worker about one seed."""
+"""A report of a worker about the task with this key."""
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What trainings that belong together have in common: the images, where they start from, and where they run."""
+
+    dataset: str
+    validation: int
+    initial: Initial | None
+    device: str
+    threads: int | None
+    """CPU threads of each training; None: PyTorch's choice."""
+    data_dir: Path | None
 
 
 @dataclass(frozen=True)
 class Task:
-    """The training of one seed of a series."""
+    """A training that makes a run directory, or goes on with the one that is there."""
 
-    series: Path
+    key: int
+    """What reports call it: in a series, the seed."""
+    path: Path
     spec: Spec
-    declaration: Declaration
     seed: int
-    data_dir: Path | None
-
-    @property
-    def path(self) -> Path:
-        return self.series / seed_name(self.seed)
+    conditions: Conditions
 
 
-def train_seed(task: Task, observer: Observer) -> Result:
-    """Trains a seed, or resumes it. Raises as `train` does."""
-    declared = task.declaration
+def train_task(task: Task, observer: Observer) -> Result:
+    """Trains or resumes. Raises as `train` does."""
+    asked = task.conditions
     if os.path.lexists(task.path):
-        run = resume(task.path, data_dir=task.data_dir, threads=declared.threads, observer=observer)
+        run = resume(task.path, data_dir=asked.data_dir, threads=asked.threads, observer=observer)
     else:
         run = train(
             task.spec,
             seed=task.seed,
-            dataset=declared.dataset,
-            data_dir=task.data_dir,
-            validation=declared.validation,
-            initial=None if declared.initial is None else reopen_initial(declared.initial, str(task.path)).path,
-            output=task.series,
+            dataset=asked.dataset,
+            data_dir=asked.data_dir,
+            validation=asked.validation,
+            initial=None if asked.initial is None else reopen_initial(asked.initial, str(task.path)).path,
+            output=task.path.parent,
             name=task.path.name,
-            device=declared.device,
-            threads=declared.threads,
+            device=asked.device,
+            threads=asked.threads,
             observer=observer,
         )
     return run.result
@@ -100,9 +109,9 @@ def _end_with_parent() -> None:
 
 
 def train_in_worker(task: Task) -> Result:
-    """Trains a seed in a worker process."""
+    """Trains in a worker process."""
     try:
-        return train_seed(task, _Reporter(task.seed, _worker[0]))
+        return train_task(task, _Reporter(task.key, _worker[0]))
     finally:
         if _orphaned.is_set():  # else it would begin the next task
             os._exit(128 + signal.SIGTERM)
@@ -111,13 +120,13 @@ def train_in_worker(task: Task) -> Result:
 class _Reporter(Observer):
     """Reports to the parent, and stops the training, as SIGTERM does, once the parent asks for it."""
 
-    def __init__(self, seed: int, worker: _Worker) -> None:
-        self._seed, self._worker = seed, worker
+    def __init__(self, key: int, worker: _Worker) -> None:
+        self._key, self._worker = key, worker
         self._told = False
         self._last_step = time.monotonic()
 
     def warned(self, notice: Notice) -> None:
-        self._worker.messages.put((self._seed, notice))
+        self._worker.messages.put((self._key, notice))
 
     def stepped(self, step: Step) -> None:
         if not self._told and self._worker.end.is_set():
@@ -125,7 +134,7 @@ class _Reporter(Observer):
             os.kill(os.getpid(), signal.SIGTERM)
         if time.monotonic() - self._last_step > SECONDS_BETWEEN_STEPS:
             self._last_step = time.monotonic()
-            self._worker.messages.put((self._seed, step))
+            self._worker.messages.put((self._key, step))
 
     def epoch_ended(self, row: EpochRow) -> None:
-        self._worker.messages.put((self._seed, row))
+        self._worker.messages.put((self._key, row))

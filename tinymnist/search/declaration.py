@@ -1,0 +1,164 @@
+"""What is searched for, and how: the models of a search file."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, Strict, field_validator, model_validator
+
+from tinymnist.spec.base import MAX_ENTRIES, MAX_SIZE, Epochs, Model
+from tinymnist.spec.models import NAME
+from tinymnist.text import shown
+
+MAX_TRIALS = 100_000
+MAX_KEY = 200
+
+_Positive = Annotated[int, Field(ge=1, le=MAX_SIZE)]
+_Whole = Annotated[int, Field(ge=-MAX_SIZE, le=MAX_SIZE)]
+_Real = Annotated[float, Field(ge=-MAX_SIZE, le=MAX_SIZE)]
+
+
+class Dimension(Model):
+    """One thing that varies: the values that it may take, and where in the spec they go."""
+
+    whole: Annotated[tuple[_Whole, ...], Strict(False), Field(min_length=2, max_length=3)] | None = Field(
+        None, alias="int", description="Whole numbers: [lowest, highest], or [lowest, highest, step]."
+    )
+    real: Annotated[tuple[_Real, _Real], Strict(False)] | None = Field(
+        None, alias="float", description="Numbers: [lowest, highest]."
+    )
+    log: Annotated[tuple[_Real, _Real], Strict(False)] | None = Field(
+        None, description="Numbers above 0, each factor as likely as any other: [lowest, highest]."
+    )
+    choice: Annotated[tuple[Any, ...], Strict(False), Field(min_length=1, max_length=MAX_ENTRIES)] | None = Field(
+        None, description="A list of values, each as a spec may have it."
+    )
+    paths: Annotated[tuple[str, ...], Strict(False), Field(min_length=1, max_length=MAX_ENTRIES)] | None = Field(
+        None, description="The places in the spec that get the value; default: the one that the entry is named after."
+    )
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> "Dimension":
+        given = [key for key in ("whole", "real", "log", "choice") if getattr(self, key) is not None]
+        if len(given) != 1:
+            raise ValueError(f"expects one of int, float, log and choice, as in `{{int: [4, 12]}}`, found {len(given)}")
+        bounds = self.whole or self.real or self.log
+        if bounds is not None and bounds[0] > bounds[1]:
+            raise ValueError(f"is [lowest, highest]: {bounds[0]:g} is above {bounds[1]:g}")
+        if self.whole is not None and len(self.whole) == 3 and self.whole[2] < 1:
+            raise ValueError(f"is [lowest, highest, step], and a step is 1 or more, found {self.whole[2]}")
+        if self.log is not None and self.log[0] <= 0:
+            raise ValueError(f"log needs numbers above 0, found {self.log[0]:g}")
+        return self
+
+
+class Budget(Model):
+    """What a network may cost, and how much of that it should use."""
+
+    max_params: _Positive | None = Field(None, description="At most this many parameters.")
+    max_macs: _Positive | None = Field(None, description="At most this many multiply-adds for one image.")
+    fill: float = Field(
+        0.9, ge=0, le=1, description="Networks that use less than this share of every budget are not tried."
+    )
+
+    @model_validator(mode="after")
+    def _one_is_given(self) -> "Budget":
+        if self.max_params is None and self.max_macs is None:
+            raise ValueError("needs max_params or max_macs")
+        return self
+
+
+Measure = Literal["validation_accuracy", "validation_loss", "parameters", "macs"]
+
+
+class Objective(Model):
+    """A figure, and which way it should go."""
+
+    maximize: Literal["validation_accuracy"] | None = Field(None, description="The more of it the better.")
+    minimize: Literal["validation_loss", "parameters", "macs"] | None = Field(
+        None, description="The less of it the better."
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "Objective":
+        if (self.maximize is None) == (self.minimize is None):
+            raise ValueError("expects one of maximize and minimize, as in `{maximize: validation_accuracy}`")
+        return self
+
+    @property
+    def measure(self) -> Measure:
+        measure = self.maximize or self.minimize
+        assert measure is not None
+        return measure
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, dict | Objective) else value
+
+
+class Rung(Model):
+    """A whole training of so many epochs, and the share of networks that go on to the next, longer one."""
+
+    epochs: Epochs = Field(description="Passes over the training images; the schedule is as long.")
+    keep: float | None = Field(
+        None, gt=0, le=1, description="A network goes on if it is within this share of the best that came here so far."
+    )
+
+
+class Finalists(Model):
+    """The best networks, trained again with many seeds."""
+
+    keep: int = Field(8, ge=1, le=1000, description="How many networks.")
+    seeds: int = Field(10, ge=1, le=10_000, description="Seeds that each of them is trained with, from 0.")
+
+
+class Search(Model):
+    """A search for networks within a budget: `search.yaml`."""
+
+    name: str = Field(pattern=NAME, description="Letters, digits, `.`, `_` and `-`; names the study and its networks.")
+    description: str = Field("", max_length=2000, description="What is looked for, for people to read.")
+    base: str = Field(min_length=1, max_length=1000, description="A spec, by path or packaged name, that is varied.")
+    budget: Budget = Field(description="What a network may cost.")
+    search: Annotated[dict[str, Dimension], Field(min_length=1, max_length=MAX_ENTRIES)] = Field(
+        description="What varies: by the path of a value in the spec, as `--set` takes it, or by any name with `paths`."
+    )
+    objective: Annotated[
+        tuple[Objective, ...],
+        Strict(False),
+        BeforeValidator(_listed, json_schema_input_type=Objective | list[Objective]),
+    ] = Field((Objective(maximize="validation_accuracy"),), min_length=1, max_length=3, description="What is best.")
+    dataset: str | None = Field(None, max_length=1000, description="A data set, by name or path; default: the spec's.")
+    validation: _Positive = Field(description="Training images that are held out, and that networks are compared on.")
+    rungs: Annotated[tuple[Rung, ...], Strict(False), Field(min_length=1, max_length=20)] = Field(
+        description="Trainings of rising length, each of which only the best networks of the one before get."
+    )
+    trials: int = Field(ge=1, le=MAX_TRIALS, description="Networks to try.")
+    sampler: Literal["tpe", "evolution", "random"] = Field("tpe", description="How networks are proposed.")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="Decides everything random in the proposals.")
+    finalists: Finalists = Field(Finalists(), description="How the best networks are compared in the end.")
+
+    @field_validator("search")
+    @classmethod
+    def _keys_are_lines(cls, search: dict[str, Dimension]) -> dict[str, Dimension]:
+        for key in search:
+            if not key or len(key) > MAX_KEY or not key.isprintable():
+                raise ValueError(f"{shown(key)}: is not a name of at most {MAX_KEY} characters")
+        return search
+
+    @model_validator(mode="after")
+    def _rungs_rise(self) -> "Search":
+        for index, (rung, following) in enumerate(zip(self.rungs, self.rungs[1:], strict=False)):
+            if rung.keep is None:
+                raise ValueError(f"rungs[{index}].keep is missing: say which share goes on to the next rung")
+            if following.epochs <= rung.epochs:
+                raise ValueError(f"rungs[{index + 1}].epochs must be more than the {rung.epochs} before")
+        if self.rungs[-1].keep is not None:
+            raise ValueError(f"rungs[{len(self.rungs) - 1}].keep: nothing follows the last rung: leave it out")
+        measures = [objective.measure for objective in self.objective]
+        if len(set(measures)) < len(measures):
+            raise ValueError("objective: a figure is named twice")
+        if not set(measures) & {"validation_accuracy", "validation_loss"}:
+            raise ValueError("objective: needs validation_accuracy or validation_loss, or nothing is learned")
+        return self
+
+    @property
+    def has_one_objective(self) -> bool:
+        return len(self.objective) == 1

@@ -1,0 +1,206 @@
+"""The space of a search: values for its dimensions, the networks that they make, and which of them fit the budget."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from tinymnist.check import check
+from tinymnist.check.rules import BUDGETS
+from tinymnist.errors import SpecError
+from tinymnist.search.declaration import Budget, Dimension
+from tinymnist.spec import Spec
+from tinymnist.spec.load import Document, Override, document_from_text
+from tinymnist.spec.path import Path
+
+Value = int | float | str
+"""A number, or an option of a choice as text."""
+Values = Mapping[str, Value]
+"""A value for each dimension, by its key."""
+
+WIDTH_KEYS = frozenset({"out_channels", "out_features"})
+WIDTH_LISTS = frozenset({"convs", "hidden"})
+"""Lists whose entries may be a width alone."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A dimension of the space, and the places in the spec that get its value."""
+
+    key: str
+    dimension: Dimension
+    paths: tuple[Path, ...]
+
+    @property
+    def is_width(self) -> bool:
+        """Whether it is a number of channels or features: such numbers are scaled together to fill the budget."""
+        return self.dimension.whole is not None and all(map(_is_width, self.paths))
+
+    @cached_property
+    def options(self) -> dict[str, Any]:
+        """The values of a choice, by the text that stands for them."""
+        return {option_text(option): option for option in self.dimension.choice or ()}
+
+    def overrides(self, value: Value, place: str = "") -> list[Override]:
+        """Puts a value into the spec; errors name `place`, by default the axis."""
+        found = self.options[str(value)] if self.dimension.choice is not None else value
+        return [Override(path, found, place or self.key) for path in self.paths]
+
+    @property
+    def bounds(self) -> tuple[int, int, int]:
+        """Lowest and highest whole number, and the step between them."""
+        assert self.dimension.whole is not None
+        low, high, *step = self.dimension.whole
+        return low, high, step[0] if step else 1
+
+    def nearest(self, number: float) -> int:
+        """The possible whole number nearest to this."""
+        low, high, step = self.bounds
+        return low + step * round((min(max(number, low), high - (high - low) % step) - low) / step)
+
+    def draw(self, random: np.random.Generator) -> Value:
+        """A value, each as likely as any other."""
+        if self.dimension.choice is not None:
+            return list(self.options)[int(random.integers(len(self.options)))]
+        if self.dimension.whole is not None:
+            least, most, step = self.bounds
+            return least + step * int(random.integers((most - least) // step + 1))
+        if self.dimension.log is not None:
+            low, high = self.dimension.log
+            return float(np.clip(low * (high / low) ** random.random(), low, high))
+        assert self.dimension.real is not None
+        return float(random.uniform(*self.dimension.real))
+
+    @property
+    def ends(self) -> tuple[Value, ...]:
+        """Lowest and highest value, or all options."""
+        return tuple(self.options) or (self.dimension.whole or self.dimension.log or self.dimension.real or ())[:2]
+
+    @property
+    def size(self) -> float:
+        """How many values there are; infinite for numbers that need not be whole."""
+        if self.dimension.choice is not None:
+            return len(self.options)
+        if self.dimension.whole is not None:
+            low, high, step = self.bounds
+            return (high - low) // step + 1
+        return math.inf
+
+
+def _is_width(path: Path) -> bool:
+    return path[-1] in WIDTH_KEYS or (isinstance(path[-1], int) and len(path) > 1 and path[-2] in WIDTH_LISTS)
+
+
+def option_text(option: Any) -> str:
+    """An option of a choice as text: as JSON, but plain where it is a word."""
+    return option if isinstance(option, str) else json.dumps(option, ensure_ascii=False)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A network of the space."""
+
+    values: Values
+    spec: Spec
+    use: float
+    """The share of the budget that it uses; of several budgets, the largest share."""
+
+
+@dataclass(frozen=True)
+class Space:
+    """The networks that a base spec becomes under the values of some axes, and the budget that they are held to."""
+
+    base: str
+    """The text of the base spec."""
+    file: str
+    """What errors call it."""
+    axes: tuple[Axis, ...]
+    budget: Budget
+    name: str
+    description: str
+
+    def document(self, values: Values) -> Document:
+        """The network that these values make. Raises `SpecError` where they do not go together."""
+        overrides = [
+            Override(("name",), self.name, "name"),
+            Override(("description",), self.description, "description"),
+        ]
+        limits = {"exact_params": None, "max_params": self.budget.max_params, "max_macs": self.budget.max_macs}
+        overrides += [Override(("checks", rule), limit, "budget") for rule, limit in limits.items()]
+        for axis in self.axes:
+            overrides += axis.overrides(values[axis.key])
+        return document_from_text(self.base, self.file, overrides)
+
+    def use(self, spec: Spec) -> float:
+        """The share of the budget that a network uses; of several budgets, the largest share."""
+        plan, budget = spec.plan, self.budget
+        pairs = (plan.parameters, budget.max_params), (plan.macs, budget.max_macs)
+        return max(count / most for count, most in pairs if most is not None)
+
+    def candidate(self, values: Values) -> Candidate | None:
+        """The network that these values make; None where they do not go together, or break a rule of the base that is
+        no budget."""
+        try:
+            document = self.document(values)
+        except SpecError:
+            return None
+        verdicts = check(document).verdicts
+        if any(not verdict.passed for verdict in verdicts if verdict.rule not in BUDGETS):
+            return None
+        return Candidate(values, document.spec, self.use(document.spec))
+
+    def fitted(self, values: Values) -> Candidate | None:
+        """The network that these values make, its widths scaled together so that it uses `fill` to all of the budget;
+        None where there is none."""
+        largest = self._largest(values)
+        return largest if largest is not None and largest.use >= self.budget.fill else None
+
+    def draw(self, random: np.random.Generator) -> Values:
+        """Values, each drawn on its own; nothing is held to the budget."""
+        return {axis.key: axis.draw(random) for axis in self.axes}
+
+    def extremes(self, values: Values) -> Iterator[Values]:
+        """The same values with the smallest widths, and with the largest."""
+        for end in (0, 1):
+            yield {**values, **{axis.key: axis.bounds[end] for axis in self.widths}}
+
+    @cached_property
+    def widths(self) -> tuple[Axis, ...]:
+        return tuple(axis for axis in self.axes if axis.is_width)
+
+    def _largest(self, values: Values) -> Candidate | None:
+        """The largest network within the budget whose widths stand to each other nearly as those in `values`."""
+        if not self.widths:
+            return self._within(values)
+        ratios = [
+            (axis.bounds[0] / float(values[axis.key]), axis.bounds[1] / float(values[axis.key])) for axis in self.widths
+        ]
+        low, high = min(least for least, _ in ratios), max(most for _, most in ratios)
+        best = self._within(self._scaled(values, low))
+        if best is None:
+            return None
+        for _ in range(STEPS):
+            middle = math.sqrt(low * high)
+            found = self._within(self._scaled(values, middle))
+            low, high = (low, middle) if found is None else (middle, high)
+            best = found or best
+        for axis in self.widths:  # which rounding left smaller than need be
+            wider = axis.nearest(float(best.values[axis.key]) + axis.bounds[2])
+            best = self._within({**best.values, axis.key: wider}) or best
+        return best
+
+    def _scaled(self, values: Values, factor: float) -> Values:
+        return {**values, **{axis.key: axis.nearest(factor * float(values[axis.key])) for axis in self.widths}}
+
+    def _within(self, values: Values) -> Candidate | None:
+        """The network that these values make, if there is one, and it is within the budget."""
+        found = self.candidate(values)
+        return found if found is not None and found.use <= 1 else None
+
+
+STEPS = 12
+"""Halvings of the range of the factor: widths of up to 1,000 are then told apart."""

@@ -1,0 +1,195 @@
+"""The folder of a study: what was searched for, and what came of it."""
+
+import csv
+import hashlib
+import io
+import os
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from tinymnist.errors import DataError, RunError
+from tinymnist.files import read_bytes, write_atomically, write_folder
+from tinymnist.search.load import SearchFile, search_from_text
+from tinymnist.search.ranking import front
+from tinymnist.search.trials import Trial
+from tinymnist.spec.strict_yaml import read_file
+from tinymnist.training.directory import refuse_link
+from tinymnist.training.naming import NewName
+from tinymnist.training.records import (
+    DatasetName,
+    Digest,
+    Line,
+    Name,
+    Number,
+    OriginIfRecorded,
+    Percent,
+    Record,
+    Threads,
+    read_record,
+    record_text,
+)
+
+SEARCH, BASE, RECORD, JOURNAL = "study.yaml", "base.yaml", "study.json", "journal.log"
+TRIALS, FRONT, RESULT = "trials.csv", "front.csv", "result.json"
+TRAININGS, FINALISTS, WINNERS = "trials", "finalists", "winners"
+
+COLUMNS = ("trial", "state", "parameters", "macs", "epochs", "accuracy")
+
+
+class StudyRecord(Record):
+    """`study.json`: what a study was begun with."""
+
+    created: str
+    command: list[str]
+    dataset: DatasetName
+    checksums: dict[str, str]
+    data: OriginIfRecorded = Field(None, validate_default=True)
+    validation: Number
+    device: str
+    threads: Threads | None
+    versions: dict[str, str]
+    search_sha256: Digest
+    base_sha256: Digest
+
+
+class Finalist(Record):
+    """A network that was trained with many seeds in the end. Accuracies are percent."""
+
+    trial: Number
+    name: Name
+    parameters: Number
+    macs: Number
+    run: str
+    accuracy: Percent
+    """Mean over seeds, on the held-out images."""
+    std: float | None
+    loss: float
+    n: Number
+    """Seeds."""
+
+
+class Winner(Record):
+    """A network that was trained on all training images, and then scored on the test set."""
+
+    trial: Number
+    name: Name
+    parameters: Number
+    run: str
+    accuracy: Percent
+    std: float | None
+    n: Number
+
+
+class StudyResult(Record):
+    """`result.json` of a study, which `search --json` prints."""
+
+    study: str
+    name: Name
+    dataset: DatasetName
+    chosen_on: Line
+    trials: Number
+    trainings: Number
+    epochs: Number
+    """Of all trainings of all trials together."""
+    seconds: float
+    finalists: list[Finalist]
+    """Best first."""
+    winners: list[Winner]
+    """The best finalist; where there are several objectives, all that nothing beats in everything."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study in a folder: going on, interrupted, or finished."""
+
+    path: Path
+    file: SearchFile
+    record: StudyRecord
+
+    @property
+    def finished(self) -> bool:
+        return os.path.lexists(self.path / RESULT)
+
+    @property
+    def result(self) -> StudyResult:
+        if not self.finished:
+            remedy = f"resume it with `tinymnist search --resume {shlex.quote(str(self.path))}`"
+            raise RunError(f"{self.path}: not finished: {remedy}")
+        return read_record(StudyResult, self.path / RESULT)
+
+    def training_path(self, number: int, epochs: int) -> Path:
+        """The run directory of a trial's training."""
+        return self.path / TRAININGS / f"{number:05d}" / f"{epochs}-epochs"
+
+    def network_name(self, number: int) -> str:
+        """What a network of the study is called."""
+        return f"{self.file.search.name}-{number}"
+
+    def write_tables(self, trials: list[Trial]) -> None:
+        """Writes `trials.csv` and `front.csv`. Raises `DataError`."""
+        write_atomically(self.path / TRIALS, self._table(trials))
+        write_atomically(self.path / FRONT, self._table(self.front(trials)))
+
+    def front(self, trials: list[Trial]) -> list[Trial]:
+        """The networks that finished and that no other one beats: in accuracy or loss, parameters and multiply-adds."""
+        finished = [trial for trial in trials if trial.state == "finished"]
+        by_loss = any(objective.measure == "validation_loss" for objective in self.file.search.objective)
+        scores = [
+            (trial.rungs[-1].loss if by_loss else -trial.rungs[-1].accuracy, trial.parameters, trial.macs)
+            for trial in finished
+        ]
+        return sorted((finished[place] for place in front(scores)), key=lambda trial: trial.parameters)
+
+    def _table(self, trials: list[Trial]) -> str:
+        keys = [axis.key for axis in self.file.space.axes]
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow([*COLUMNS, *keys])
+        for trial in trials:
+            last = trial.rungs[-1] if trial.rungs else None
+            figures: list[Any] = ["", ""] if last is None else [last.epochs, f"{last.accuracy:.2f}"]
+            values = [trial.values[key] for key in keys]
+            writer.writerow([trial.number, trial.state, trial.parameters, trial.macs, *figures, *values])
+        return text.getvalue()
+
+
+def create_study(output: Path, name: NewName, file: SearchFile, record: dict[str, Any]) -> Study:
+    """Makes the folder `output/name`, whole or not at all. Raises as `NewName.refuse` does, and `DataError`."""
+    name.refuse(output)
+    base = file.space.base
+    full = StudyRecord(**record, search_sha256=_digest(file.text), base_sha256=_digest(base))
+    path = output / name.text
+    try:
+        write_folder(path, {SEARCH: file.text, BASE: base, RECORD: record_text(full)})
+    except FileExistsError:
+        raise taken(path) from None
+    except OSError as error:
+        problem = f"cannot be written: {error.strerror or error}: choose another --output"
+        raise DataError(f"{output}: {problem}") from None
+    return Study(path, file, full)
+
+
+def open_study(path: Path) -> Study:
+    """Opens the folder of a study. Raises `RunError` where there is none, `DataError` where it is damaged."""
+    if not os.path.lexists(path / RECORD):
+        raise RunError(f"{path}: is not the folder of a study: `tinymnist search` makes one under studies/")
+    for name in (SEARCH, BASE, RECORD, JOURNAL, RESULT):
+        refuse_link(path / name)
+    record = read_record(StudyRecord, path / RECORD)
+    for name, digest in ((SEARCH, record.search_sha256), (BASE, record.base_sha256)):
+        if hashlib.sha256(read_bytes(path / name)).hexdigest() != digest:
+            raise DataError(f"{path / name}: has changed since the study began: put it back, or begin a new study")
+    return Study(path, search_from_text(read_file(str(path / SEARCH)), str(path / SEARCH), str(path / BASE)), record)
+
+
+def taken(path: Path) -> RunError:
+    resume = f"tinymnist search --resume {shlex.quote(str(path))}"
+    return RunError(f"{path}: already exists: choose another --name, or resume it with `{resume}`")
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()

@@ -1,0 +1,51 @@
+"""The networks that a study has tried, and what came of their trainings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from tinymnist.search.declaration import Search
+from tinymnist.search.ranking import Scores
+from tinymnist.search.space import Values
+
+State = Literal["running", "dropped", "finished", "diverged"]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What came of one training, on the held-out images."""
+
+    epochs: int
+    accuracy: float
+    """Percent."""
+    loss: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A network that is tried."""
+
+    number: int
+    state: State
+    values: Values
+    parameters: int
+    macs: int
+    rungs: tuple[Figures, ...]
+    """One for each training that is finished, shortest first."""
+
+    def scores(self, search: Search, rung: int) -> Scores:
+        """What it is judged by after a rung: figures of which less is better."""
+        figures = self.rungs[rung]
+        found = {
+            "validation_accuracy": -figures.accuracy,
+            "validation_loss": figures.loss,
+            "parameters": float(self.parameters),
+            "macs": float(self.macs),
+        }
+        return tuple(found[objective.measure] for objective in search.objective)
+
+
+def scores_at(rung: int, trials: Sequence[Trial], search: Search) -> list[Scores]:
+    """The scores of all trials that have come to the end of a rung."""
+    return [trial.scores(search, rung) for trial in trials if len(trial.rungs) > rung]
