@@ -54,6 +54,12 @@ def test_a_network_that_never_makes_the_image_smaller_is_doubted() -> None:
     assert (path, message) == ("blocks", "nothing makes the image smaller (no pool, no stride)")
 
 
+def test_a_basis_that_no_convolution_uses_is_doubted() -> None:
+    bases = {"stroke": {"filters": 2}, "other": {"filters": 2}}
+    blocks = [{"convs": [8, {"out_channels": 8, "basis": "stroke"}], "pool": "max"}, {"convs": [8], "pool": "max"}]
+    assert found(bases=bases, blocks=blocks) == [("bases.other", "no convolution uses it")]
+
+
 def test_pixels_that_are_averaged_before_they_have_seen_a_digit_are_doubted() -> None:
     blocks = [{"convs": [8], "pool": "max"}, {"convs": [{"out_channels": 10, "kernel_size": 1}]}]
     ((path, message),) = found(blocks=blocks, head={"kind": "global_pool"})

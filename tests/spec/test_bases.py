@@ -90,7 +90,6 @@ BAD: dict[str, tuple[list[Any], dict[str, Any] | None, str]] = {
         STROKE,
         "'stroke' has filters of 5, this convolution is of 3: leave its kernel_size out",
     ),
-    "unused": ([4], STROKE, "no convolution uses it: give one basis: stroke, or take it out"),
     "too many": ([{"out_channels": 4, "basis": 10}], None, "10 filters of 3x3 are too many: at most 9"),
     "too many, declared": (
         [NAMED],

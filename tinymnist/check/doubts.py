@@ -43,6 +43,7 @@ def doubts(spec: Spec) -> tuple[Doubt, ...]:
     return (
         *_about_sizes(plan),
         *_about_widths(plan),
+        *_about_bases(spec),
         *_about_dropout(spec),
         *_about_budgets(spec),
         *_about_rate(spec.train),
@@ -79,6 +80,13 @@ def _about_widths(plan: Plan) -> Iterator[Doubt]:
     for name, width in widths.items():
         if len(widths) > 2 and width > total - width:
             yield Doubt(("blocks",), f"{name} has {width:,} outputs, more than all other layers together")
+
+
+def _about_bases(spec: Spec) -> Iterator[Doubt]:
+    used = {conv.basis for block in spec.blocks for conv in block.convs}
+    for name in spec.bases or {}:
+        if name not in used:
+            yield Doubt(("bases", name), f"no convolution uses it: give one basis: {name}, or take it out")
 
 
 def _about_dropout(spec: Spec) -> Iterator[Doubt]:

@@ -55,8 +55,6 @@ def plan(image: Shape, classes: int, blocks: Sequence[Block], head: Head, bases:
         walk.linear_head(head, classes)
     else:
         walk.global_pool_head(head, classes)
-    for unused in (name for name in bases if name not in walk.used_bases):
-        raise PlanProblem(("bases", unused), f"no convolution uses it: give one basis: {unused}, or take it out")
     return Plan(tuple(walk.layers), walk.features)
 
 
