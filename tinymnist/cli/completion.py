@@ -36,6 +36,15 @@ def complete_runs(incomplete: str) -> list[str]:
     return _names_and_files([*packaged_networks(), *mine], incomplete, ".safetensors")
 
 
+def complete_studies(incomplete: str) -> list[str]:
+    mine = sorted(f"{path.parent}/" for path in Path("studies").glob("*/study.json"))
+    return _names_and_files(mine, incomplete)
+
+
+def complete_files(incomplete: str) -> list[str]:
+    return _names_and_files((), incomplete, ".yaml", ".yml")
+
+
 def complete_data(incomplete: str) -> list[str]:
     from tinymnist.data.catalogue import DATASETS
 
