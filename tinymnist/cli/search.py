@@ -166,7 +166,7 @@ def _forecast_as_text(file: "SearchFile", found: "Forecast") -> list[str]:
     return [
         f"{search.name}: {networks} networks, {counted(len(file.space.axes), 'dimension')}, varying {file.space.file}",
         f"budget: {budget_text(search.budget)}",
-        f"of {found.drawn:,} drawn at random: {_percent(found.valid)} are valid, {_percent(found.fitting)} use that much",
+        f"of {found.drawn:,} drawn: {_percent(found.valid)} are valid, {_percent(found.fitting)} use that much",
         f"with their widths scaled to the budget: {_percent(found.scaled)}, and only those are trained",
         f"trainings: about {rungs}: {found.epochs:,.0f} epochs",
         f"finalists and winner: at most {found.epochs_of_finals:,} epochs",
