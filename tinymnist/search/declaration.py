@@ -162,3 +162,19 @@ class Search(Model):
     @property
     def has_one_objective(self) -> bool:
         return len(self.objective) == 1
+
+    def figures(self, accuracy: float, loss: float, parameters: int, macs: int) -> tuple[float, ...]:
+        """Those figures of a network that the search is about, in the order of its objectives."""
+        found = {
+            "validation_accuracy": accuracy,
+            "validation_loss": loss,
+            "parameters": float(parameters),
+            "macs": float(macs),
+        }
+        return tuple(found[objective.measure] for objective in self.objective)
+
+    def scores(self, accuracy: float, loss: float, parameters: int, macs: int) -> tuple[float, ...]:
+        """The same, turned so that less is better."""
+        figures = self.figures(accuracy, loss, parameters, macs)
+        pairs = zip(self.objective, figures, strict=True)
+        return tuple(figure if objective.maximize is None else -figure for objective, figure in pairs)

@@ -118,10 +118,4 @@ def _finalist(study: Study, trial: Trial, series: Series) -> Finalist:
 
 
 def _scores(study: Study, finalist: Finalist) -> Scores:
-    found = {
-        "validation_accuracy": -finalist.accuracy,
-        "validation_loss": finalist.loss,
-        "parameters": float(finalist.parameters),
-        "macs": float(finalist.macs),
-    }
-    return tuple(found[objective.measure] for objective in study.file.search.objective)
+    return study.file.search.scores(finalist.accuracy, finalist.loss, finalist.parameters, finalist.macs)

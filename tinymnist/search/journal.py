@@ -11,12 +11,12 @@ from optuna.trial import FrozenTrial, TrialState
 
 from tinymnist.errors import DataError
 from tinymnist.search.declaration import Search
-from tinymnist.search.proposals import SpaceExhausted, distributions, sampler
+from tinymnist.search.proposals import NETWORK, SpaceExhausted, distributions, is_proposal, sampler
 from tinymnist.search.space import Space
 from tinymnist.search.trials import Figures, State, Trial
 
 LOCK_SUFFIX = ".lock"
-_RUNGS, _COUNTS, _DIVERGED = "rungs", "counts", "diverged"
+_RUNGS, _DIVERGED = "rungs", "diverged"
 
 
 class Journal:
@@ -35,14 +35,14 @@ class Journal:
             load_if_exists=True,
         )
         for each in self._study.get_trials(deepcopy=False):
-            if each.state == TrialState.RUNNING and _COUNTS not in each.user_attrs:
+            if each.state == TrialState.RUNNING and not is_proposal(each):
                 self._void(each)
 
     @property
     def trials(self) -> list[Trial]:
         """All networks in the order in which they were proposed."""
-        found = self._study.get_trials(deepcopy=False)
-        return [_trial(each, len(self._search.rungs)) for each in found if _COUNTS in each.user_attrs]
+        found = enumerate(self._proposals())
+        return [_trial(number, each, len(self._search.rungs)) for number, each in found]
 
     def propose(self) -> Trial | None:
         """A new network; None where none is left."""
@@ -54,8 +54,9 @@ class Journal:
         candidate = self._space.candidate(asked.params)
         assert candidate is not None
         plan = candidate.spec.plan
-        asked.set_user_attr(_COUNTS, {"parameters": plan.parameters, "macs": plan.macs})
-        return self._trial(asked.number)
+        network = {"parameters": plan.parameters, "macs": plan.macs, "digest": candidate.digest}
+        asked.set_user_attr(NETWORK, network)
+        return self.trials[-1]
 
     def record(self, trial: Trial, figures: Figures) -> Trial:
         """Keeps what came of the next rung of a trial."""
@@ -63,54 +64,50 @@ class Journal:
         handle = self._handle(trial)
         handle.set_user_attr(_RUNGS, rungs)
         if self._search.has_one_objective:
-            handle.report(self._values(trial, figures)[0], figures.epochs)
-        return self._trial(trial.number)
+            (value,) = self._figures(trial, figures)
+            handle.report(value, figures.epochs)
+        return self.trials[trial.number]
 
     def close(self, trial: Trial) -> Trial:
         """Ends a trial that goes no further."""
         finished = len(trial.rungs) == len(self._search.rungs)
         if trial.rungs and (finished or not self._search.has_one_objective):
-            self._study.tell(trial.number, self._values(trial, trial.rungs[-1]))
+            self._study.tell(self._handle(trial), self._figures(trial, trial.rungs[-1]))
         else:
-            self._study.tell(trial.number, state=TrialState.PRUNED)
-        return self._trial(trial.number)
+            self._study.tell(self._handle(trial), state=TrialState.PRUNED)
+        return self.trials[trial.number]
 
     def close_diverged(self, trial: Trial) -> Trial:
         """Ends a trial whose loss was no longer finite."""
-        self._handle(trial).set_user_attr(_DIVERGED, True)
-        state = TrialState.PRUNED if self._search.has_one_objective else TrialState.FAIL
-        self._study.tell(trial.number, state=state)
-        return self._trial(trial.number)
+        handle = self._handle(trial)
+        handle.set_user_attr(_DIVERGED, True)
+        self._study.tell(handle, state=TrialState.PRUNED if self._search.has_one_objective else TrialState.FAIL)
+        return self.trials[trial.number]
 
     def _void(self, trial: FrozenTrial) -> None:
         """Ends a trial whose proposal was cut off by a kill, or never came about."""
         self._study.tell(trial.number, state=TrialState.FAIL)
 
-    def _trial(self, number: int) -> Trial:
-        return _trial(self._study.get_trials(deepcopy=False)[number], len(self._search.rungs))
+    def _proposals(self) -> list[FrozenTrial]:
+        return [each for each in self._study.get_trials(deepcopy=False) if is_proposal(each)]
 
     def _handle(self, trial: Trial) -> optuna.Trial:
-        """What Optuna keeps figures through; `ask` gives it, and there is no other way to have it after a restart."""
-        return optuna.Trial(self._study, self._study.get_trials(deepcopy=False)[trial.number]._trial_id)
+        """What Optuna keeps figures through; `ask` gives it, and after a restart there is no other way to have it."""
+        return optuna.Trial(self._study, self._proposals()[trial.number]._trial_id)
 
-    def _values(self, trial: Trial, figures: Figures) -> list[float]:
-        found = {
-            "validation_accuracy": figures.accuracy,
-            "validation_loss": figures.loss,
-            "parameters": float(trial.parameters),
-            "macs": float(trial.macs),
-        }
-        return [found[objective.measure] for objective in self._search.objective]
+    def _figures(self, trial: Trial, figures: Figures) -> tuple[float, ...]:
+        return self._search.figures(figures.accuracy, figures.loss, trial.parameters, trial.macs)
 
 
-def _trial(found: FrozenTrial, all_rungs: int) -> Trial:
+def _trial(number: int, found: FrozenTrial, all_rungs: int) -> Trial:
     rungs = tuple(Figures(**each) for each in found.user_attrs.get(_RUNGS, ()))
     state: State = "dropped" if len(rungs) < all_rungs else "finished"
     if found.user_attrs.get(_DIVERGED):
         state = "diverged"
     elif found.state == TrialState.RUNNING:
         state = "running"
-    return Trial(found.number, state, found.params, **found.user_attrs[_COUNTS], rungs=rungs)
+    network = found.user_attrs[NETWORK]
+    return Trial(number, state, found.params, network["parameters"], network["macs"], rungs)
 
 
 def _mend(path: Path) -> None:

@@ -25,6 +25,15 @@ Draw = Callable[[Study, FrozenTrial, np.random.Generator], Mapping[str, Any]]
 """Draws values, which need not fit the budget; nothing where there is nothing yet to learn from."""
 
 
+NETWORK = "network"
+"""The attribute of a trial that tells of its network; a trial without it was cut off by a kill, and is none."""
+
+
+def is_proposal(trial: FrozenTrial) -> bool:
+    """Whether a trial of Optuna's has a network."""
+    return NETWORK in trial.user_attrs
+
+
 class SpaceExhausted(Exception):
     """No network is left that fits and has not been tried."""
 
@@ -33,7 +42,7 @@ class WithinBudget(BaseSampler):
     """Proposes what `draw` does, or a random network where that proposes nothing, with widths scaled to the budget.
 
     A network that does not fit is drawn again, and so is one that was tried before. What is random depends on the seed
-    and on the number of the trial.
+    and on the number of networks before.
     """
 
     def __init__(self, space: Space, seed: int, draw: Draw) -> None:
@@ -46,11 +55,12 @@ class WithinBudget(BaseSampler):
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        random = np.random.default_rng([self._seed, trial.number])
-        tried = {_identity(each.params) for each in study.get_trials(deepcopy=False)}
+        before = [each for each in study.get_trials(deepcopy=False) if is_proposal(each)]
+        tried = {each.user_attrs[NETWORK]["digest"] for each in before}
+        random = np.random.default_rng([self._seed, len(before)])
         for _ in range(TRIES):
             found = self._space.fitted(self._draw(study, trial, random) or self._space.draw(random))
-            if found is not None and _identity(found.values) not in tried:
+            if found is not None and found.digest not in tried:
                 return dict(found.values)
         raise SpaceExhausted
 
@@ -81,10 +91,6 @@ def _distribution(axis: Axis) -> BaseDistribution:
         return FloatDistribution(*axis.dimension.log, log=True)
     assert axis.dimension.real is not None
     return FloatDistribution(*axis.dimension.real)
-
-
-def _identity(values: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
-    return tuple(sorted(values.items()))
 
 
 def _ended(trial: FrozenTrial) -> datetime:

@@ -1,9 +1,10 @@
 """The space of a search: values for its dimensions, the networks that they make, and which of them fit the budget."""
 
+import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +15,7 @@ from tinymnist.check.rules import BUDGETS
 from tinymnist.errors import SpecError
 from tinymnist.search.declaration import Budget, Dimension
 from tinymnist.spec import Spec
+from tinymnist.spec.dump import dump_spec
 from tinymnist.spec.load import Document, Override, document_from_text
 from tinymnist.spec.path import Path
 
@@ -109,6 +111,11 @@ class Candidate:
     use: float
     """The share of the budget that it uses; of several budgets, the largest share."""
 
+    @property
+    def digest(self) -> str:
+        """Tells networks apart: different values may make the same one."""
+        return hashlib.sha256(dump_spec(self.spec).encode("utf-8")).hexdigest()
+
 
 @dataclass(frozen=True)
 class Space:
@@ -133,7 +140,8 @@ class Space:
         overrides += [Override(("checks", rule), limit, "budget") for rule, limit in limits.items()]
         for axis in self.axes:
             overrides += axis.overrides(values[axis.key])
-        return document_from_text(self.base, self.file, overrides)
+        document = document_from_text(self.base, self.file, overrides)
+        return replace(document, spec=_without_unused_bases(document.spec))
 
     def use(self, spec: Spec) -> float:
         """The share of the budget that a network uses; of several budgets, the largest share."""
@@ -200,6 +208,13 @@ class Space:
         """The network that these values make, if there is one, and it is within the budget."""
         found = self.candidate(values)
         return found if found is not None and found.use <= 1 else None
+
+
+def _without_unused_bases(spec: Spec) -> Spec:
+    """A space may vary a basis that some of its networks do not use."""
+    used = {conv.basis for block in spec.blocks for conv in block.convs}
+    bases = {name: basis for name, basis in (spec.bases or {}).items() if name in used}
+    return spec.model_copy(update={"bases": bases or None})
 
 
 STEPS = 12

@@ -37,13 +37,7 @@ class Trial:
     def scores(self, search: Search, rung: int) -> Scores:
         """What it is judged by after a rung: figures of which less is better."""
         figures = self.rungs[rung]
-        found = {
-            "validation_accuracy": -figures.accuracy,
-            "validation_loss": figures.loss,
-            "parameters": float(self.parameters),
-            "macs": float(self.macs),
-        }
-        return tuple(found[objective.measure] for objective in search.objective)
+        return search.scores(figures.accuracy, figures.loss, self.parameters, self.macs)
 
 
 def scores_at(rung: int, trials: Sequence[Trial], search: Search) -> list[Scores]:
