@@ -26,8 +26,8 @@ from tinymnist.training.material import gather
 from tinymnist.training.naming import NewName
 from tinymnist.training.pool import refuse_other_mains
 from tinymnist.training.records import write_record
-from tinymnist.training.series_api import jobs_at_once
-from tinymnist.training.worker import Conditions
+from tinymnist.training.series_api import jobs_at_once, workers_here
+from tinymnist.training.task import Conditions
 from tinymnist.version import __version__
 
 
@@ -53,7 +53,8 @@ def search(
     spec = document_from_text(file.space.base, file.space.file).spec
     asked = asked_for(spec, dataset or file.search.dataset, file.search.validation)
     jobs = jobs_at_once(jobs, file.search.trials, prepare_device(device, spec.train.engine, threads))
-    refuse_other_mains()
+    if jobs > 1:
+        refuse_other_mains()
     new_name = NewName(name or file.search.name, True)
     found = images_and_teachers(gather(spec, asked, data_dir, observer.warned))
     record = {
@@ -80,8 +81,10 @@ def resume_search(
         return study
     spec = document_from_text(study.file.space.base, study.file.space.file).spec
     device = prepare_device(study.record.device, spec.train.engine, study.record.threads)
-    refuse_other_mains()
-    return _go_on(study, jobs_at_once(jobs, study.file.search.trials, device), data_dir, observer)
+    jobs = jobs_at_once(jobs, study.file.search.trials, device)
+    if jobs > 1:
+        refuse_other_mains()
+    return _go_on(study, jobs, data_dir, observer)
 
 
 def _go_on(study: Study, jobs: int, data_dir: Path | None, observer: SearchObserver) -> Study:
@@ -91,7 +94,8 @@ def _go_on(study: Study, jobs: int, data_dir: Path | None, observer: SearchObser
         try:
             journal = Journal(study.path / JOURNAL, study.file.search, study.file.space)
             observer.search_started(study, journal.trials, jobs)
-            Driver(study, journal, conditions, observer).run(jobs, stop)
+            with workers_here(jobs) as workers:
+                Driver(study, journal, conditions, observer).run(workers, jobs, stop)
             trials = journal.trials
             finalists = train_finalists(study, trials, jobs, conditions, observer)
             winners = train_winners(study, finalists, trials, jobs, conditions, observer)

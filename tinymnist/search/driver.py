@@ -10,9 +10,9 @@ from tinymnist.search.study import Study
 from tinymnist.search.trials import Figures, Trial, scores_at
 from tinymnist.signals import StopRequest
 from tinymnist.spec import Spec
-from tinymnist.training.pool import Pool
 from tinymnist.training.records import Result
-from tinymnist.training.worker import Conditions, Task
+from tinymnist.training.task import Conditions, Task
+from tinymnist.training.workers import Workers
 
 
 class Driver:
@@ -25,7 +25,7 @@ class Driver:
         self._waiting: deque[Trial] = deque()
         self._exhausted = False
 
-    def run(self, jobs: int, stop: StopRequest) -> None:
+    def run(self, workers: Workers, jobs: int, stop: StopRequest) -> None:
         """Trains until there are as many trials as the search asks for, `jobs` at a time.
 
         Raises `Interrupted` once `stop` is set, after each training has written a checkpoint, and the first error of a
@@ -34,22 +34,21 @@ class Driver:
         for trial in list(self._running.values()):
             self._go_on(trial)
         problem: TinyMnistError | None = None
-        with Pool(jobs) as pool:
-            while True:
-                while not (stop or problem) and pool.busy < jobs and (task := self._next()) is not None:
-                    pool.submit([task])
-                if not pool.busy:
-                    break
-                for task, ended in pool.ended(self._observer):
-                    trial = self._running[task.key]
-                    if isinstance(ended, Result):
-                        self._judge(trial, ended)
-                    elif isinstance(ended, DivergedError):
-                        self._close(self._journal.close_diverged(trial))
-                    else:
-                        problem = problem or ended
-                if stop or problem:
-                    pool.stop()
+        while True:
+            while not (stop or problem) and workers.busy < jobs and (task := self._next()) is not None:
+                workers.submit([task])
+            if not workers.busy:
+                break
+            if stop or problem:
+                workers.stop()
+            for task, ended in workers.ended(self._observer):
+                trial = self._running[task.key]
+                if isinstance(ended, Result):
+                    self._judge(trial, ended)
+                elif isinstance(ended, DivergedError):
+                    self._close(self._journal.close_diverged(trial))
+                else:
+                    problem = problem or ended
         if stop.signal_number is not None:
             raise Interrupted("stopped", stop.signal_number)
         if problem is not None:

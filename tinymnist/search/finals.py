@@ -13,7 +13,7 @@ from tinymnist.search.trials import Trial
 from tinymnist.spec.dump import dump_spec
 from tinymnist.training.series import Series, open_series
 from tinymnist.training.series_api import resume_series, train_series
-from tinymnist.training.worker import Conditions
+from tinymnist.training.task import Conditions
 
 
 def train_finalists(

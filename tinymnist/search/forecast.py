@@ -7,9 +7,6 @@ import numpy as np
 
 from tinymnist.search.load import SearchFile
 
-DRAWN = 1000
-"""Networks that are drawn to see how many fit."""
-
 
 @dataclass(frozen=True)
 class Forecast:
@@ -32,11 +29,11 @@ class Forecast:
     """Of finalists and winners at the most."""
 
 
-def forecast(file: SearchFile) -> Forecast:
-    """Draws networks and counts; it takes seconds."""
+def forecast(file: SearchFile, drawn: int = 1000) -> Forecast:
+    """Draws so many networks and counts; a thousand take some seconds."""
     random, space, search = np.random.default_rng(0), file.space, file.search
     valid = fitting = scaled = 0
-    for _ in range(DRAWN):
+    for _ in range(drawn):
         values = space.draw(random)
         found = space.candidate(values)
         valid += found is not None
@@ -49,10 +46,10 @@ def forecast(file: SearchFile) -> Forecast:
     winners = 1 if search.has_one_objective else finals.keep
     return Forecast(
         networks=math.prod(axis.size for axis in space.axes),
-        drawn=DRAWN,
-        valid=valid / DRAWN,
-        fitting=fitting / DRAWN,
-        scaled=scaled / DRAWN,
+        drawn=drawn,
+        valid=valid / drawn,
+        fitting=fitting / drawn,
+        scaled=scaled / drawn,
         trainings=trainings,
         epochs=epochs,
         epochs_of_finals=(finals.keep + winners) * finals.seeds * last,

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from tinymnist.errors import SpecError
 from tinymnist.search.declaration import Budget, Dimension, Search
-from tinymnist.search.space import Axis, Space
+from tinymnist.search.space import Axis, Space, chooses_by_score
 from tinymnist.spec.load import Place, document_from_text, error_at, nearest_place, parse_path, parsed, problems
 from tinymnist.spec.packaged import find_spec_file
 from tinymnist.spec.path import Path
@@ -49,9 +49,15 @@ def search_from_text(text: str, file: str, base: str | None = None) -> SearchFil
     try:
         base = base or find_spec_file(search.base)
         base_text = read_file(base)
-        document_from_text(base_text, base)
+        recipe = document_from_text(base_text, base).spec.train
     except SpecError as error:
         raise error_at(place("base"), ("base",), str(error)) from None
+    if chooses_by_score(recipe):
+        problem = (
+            "its recipe goes by the scored images, of which there are none when the winner is trained on all images"
+        )
+        remedy = "leave out early_stopping and plateau"
+        raise error_at(place("base"), ("base",), f"{base}: {problem}: {remedy}")
     axes = tuple(
         _axis(key, dimension, place("search", key), place("search", key, "paths"))
         for key, dimension in search.search.items()

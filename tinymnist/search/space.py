@@ -18,6 +18,8 @@ from tinymnist.spec import Spec
 from tinymnist.spec.dump import dump_spec
 from tinymnist.spec.load import Document, Override, document_from_text
 from tinymnist.spec.path import Path
+from tinymnist.spec.recipe import Train
+from tinymnist.spec.schedules import Plateau
 
 Value = int | float | str
 """A number, or an option of a choice as text."""
@@ -150,11 +152,13 @@ class Space:
         return max(count / most for count, most in pairs if most is not None)
 
     def candidate(self, values: Values) -> Candidate | None:
-        """The network that these values make; None where they do not go together, or break a rule of the base that is
-        no budget."""
+        """The network that these values make; None where they do not go together, break a rule of the base that is no
+        budget, or have a recipe that goes by the scored images."""
         try:
             document = self.document(values)
         except SpecError:
+            return None
+        if chooses_by_score(document.spec.train):
             return None
         verdicts = check(document).verdicts
         if any(not verdict.passed for verdict in verdicts if verdict.rule not in BUDGETS):
@@ -188,6 +192,9 @@ class Space:
             (axis.bounds[0] / float(values[axis.key]), axis.bounds[1] / float(values[axis.key])) for axis in self.widths
         ]
         low, high = min(least for least, _ in ratios), max(most for _, most in ratios)
+        best = self._within(self._scaled(values, high))
+        if best is not None:
+            return best
         best = self._within(self._scaled(values, low))
         if best is None:
             return None
@@ -196,10 +203,18 @@ class Space:
             found = self._within(self._scaled(values, middle))
             low, high = (low, middle) if found is None else (middle, high)
             best = found or best
-        for axis in self.widths:  # which rounding left smaller than need be
-            wider = axis.nearest(float(best.values[axis.key]) + axis.bounds[2])
-            best = self._within({**best.values, axis.key: wider}) or best
+        wider: Candidate | None = best
+        while wider is not None:  # fill what rounding left
+            best, wider = wider, next(filter(None, map(self._within, self._wider(wider.values, values))), None)
         return best
+
+    def _wider(self, values: Values, wanted: Values) -> Iterator[Values]:
+        """The same values with one width a step wider, for each width that can be: first the one that falls shortest of
+        what is wanted."""
+        for axis in sorted(self.widths, key=lambda axis: float(values[axis.key]) / float(wanted[axis.key])):
+            width = axis.nearest(float(values[axis.key]) + axis.bounds[2])
+            if width != values[axis.key]:
+                yield {**values, axis.key: width}
 
     def _scaled(self, values: Values, factor: float) -> Values:
         return {**values, **{axis.key: axis.nearest(factor * float(values[axis.key])) for axis in self.widths}}
@@ -208,6 +223,12 @@ class Space:
         """The network that these values make, if there is one, and it is within the budget."""
         found = self.candidate(values)
         return found if found is not None and found.use <= 1 else None
+
+
+def chooses_by_score(recipe: Train) -> bool:
+    """Whether the scored images decide when training ends, or how fast it goes: the winner, trained on all images in the
+    end, would have another recipe."""
+    return recipe.early_stopping is not None or isinstance(recipe.schedule, Plateau)
 
 
 def _without_unused_bases(spec: Spec) -> Spec:

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from tinymnist.spec.layers import Block, Conv
-from tinymnist.spec.models import Checks, Input
+from tinymnist.spec.models import Checks, Input, Spec
 from tinymnist.spec.path import Path
 from tinymnist.spec.plan import PlanProblem
 from tinymnist.spec.recipe import Train
@@ -57,7 +57,8 @@ def explain(problem: ErrorDetails, root: type[BaseModel]) -> tuple[Path, str]:
     if kind == "extra_forbidden":
         return path, f"unknown key: {_hint(str(path[-1]), _known_keys(problem['loc'], root))}"
     if kind == "missing":
-        return path, "is missing: every spec needs it" if len(path) == 1 else "is missing: give it a value"
+        needed = "every spec needs it" if root is Spec and len(path) == 1 else "give it a value"
+        return path, f"is missing: {needed}"
     if kind in _EXPECTED:
         return path, f"expects {_EXPECTED[kind]}, found {shown(value)}{_remedy(kind, value)}"
     if kind == "literal_error":

@@ -29,11 +29,13 @@ from tinymnist.training.material import gather
 from tinymnist.training.metrics import METRICS, write_series_metrics
 from tinymnist.training.naming import NewName
 from tinymnist.training.observer import SeriesObserver
-from tinymnist.training.pool import refuse_other_mains, train_at_once, train_in_turn
+from tinymnist.training.pool import Pool, refuse_other_mains
 from tinymnist.training.records import RESULT, SERIES, Declaration, Interval, SeriesResult, write_record
 from tinymnist.training.seeds import LARGEST_SEED, MAX_SEEDS
 from tinymnist.training.series import Series
-from tinymnist.training.worker import LAST_SECONDS, Conditions, Task
+from tinymnist.training.task import Conditions, Task
+from tinymnist.training.worker import LAST_SECONDS
+from tinymnist.training.workers import InTurn, Workers, train_all
 
 
 def train_series(
@@ -145,10 +147,8 @@ def _train_pending(series: Series, jobs: int, data_dir: Path | None, observer: S
         tasks = [Task(seed, series.seed_path(seed), series.spec, seed, conditions) for seed in pending]
         observer.started(series.path, series.spec, series.seeds, len(tasks), jobs)
         try:
-            if jobs == 1:
-                train_in_turn(tasks, observer, stop)
-            else:
-                train_at_once(tasks, jobs, observer, stop)
+            with workers_here(jobs) as workers:
+                train_all(tasks, workers, observer, stop)
         except Interrupted as problem:
             remedy = f"resume it with `tinymnist train --resume {shlex.quote(str(series.path))}`"
             raise Interrupted(f"stopped: {remedy}", problem.signal_number) from None
@@ -238,6 +238,11 @@ def _checked_seeds(seeds: Sequence[int]) -> list[int]:
     if not all(0 <= seed <= LARGEST_SEED for seed in numbers):
         raise UsageError(f"--seeds: each is a number from 0 to {LARGEST_SEED}")
     return numbers
+
+
+def workers_here(jobs: int) -> Workers:
+    """What trains `jobs` tasks at a time on this machine: one at a time, in this process."""
+    return InTurn() if jobs == 1 else Pool(jobs)
 
 
 def jobs_at_once(jobs: int | None, trainings: int, device: torch.device) -> int:
