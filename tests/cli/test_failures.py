@@ -25,6 +25,7 @@ import typer.main
 from PIL import Image
 
 from tests.support.command_line import ARCHS, Cli, Outcome
+from tests.support.searches import SEARCH, write_search
 from tinymnist.cli import app
 from tinymnist.cli.outputs import WITH_JSON
 from tinymnist.errors import TinyMnistError
@@ -67,6 +68,24 @@ class Failing:
     """Lines on stderr besides the error: what happened before, or one per file for `check`."""
     object_is_result: bool = False
     """Whether `--json` prints the command's own object, which says what failed."""
+
+
+def search_file(place: Place, max_params: int = 900) -> Path:
+    """A search for one network, which is soon over."""
+    text = SEARCH.replace("trials: 5", "trials: 1").replace("keep: 2, seeds: 2", "keep: 1, seeds: 1")
+    return write_search(place.tmp, text.replace("max_params: 900", f"max_params: {max_params}"))
+
+
+def made(place: Place, name: str) -> Path:
+    """A folder with a folder of that name in it."""
+    (place.tmp / "made" / name).mkdir(parents=True)
+    return place.tmp / "made"
+
+
+def damaged_study(place: Place) -> Path:
+    path = made(place, "study") / "study"
+    (path / "study.json").write_text("{")
+    return path
 
 
 def usage(*arguments: object) -> Failing:
@@ -331,6 +350,22 @@ COMMANDS: dict[str, dict[str, Failing]] = {
         "unknown option": usage("runs", "--sed"),
         "missing folder": Failing(2, lambda place: ["runs", place.tmp / "nowhere"], "run"),
     },
+    "search": {
+        "unknown option": usage("search", "--sed"),
+        "missing argument": usage("search"),
+        "a file beside --resume": usage("search", "search.yaml", "--resume", "studies/x"),
+        "missing file": missing_spec("search"),
+        "not a search": invalid_spec("search"),
+        "unreadable file": unreadable_spec("search"),
+        "nothing fits": Failing(2, lambda place: ["search", search_file(place, max_params=9)], "spec"),
+        "no study": no_run("search", "--resume"),
+        "name taken": Failing(2, lambda place: ["search", search_file(place), "--output", made(place, "tiny")], "run"),
+        "unknown data set": Failing(2, lambda place: ["search", search_file(place), "--dataset", "nowhere"], "usage"),
+        "unwritable output": Failing(
+            3, lambda place: ["search", search_file(place), "--output", "/dev/full/x", "--jobs", 1], "data"
+        ),
+        "damaged study": Failing(3, lambda place: ["search", "--resume", damaged_study(place)], "data"),
+    },
     "list": {"unknown option": usage("list", "--sed"), "an argument too many": usage("list", "more")},
     "new": {
         "unknown option": usage("new", "--sed"),
@@ -468,6 +503,8 @@ SUCCESSES: dict[str, Make] = {
     "front": lambda place: ["front", place.series],
     "list": lambda _: ["list"],
     "runs": lambda place: ["runs", place.run.parent],
+    "search": lambda place: ["search", search_file(place), "--jobs", 1, "--output", place.tmp],
+    "search that trains nothing": lambda place: ["search", search_file(place), "--dry-run"],
 }
 
 

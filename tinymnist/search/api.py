@@ -14,7 +14,8 @@ from tinymnist.search.finals import train_finalists, train_winners
 from tinymnist.search.journal import Journal
 from tinymnist.search.load import SearchFile
 from tinymnist.search.observer import SearchObserver
-from tinymnist.search.study import JOURNAL, RESULT, Study, StudyResult, create_study
+from tinymnist.search.records import StudyResult
+from tinymnist.search.study import JOURNAL, RESULT, Study, create_study
 from tinymnist.signals import stop_on_signals
 from tinymnist.spec.load import document_from_text
 from tinymnist.text import printable

@@ -8,7 +8,8 @@ from tinymnist.files import make_folder, write_atomically
 from tinymnist.search.driver import rung_spec
 from tinymnist.search.observer import SearchObserver
 from tinymnist.search.ranking import Scores, front, order
-from tinymnist.search.study import FINALISTS, WINNERS, Finalist, Study, Winner
+from tinymnist.search.records import Finalist, Winner
+from tinymnist.search.study import FINALISTS, WINNERS, Study
 from tinymnist.search.trials import Trial
 from tinymnist.spec.dump import dump_spec
 from tinymnist.training.series import Series, open_series

@@ -29,8 +29,8 @@ class Forecast:
     """Of finalists and winners at the most."""
 
 
-def forecast(file: SearchFile, drawn: int = 1000) -> Forecast:
-    """Draws so many networks and counts; a thousand take some seconds."""
+def forecast(file: SearchFile, drawn: int = 500) -> Forecast:
+    """Draws so many networks and counts, which takes some seconds."""
     random, space, search = np.random.default_rng(0), file.space, file.search
     valid = fitting = scaled = 0
     for _ in range(drawn):

@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 from tinymnist.search.ranking import order
 from tinymnist.search.space import Axis, Space, Value, Values
 
-TRIES = 1000
+TRIES = 300
 """Networks that are drawn for one proposal before there seem to be none left."""
 
 POPULATION, CONTESTANTS = 50, 10

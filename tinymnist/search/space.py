@@ -226,8 +226,8 @@ class Space:
 
 
 def chooses_by_score(recipe: Train) -> bool:
-    """Whether the scored images decide when training ends, or how fast it goes: the winner, trained on all images in the
-    end, would have another recipe."""
+    """Whether the scored images decide when training ends, or how fast it goes. The winner, which is trained on all
+    images in the end, would have another recipe."""
     return recipe.early_stopping is not None or isinstance(recipe.schedule, Plateau)
 
 

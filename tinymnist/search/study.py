@@ -9,97 +9,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
-
 from tinymnist.errors import DataError, RunError
 from tinymnist.files import read_bytes, write_atomically, write_folder
 from tinymnist.search.load import SearchFile, search_from_text
 from tinymnist.search.ranking import front
+from tinymnist.search.records import StudyRecord, StudyResult
 from tinymnist.search.trials import Trial
 from tinymnist.spec.strict_yaml import read_file
 from tinymnist.training.directory import refuse_link
-from tinymnist.training.naming import NewName
-from tinymnist.training.records import (
-    DatasetName,
-    Digest,
-    Line,
-    Name,
-    Number,
-    OriginIfRecorded,
-    Percent,
-    Record,
-    Threads,
-    read_record,
-    record_text,
-)
+from tinymnist.training.naming import NewName, taken
+from tinymnist.training.records import read_record, record_text
 
 SEARCH, BASE, RECORD, JOURNAL = "study.yaml", "base.yaml", "study.json", "journal.log"
 TRIALS, FRONT, RESULT = "trials.csv", "front.csv", "result.json"
 TRAININGS, FINALISTS, WINNERS = "trials", "finalists", "winners"
 
 COLUMNS = ("trial", "state", "parameters", "macs", "epochs", "accuracy")
-
-
-class StudyRecord(Record):
-    """`study.json`: what a study was begun with."""
-
-    created: str
-    command: list[str]
-    dataset: DatasetName
-    checksums: dict[str, str]
-    data: OriginIfRecorded = Field(None, validate_default=True)
-    validation: Number
-    device: str
-    threads: Threads | None
-    versions: dict[str, str]
-    search_sha256: Digest
-    base_sha256: Digest
-
-
-class Finalist(Record):
-    """A network that was trained with many seeds in the end. Accuracies are percent."""
-
-    trial: Number
-    name: Name
-    parameters: Number
-    macs: Number
-    run: str
-    accuracy: Percent
-    """Mean over seeds, on the held-out images."""
-    std: float | None
-    loss: float
-    n: Number
-    """Seeds."""
-
-
-class Winner(Record):
-    """A network that was trained on all training images, and then scored on the test set."""
-
-    trial: Number
-    name: Name
-    parameters: Number
-    run: str
-    accuracy: Percent
-    std: float | None
-    n: Number
-
-
-class StudyResult(Record):
-    """`result.json` of a study, which `search --json` prints."""
-
-    study: str
-    name: Name
-    dataset: DatasetName
-    chosen_on: Line
-    trials: Number
-    trainings: Number
-    epochs: Number
-    """Of all trainings of all trials together."""
-    seconds: float
-    finalists: list[Finalist]
-    """Best first."""
-    winners: list[Winner]
-    """The best finalist; where there are several objectives, all that nothing beats in everything."""
 
 
 @dataclass(frozen=True)
@@ -184,11 +109,6 @@ def open_study(path: Path) -> Study:
         if hashlib.sha256(read_bytes(path / name)).hexdigest() != digest:
             raise DataError(f"{path / name}: has changed since the study began: put it back, or begin a new study")
     return Study(path, search_from_text(read_file(str(path / SEARCH)), str(path / SEARCH), str(path / BASE)), record)
-
-
-def taken(path: Path) -> RunError:
-    resume = f"tinymnist search --resume {shlex.quote(str(path))}"
-    return RunError(f"{path}: already exists: choose another --name, or resume it with `{resume}`")
 
 
 def _digest(text: str) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BeforeValidator
 
 from tinymnist.cli.outputs.base import Shown
-from tinymnist.search.study import StudyResult
+from tinymnist.search.records import StudyResult
 
 
 def _finite(number: float) -> float | None:
