@@ -39,7 +39,7 @@ def search_from_text(text: str, file: str, base: str | None = None) -> SearchFil
     if not isinstance(data, dict):
         raise SpecError(f"{file}:1: expects keys such as `base:` and `search:`, found {shown(data)}", line=1)
     if "blocks" in data and "base" not in data:
-        raise SpecError(f"{file}:1: is an architecture: write a search file that names it, as in `base: {file}`", line=1)
+        raise SpecError(f"{file}:1: is an architecture: a search file names it, as in `base: {file}`", line=1)
     try:
         search = Search.model_validate(data)
     except ValidationError as error:
