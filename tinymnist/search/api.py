@@ -22,13 +22,13 @@ from tinymnist.text import printable
 from tinymnist.training.device import prepare_device
 from tinymnist.training.environment import images_and_teachers
 from tinymnist.training.images import asked_for
+from tinymnist.training.local import workers_or_own
 from tinymnist.training.lock import locked
 from tinymnist.training.material import gather
 from tinymnist.training.naming import NewName
-from tinymnist.training.pool import refuse_other_mains
 from tinymnist.training.records import write_record
-from tinymnist.training.series_api import jobs_at_once, workers_here
 from tinymnist.training.task import Conditions
+from tinymnist.training.workers import Workers
 from tinymnist.version import __version__
 
 
@@ -42,39 +42,44 @@ def search(
     name: str | None = None,
     device: str = "auto",
     threads: int | None = None,
+    workers: Workers | None = None,
     observer: SearchObserver | None = None,
 ) -> Study:
     """Searches as `file` says and returns the finished study in `output/name`, by default named as the search is.
 
-    `jobs` networks are trained at once, as the seeds of `train_series` are. Proposals depend on what came of the
-    networks before, and so on which of them was finished first: with several jobs they do not repeat, but each training
-    does. Raises as `train_series` does, but a network whose loss is no longer finite only ends its trial.
+    `jobs` networks are trained at once, or `workers` train them, as the seeds of `train_series` are. Proposals depend
+    on what came of the networks before, and so on which of them was finished first: with several at once they do not
+    repeat, but each training does. Raises as `train_series` does, but a network whose loss is no longer finite only
+    ends its trial.
     """
     observer = observer or SearchObserver()
     spec = document_from_text(file.space.base, file.space.file).spec
     asked = asked_for(spec, dataset or file.search.dataset, file.search.validation)
-    jobs = jobs_at_once(jobs, file.search.trials, prepare_device(device, spec.train.engine, threads))
-    if jobs > 1:
-        refuse_other_mains()
     new_name = NewName(name or file.search.name, True)
-    found = images_and_teachers(gather(spec, asked, data_dir, observer.warned))
-    record = {
-        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "command": [printable(argument) for argument in sys.argv],
-        **{key: found[key] for key in ("dataset", "checksums", "data", "validation")},
-        "device": device,
-        "threads": 1 if threads is None and jobs > 1 else threads,
-        "versions": {
-            "tinymnist": __version__,
-            "python": platform.python_version(),
-            **{package: version(package) for package in ("torch", "numpy", "optuna")},
-        },
-    }
-    return _go_on(create_study(Path(output), new_name, file, record), jobs, data_dir, observer)
+    with workers_or_own(workers, jobs, file.search.trials, prepare_device(device, spec.train.engine, threads)) as here:
+        found = images_and_teachers(gather(spec, asked, data_dir, observer.warned))
+        record = {
+            "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "command": [printable(argument) for argument in sys.argv],
+            **{key: found[key] for key in ("dataset", "checksums", "data", "validation")},
+            "device": device,
+            "threads": here.threads if threads is None else threads,
+            "versions": {
+                "tinymnist": __version__,
+                "python": platform.python_version(),
+                **{package: version(package) for package in ("torch", "numpy", "optuna")},
+            },
+        }
+        return _go_on(create_study(Path(output), new_name, file, record), here, data_dir, observer)
 
 
 def resume_search(
-    study: Study, *, jobs: int | None = None, data_dir: Path | None = None, observer: SearchObserver | None = None
+    study: Study,
+    *,
+    jobs: int | None = None,
+    data_dir: Path | None = None,
+    workers: Workers | None = None,
+    observer: SearchObserver | None = None,
 ) -> Study:
     """Goes on with a study that was interrupted. Raises as `search` does."""
     observer = observer or SearchObserver()
@@ -82,24 +87,29 @@ def resume_search(
         return study
     spec = document_from_text(study.file.space.base, study.file.space.file).spec
     device = prepare_device(study.record.device, spec.train.engine, study.record.threads)
-    jobs = jobs_at_once(jobs, study.file.search.trials, device)
-    if jobs > 1:
-        refuse_other_mains()
-    return _go_on(study, jobs, data_dir, observer)
+    with workers_or_own(workers, jobs, study.file.search.trials, device) as here:
+        return _go_on(study, here, data_dir, observer)
 
 
-def _go_on(study: Study, jobs: int, data_dir: Path | None, observer: SearchObserver) -> Study:
+def _go_on(study: Study, workers: Workers, data_dir: Path | None, observer: SearchObserver) -> Study:
     record = study.record
-    conditions = Conditions(record.dataset, record.validation, None, record.device, record.threads, data_dir)
+    conditions = Conditions(
+        dataset=record.dataset,
+        digest=None if record.data is None else record.data.digest,
+        validation=record.validation,
+        initial=None,
+        device=record.device,
+        threads=record.threads,
+        data_dir=data_dir,
+    )
     with locked(study.path), stop_on_signals() as stop:
         try:
             journal = Journal(study.path / JOURNAL, study.file.search, study.file.space)
-            observer.search_started(study, journal.trials, jobs)
-            with workers_here(jobs) as workers:
-                Driver(study, journal, conditions, observer).run(workers, jobs, stop)
+            observer.search_started(study, journal.trials, workers.slots)
+            Driver(study, journal, conditions, observer).run(workers, stop)
             trials = journal.trials
-            finalists = train_finalists(study, trials, jobs, conditions, observer)
-            winners = train_winners(study, finalists, trials, jobs, conditions, observer)
+            finalists = train_finalists(study, trials, workers, conditions, observer)
+            winners = train_winners(study, finalists, trials, workers, conditions, observer)
         except Interrupted as problem:
             remedy = f"resume it with `tinymnist search --resume {shlex.quote(str(study.path))}`"
             raise Interrupted(f"stopped: {remedy}", problem.signal_number) from None

@@ -25,8 +25,8 @@ class Driver:
         self._waiting: deque[Trial] = deque()
         self._exhausted = False
 
-    def run(self, workers: Workers, jobs: int, stop: StopRequest) -> None:
-        """Trains until there are as many trials as the search asks for, `jobs` at a time.
+    def run(self, workers: Workers, stop: StopRequest) -> None:
+        """Trains until there are as many trials as the search asks for.
 
         Raises `Interrupted` once `stop` is set, after each training has written a checkpoint, and the first error of a
         training but `DivergedError`, which only ends its trial.
@@ -35,7 +35,7 @@ class Driver:
             self._go_on(trial)
         problem: TinyMnistError | None = None
         while True:
-            while not (stop or problem) and workers.busy < jobs and (task := self._next()) is not None:
+            while not (stop or problem) and workers.busy < workers.slots and (task := self._next()) is not None:
                 workers.submit([task])
             if not workers.busy:
                 break

@@ -15,10 +15,11 @@ from tinymnist.spec.dump import dump_spec
 from tinymnist.training.series import Series, open_series
 from tinymnist.training.series_api import resume_series, train_series
 from tinymnist.training.task import Conditions
+from tinymnist.training.workers import Workers
 
 
 def train_finalists(
-    study: Study, trials: Sequence[Trial], jobs: int, conditions: Conditions, observer: SearchObserver
+    study: Study, trials: Sequence[Trial], workers: Workers, conditions: Conditions, observer: SearchObserver
 ) -> list[Finalist]:
     """Trains the best networks of the last rung with many seeds, and returns them best first. Raises `RunError` where
     there is none, and else as `train_series`."""
@@ -32,7 +33,7 @@ def train_finalists(
     observer.finalists_started(len(chosen), search.finalists.seeds)
     found = []
     for trial in chosen:
-        series = _series(study, trial, FINALISTS, jobs, conditions, conditions.validation, observer)
+        series = _series(study, trial, FINALISTS, workers, conditions, conditions.validation, observer)
         found.append(_finalist(study, trial, series))
     places = order([_scores(study, finalist) for finalist in found])
     return [found[place] for place in places]
@@ -42,7 +43,7 @@ def train_winners(
     study: Study,
     finalists: Sequence[Finalist],
     trials: Sequence[Trial],
-    jobs: int,
+    workers: Workers,
     conditions: Conditions,
     observer: SearchObserver,
 ) -> list[Winner]:
@@ -55,7 +56,7 @@ def train_winners(
     winners = []
     for place in best:
         finalist = finalists[place]
-        series = _series(study, by_number[finalist.trial], WINNERS, jobs, conditions, 0, observer)
+        series = _series(study, by_number[finalist.trial], WINNERS, workers, conditions, 0, observer)
         result = series.result
         winners.append(
             Winner(
@@ -75,7 +76,7 @@ def _series(
     study: Study,
     trial: Trial,
     folder: str,
-    jobs: int,
+    workers: Workers,
     conditions: Conditions,
     validation: int,
     observer: SearchObserver,
@@ -87,11 +88,11 @@ def _series(
     write_atomically(output / f"{spec.name}.yaml", dump_spec(spec))
     if os.path.lexists(output / spec.name):
         series = open_series(output / spec.name)
-        return resume_series(series, jobs=jobs, data_dir=conditions.data_dir, observer=observer)
+        return resume_series(series, workers=workers, data_dir=conditions.data_dir, observer=observer)
     return train_series(
         spec,
         range(study.file.search.finalists.seeds),
-        jobs=jobs,
+        workers=workers,
         dataset=conditions.dataset,
         data_dir=conditions.data_dir,
         validation=validation,

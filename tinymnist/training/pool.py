@@ -30,6 +30,11 @@ class Pool(Workers):
         self._end = context.Event()
         self._executor = ProcessPoolExecutor(jobs, context, begin_worker, (self._messages, self._end))
         self._pending: dict[Future[Result], Task] = {}
+        self._jobs = jobs
+
+    @property
+    def slots(self) -> int:
+        return self._jobs
 
     def close(self) -> None:
         self.stop()

@@ -8,8 +8,6 @@ from operator import index
 from os import PathLike
 from pathlib import Path
 
-import torch
-
 from tinymnist.check import enforce_budget
 from tinymnist.data import trainable_source
 from tinymnist.errors import DataError, Interrupted, RunError, UsageError
@@ -24,18 +22,18 @@ from tinymnist.training.environment import images_and_teachers
 from tinymnist.training.images import asked_for
 from tinymnist.training.initial import initial_record, open_initial, refuse_unfit_initial
 from tinymnist.training.known import refuse_known_images
+from tinymnist.training.local import workers_or_own
 from tinymnist.training.lock import locked
 from tinymnist.training.material import gather
 from tinymnist.training.metrics import METRICS, write_series_metrics
 from tinymnist.training.naming import NewName
 from tinymnist.training.observer import SeriesObserver
-from tinymnist.training.pool import Pool, refuse_other_mains
 from tinymnist.training.records import RESULT, SERIES, Declaration, Interval, SeriesResult, write_record
 from tinymnist.training.seeds import LARGEST_SEED, MAX_SEEDS
 from tinymnist.training.series import Series
 from tinymnist.training.task import Conditions, Task
 from tinymnist.training.worker import LAST_SECONDS
-from tinymnist.training.workers import InTurn, Workers, train_all
+from tinymnist.training.workers import Workers, train_all
 
 
 def train_series(
@@ -51,39 +49,39 @@ def train_series(
     name: str | None = None,
     device: str = "auto",
     threads: int | None = None,
+    workers: Workers | None = None,
     observer: SeriesObserver | None = None,
 ) -> Series:
     """Trains `spec` once with each seed and returns the finished series in `output/name`; each seed is a run there.
 
     `jobs` seeds are trained at once, each in a process of its own: by default as many as there are cores on a CPU, each
-    on one thread, and one on a GPU. The other options and the errors are those of `train`. A seed that fails ends the
-    series; the seeds that are finished by then are kept.
+    on one thread, and one on a GPU. Or `workers` train them, and stay open. The other options and the errors are those
+    of `train`. A seed that fails ends the series; the seeds that are finished by then are kept.
     """
     enforce_budget(spec)
     asked = asked_for(spec, dataset, validation)
     trainable_source(asked.dataset)
     seeds = _checked_seeds(seeds)
-    jobs = jobs_at_once(jobs, len(seeds), prepare_device(device, spec.train.engine, threads))
+    chosen_device = prepare_device(device, spec.train.engine, threads)
     new_name = NewName.choose(name, spec, f"{len(seeds)}seeds")
     new_name.refuse(Path(output))
-    if jobs > 1:
-        refuse_other_mains()
     observer = observer or SeriesObserver()
-    first = None if initial is None else open_initial(initial)
-    found = gather(spec, asked, data_dir, observer.warned)  # before the folder is made
-    spec = found.spec
-    if first is not None:
-        refuse_unfit_initial(first, spec, found.data, asked.validation)
-        refuse_known_images(first, found.data, data_dir, observer.warned)
-    declaration = Declaration(
-        seeds=seeds,
-        **images_and_teachers(found),
-        initial=None if first is None else initial_record(first),
-        device=device,
-        threads=1 if threads is None and jobs > 1 else threads,
-    )
-    path, declaration = create_folder(Path(output), new_name, spec, declaration, SERIES)
-    return _train_pending(Series(path, spec, declaration), jobs, data_dir, observer)
+    with workers_or_own(workers, jobs, len(seeds), chosen_device) as here:
+        first = None if initial is None else open_initial(initial)
+        found = gather(spec, asked, data_dir, observer.warned)  # before the folder is made
+        spec = found.spec
+        if first is not None:
+            refuse_unfit_initial(first, spec, found.data, asked.validation)
+            refuse_known_images(first, found.data, data_dir, observer.warned)
+        declaration = Declaration(
+            seeds=seeds,
+            **images_and_teachers(found),
+            initial=None if first is None else initial_record(first),
+            device=device,
+            threads=here.threads if threads is None else threads,
+        )
+        path, declaration = create_folder(Path(output), new_name, spec, declaration, SERIES)
+        return _train_pending(Series(path, spec, declaration), here, data_dir, observer)
 
 
 def resume_series(
@@ -92,6 +90,7 @@ def resume_series(
     seeds: Sequence[int] = (),
     jobs: int | None = None,
     data_dir: Path | None = None,
+    workers: Workers | None = None,
     observer: SeriesObserver | None = None,
 ) -> Series:
     """Trains the seeds that are not finished, and those of `seeds` that are new to the series.
@@ -104,17 +103,17 @@ def resume_series(
         return series
     declared = series.declaration
     device = prepare_device(declared.device, series.spec.train.engine, declared.threads)
-    jobs = jobs_at_once(jobs, len(series.seeds) + len(more), device)
-    if jobs > 1:
-        refuse_other_mains()
-    if more:
-        asked = asked_for(series.spec, declared.dataset, declared.validation)
-        found = images_and_teachers(gather(series.spec, asked, data_dir, observer.warned))
-        same_images = declared.data is None or declared.data.digest == found["data"].digest
-        if not same_images or (found["checksums"], found["teachers"]) != (declared.checksums, declared.teachers):
-            raise DataError(f"{series.path}: its data or teachers have changed since it was begun: train a new series")
-        series = _extended(series, more)  # last, since a finished series loses its result
-    return _train_pending(series, jobs, data_dir, observer)
+    with workers_or_own(workers, jobs, len(series.seeds) + len(more), device) as here:
+        if more:
+            asked = asked_for(series.spec, declared.dataset, declared.validation)
+            found = images_and_teachers(gather(series.spec, asked, data_dir, observer.warned))
+            same_images = declared.data is None or declared.data.digest == found["data"].digest
+            if not same_images or (found["checksums"], found["teachers"]) != (declared.checksums, declared.teachers):
+                raise DataError(
+                    f"{series.path}: its data or teachers have changed since it was begun: train a new series"
+                )
+            series = _extended(series, more)  # last, since a finished series loses its result
+        return _train_pending(series, here, data_dir, observer)
 
 
 def _extended(series: Series, more: list[int]) -> Series:
@@ -132,7 +131,7 @@ def _extended(series: Series, more: list[int]) -> Series:
     return Series(series.path, series.spec, declaration)
 
 
-def _train_pending(series: Series, jobs: int, data_dir: Path | None, observer: SeriesObserver) -> Series:
+def _train_pending(series: Series, workers: Workers, data_dir: Path | None, observer: SeriesObserver) -> Series:
     """Trains the seeds that are not finished, then writes the metrics and the result of the series."""
     with locked(series.path), stop_on_signals() as stop:
         for staging in series.path.glob(f".{seed_name(0)[:-1]}*"):  # left by a process killed while it made a run
@@ -145,10 +144,9 @@ def _train_pending(series: Series, jobs: int, data_dir: Path | None, observer: S
         pending = [seed for seed in series.seeds if not (series.seed_path(seed) / RESULT).is_file()]
         conditions = _conditions(series.declaration, data_dir)
         tasks = [Task(seed, series.seed_path(seed), series.spec, seed, conditions) for seed in pending]
-        observer.started(series.path, series.spec, series.seeds, len(tasks), jobs)
+        observer.started(series.path, series.spec, series.seeds, len(tasks), workers.slots)
         try:
-            with workers_here(jobs) as workers:
-                train_all(tasks, workers, observer, stop)
+            train_all(tasks, workers, observer, stop)
         except Interrupted as problem:
             remedy = f"resume it with `tinymnist train --resume {shlex.quote(str(series.path))}`"
             raise Interrupted(f"stopped: {remedy}", problem.signal_number) from None
@@ -159,7 +157,13 @@ def _train_pending(series: Series, jobs: int, data_dir: Path | None, observer: S
 
 def _conditions(declared: Declaration, data_dir: Path | None) -> Conditions:
     return Conditions(
-        declared.dataset, declared.validation, declared.initial, declared.device, declared.threads, data_dir
+        dataset=declared.dataset,
+        digest=None if declared.data is None else declared.data.digest,
+        validation=declared.validation,
+        initial=declared.initial,
+        device=declared.device,
+        threads=declared.threads,
+        data_dir=data_dir,
     )
 
 
@@ -238,17 +242,3 @@ def _checked_seeds(seeds: Sequence[int]) -> list[int]:
     if not all(0 <= seed <= LARGEST_SEED for seed in numbers):
         raise UsageError(f"--seeds: each is a number from 0 to {LARGEST_SEED}")
     return numbers
-
-
-def workers_here(jobs: int) -> Workers:
-    """What trains `jobs` tasks at a time on this machine: one at a time, in this process."""
-    return InTurn() if jobs == 1 else Pool(jobs)
-
-
-def jobs_at_once(jobs: int | None, trainings: int, device: torch.device) -> int:
-    """How many of some trainings go on at once: by default as many as there are cores, or one on a GPU. Raises
-    `UsageError`."""
-    if jobs is not None and jobs < 1:
-        raise UsageError(f"--jobs {jobs}: expects a number of 1 or more")
-    cores = os.cpu_count() or 1 if device.type == "cpu" else 1
-    return min(jobs or cores, trainings)

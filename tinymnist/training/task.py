@@ -16,6 +16,8 @@ class Conditions:
     """What trainings that belong together have in common: the images, where they start from, and where they run."""
 
     dataset: str
+    digest: str | None
+    """Of the data set; None where series of earlier versions recorded none."""
     validation: int
     initial: Initial | None
     device: str

@@ -30,11 +30,19 @@ class Workers(ABC):
     """Trains tasks. Used as a context: in the end, trainings that are still going on are stopped, each with a
     checkpoint."""
 
+    threads: int | None = 1
+    """CPU threads of a training for which no number is asked; None: PyTorch's choice."""
+
     def __enter__(self) -> "Workers":
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    @abstractmethod
+    def slots(self) -> int:
+        """How many tasks go on at once; it may change, but is at least 1."""
 
     @property
     @abstractmethod
@@ -61,8 +69,12 @@ class Workers(ABC):
 class InTurn(Workers):
     """Trains one task after another in this process, which its signals stop."""
 
+    threads = None
+
     def __init__(self) -> None:
         self._waiting: deque[Task] = deque()
+
+    slots = 1
 
     @property
     def busy(self) -> int:

@@ -1,0 +1,1 @@
+"""Networks found by themselves under a budget."""
