@@ -25,7 +25,7 @@ ROOMS = [
     ("native",),
     ("training",),
     ("evaluation",),
-    ("search",),
+    ("cluster", "search"),
     ("comparison", "front", "prediction", "report", "export"),
     ("benchmark",),
     ("console",),

@@ -127,6 +127,25 @@ class SpecsPassedOver:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerUnfit:
+    """A worker of a cluster that is not used: it has other versions, or none."""
+
+    worker: str
+    tinymnist: str
+    """Empty where it cannot import tinymnist."""
+    torch: str
+    tinymnist_here: str
+    torch_here: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkersAwaited:
+    """A cluster has no worker that can be used, yet."""
+
+    scheduler: str
+
+
+@dataclass(frozen=True, slots=True)
 class SpecsFound:
     """Without a folder `./archs` and without a name, other architectures are meant."""
 
@@ -203,6 +222,8 @@ Notice = (
     | TrainingPicturesRead
     | UnlabelledPassedOver
     | SpecsPassedOver
+    | WorkerUnfit
+    | WorkersAwaited
     | SpecsFound
     | PicturesSkipped
     | SixteenBitsScaled

@@ -29,6 +29,8 @@ from tinymnist.notices import (
     TransparencyFilled,
     TwinsInTraining,
     UnlabelledPassedOver,
+    WorkersAwaited,
+    WorkerUnfit,
 )
 
 WORDS: list[tuple[Notice, str]] = [
@@ -68,6 +70,20 @@ WORDS: list[tuple[Notice, str]] = [
     (
         SpecsPassedOver("archs", 2, (Path("archs/._a.yaml"),)),
         "archs: passed over 2 files (hidden, links elsewhere, of runs): archs/._a.yaml, ...",
+    ),
+    (
+        WorkerUnfit("tls://h:1", "0.2.0", "2.14.1", "0.1.0", "2.14.1"),
+        "WARNING: tls://h:1: this worker has tinymnist 0.2.0 and torch 2.14.1, not 0.1.0 and 2.14.1 as here, and is "
+        "not used",
+    ),
+    (
+        WorkerUnfit("tls://h:1", "", "", "0.1.0", "2.14.1"),
+        "WARNING: tls://h:1: this worker cannot import tinymnist, and is not used: see its log",
+    ),
+    (
+        WorkersAwaited("tls://h:1"),
+        "tls://h:1: no worker yet that can be used, waiting for one: "
+        "`dask worker ... --nthreads 1 --resources train=1`",
     ),
     (SpecsFound(1, "this folder"), "no folder ./archs here: this is the architecture in this folder"),
     (SpecsFound(11, "tinymnist"), "no folder ./archs here: these are the 11 architectures that come with tinymnist"),

@@ -12,7 +12,7 @@ import pytest
 from tests.support.nursery import TRIALS, Nursery
 from tests.support.searches import SEARCH, write_search
 from tinymnist.search.study import open_study
-from tinymnist.training import open_run
+from tinymnist.training import load_run
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +27,7 @@ def outcome_of(path: Path) -> dict[str, Any]:
         for key in PATHS_AND_TIMES:
             part.pop(key, None)
     weights = {
-        str(run.parent.relative_to(path)): open_run(run.parent).result.weights_sha256
+        str(run.parent.relative_to(path)): load_run(run.parent).result.weights_sha256
         for run in path.rglob("weights.safetensors")
     }
     return {"result": result, "trials": (path / "trials.csv").read_text(), "weights": weights}

@@ -11,7 +11,7 @@ from tests.support.searches import SEARCH, write_search
 from tinymnist import load_spec
 from tinymnist.errors import DataError, RunError
 from tinymnist.search.study import Study, open_study
-from tinymnist.training import open_run
+from tinymnist.training import Run, Series, open_run
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +30,12 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
+def series(path: Path) -> Series:
+    found = open_run(path)
+    assert isinstance(found, Series)
+    return found
+
+
 def test_a_row_for_each_trial_tells_what_became_of_it(study: Study) -> None:
     found = rows(study.path / "trials.csv")
     assert list(found[0])[:6] == ["trial", "state", "parameters", "macs", "epochs", "accuracy"]
@@ -43,6 +49,7 @@ def test_a_row_for_each_trial_tells_what_became_of_it(study: Study) -> None:
 def test_each_training_is_a_run_with_the_figures_of_its_row(study: Study) -> None:
     for row in rows(study.path / "trials.csv"):
         run = open_run(study.training_path(int(row["trial"]), int(row["epochs"])))
+        assert isinstance(run, Run)
         assert f"{run.result.accuracy:.2f}" == row["accuracy"]
         assert (run.result.scored_on, run.result.n) == ("validation", 300)
         assert run.spec.plan.parameters == int(row["parameters"])
@@ -68,7 +75,7 @@ def test_finalists_are_series_on_held_out_images_best_first(study: Study) -> Non
     assert len(finalists) == min(2, sum(row["state"] == "finished" for row in rows(study.path / "trials.csv")))
     assert [each.accuracy for each in finalists] == sorted((each.accuracy for each in finalists), reverse=True)
     for each in finalists:
-        result = open_run(study.path / "finalists" / each.name).result
+        result = series(study.path / "finalists" / each.name).result
         assert (result.scored_on, result.seeds, result.mean) == ("validation", [0, 1], each.accuracy)
 
 
@@ -82,7 +89,7 @@ def test_a_finalist_is_a_spec_that_train_takes(study: Study) -> None:
 def test_the_winner_alone_sees_the_test_set(study: Study) -> None:
     (winner,) = study.result.winners
     assert winner.name == study.result.finalists[0].name
-    result = open_run(study.path / "winners" / winner.name).result
+    result = series(study.path / "winners" / winner.name).result
     assert (result.scored_on, result.images, result.mean) == ("test", 359, winner.accuracy)
     for path in study.path.glob("trials/*/*/result.json"):
         assert json.loads(path.read_text())["scored_on"] == "validation"

@@ -35,9 +35,9 @@ def test_fitted_values_are_possible_ones_and_make_that_network(space: Space, see
     found = space.fitted(drawn)
     assume(found is not None)
     assert found is not None
-    assert 2 <= found.values["deep"] <= 24
-    assert found.values["deep"] % 2 == 0
-    assert all(2 <= found.values[f"blocks[0].convs[{place}].out_channels"] <= 12 for place in (0, 1))
+    assert 2 <= int(found.values["deep"]) <= 24
+    assert int(found.values["deep"]) % 2 == 0
+    assert all(2 <= int(found.values[f"blocks[0].convs[{place}].out_channels"]) <= 12 for place in (0, 1))
     assert space.candidate(found.values) == found
     assert all(found.values[key] == drawn[key] for key in ("defaults.activation", "train.schedule.max_lr"))
 

@@ -27,6 +27,8 @@ from tinymnist.notices import (
     TransparencyFilled,
     TwinsInTraining,
     UnlabelledPassedOver,
+    WorkersAwaited,
+    WorkerUnfit,
     data_warning,
 )
 from tinymnist.text import counted
@@ -40,6 +42,7 @@ _NOTES = (
     UnlabelledPassedOver,
     SpecsPassedOver,
     SpecsFound,
+    WorkersAwaited,
 )
 """What is good to know, and no warning."""
 
@@ -100,6 +103,14 @@ def notice_text(notice: Notice) -> str:
         case SpecsPassedOver(folder, count, examples):
             shown = ", ".join([*map(str, examples), *(["..."] if count > len(examples) else [])])
             return f"{folder}: passed over {counted(count, 'file')} (hidden, links elsewhere, of runs): {shown}"
+        case WorkerUnfit(worker, "", _, _, _):
+            return f"WARNING: {worker}: this worker cannot import tinymnist, and is not used: see its log"
+        case WorkerUnfit(worker, theirs, their_torch, ours, our_torch):
+            found, here = f"tinymnist {theirs} and torch {their_torch}", f"{ours} and {our_torch}"
+            return f"WARNING: {worker}: this worker has {found}, not {here} as here, and is not used"
+        case WorkersAwaited(scheduler):
+            start = "`dask worker ... --nthreads 1 --resources train=1`"
+            return f"{scheduler}: no worker yet that can be used, waiting for one: {start}"
         case SpecsFound(count, where):
             these = "this is the architecture" if count == 1 else f"these are the {count} architectures"
             place = "in this folder" if where == "this folder" else "that come with tinymnist"

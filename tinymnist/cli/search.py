@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tinymnist import choices
+from tinymnist.cli import scheduler as cluster
 from tinymnist.cli.completion import complete_files, complete_studies
 from tinymnist.cli.options import COMPUTING, DataDir, Dataset, Json
 from tinymnist.cli.outputs import as_output
@@ -16,6 +17,7 @@ from tinymnist.errors import UsageError
 from tinymnist.text import counted, table
 
 if TYPE_CHECKING:
+    from tinymnist.cluster.address import Scheduler
     from tinymnist.search.forecast import Forecast
     from tinymnist.search.load import SearchFile
     from tinymnist.search.study import Study
@@ -51,6 +53,10 @@ def command(
             rich_help_panel=COMPUTING,
         ),
     ] = None,
+    scheduler: cluster.Scheduler = None,
+    tls_ca: cluster.Authority = None,
+    tls_cert: cluster.Certificate = None,
+    tls_key: cluster.Key = None,
     output_folder: Annotated[
         Path | None,
         typer.Option(
@@ -85,10 +91,11 @@ def command(
         "--output": output_folder,
         "--name": name,
     }
+    where = cluster.parsed(scheduler, tls_ca, tls_cert, tls_key, jobs)
     if resume is not None:
         _refuse_beside_resume({"FILE": file, "--dry-run": dry_run or None, **of_study})
         _need_optuna()
-        study = _resume(resume, jobs, data_dir)
+        study = _resume(resume, jobs, data_dir, where)
     elif file is None:
         raise UsageError("search: give a search file, as in `tinymnist search search.yaml`, or a study with --resume")
     else:
@@ -99,7 +106,7 @@ def command(
             return _forecast(loaded, as_json)
         _need_optuna()
         options = {option.removeprefix("--"): value for option, value in of_study.items() if value is not None}
-        study = _start(loaded, jobs, data_dir, options)
+        study = _start(loaded, jobs, data_dir, options, where)
     if as_json:
         show_json(study.result.model_dump())
     else:
@@ -115,24 +122,30 @@ def _need_optuna() -> None:
         raise UsageError('search needs Optuna: pip install "tinymnist[search]"')
 
 
-def _start(file: "SearchFile", jobs: int | None, data_dir: Path | None, options: Mapping[str, object]) -> "Study":
+def _start(
+    file: "SearchFile",
+    jobs: int | None,
+    data_dir: Path | None,
+    options: Mapping[str, object],
+    scheduler: "Scheduler | None",
+) -> "Study":
     with loading_torch():
         from tinymnist.cli.search_progress import SearchProgress
         from tinymnist.search.api import search
 
-    with SearchProgress() as progress:
-        return search(file, jobs=jobs, data_dir=data_dir, observer=progress, **options)  # type: ignore[arg-type]
+    with SearchProgress() as progress, cluster.opened(scheduler) as workers:
+        return search(file, jobs=jobs, data_dir=data_dir, workers=workers, observer=progress, **options)  # type: ignore[arg-type]
 
 
-def _resume(path: Path, jobs: int | None, data_dir: Path | None) -> "Study":
+def _resume(path: Path, jobs: int | None, data_dir: Path | None, scheduler: "Scheduler | None") -> "Study":
     with loading_torch():
         from tinymnist.cli.search_progress import SearchProgress
         from tinymnist.search.api import resume_search
         from tinymnist.search.study import open_study
 
     study = open_study(path)
-    with SearchProgress() as progress:
-        return resume_search(study, jobs=jobs, data_dir=data_dir, observer=progress)
+    with SearchProgress() as progress, cluster.opened(scheduler) as workers:
+        return resume_search(study, jobs=jobs, data_dir=data_dir, workers=workers, observer=progress)
 
 
 def _refuse_beside_resume(options: Mapping[str, object]) -> None:

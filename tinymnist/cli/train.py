@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from tinymnist.cli import scheduler as cluster
 from tinymnist.cli import train_options as given
 from tinymnist.cli.options import DataDir, Dataset, Json, Set, load, load_from_run
 from tinymnist.console import loading_torch
@@ -31,6 +32,10 @@ def command(
     device: given.Device = None,
     engine: given.Engine = None,
     threads: given.Threads = None,
+    scheduler: cluster.Scheduler = None,
+    tls_ca: cluster.Authority = None,
+    tls_cert: cluster.Certificate = None,
+    tls_key: cluster.Key = None,
     output: given.Output = None,
     name: given.Name = None,
     resume: given.Resume = None,
@@ -42,6 +47,7 @@ def command(
     The run directory holds everything that comes of it.
     """
     _check_target(target, last_epochs)
+    where = cluster.parsed(scheduler, tls_ca, tls_cert, tls_key, jobs)
     of_recipe = {"--epochs": epochs, "--batch-size": batch_size, "--engine": engine}
     of_run = {"seed": seed, "dataset": dataset, "validation": validation, "output": output, "name": name}
     here = {"data_dir": data_dir, "device": device, "threads": threads}
@@ -54,7 +60,7 @@ def command(
             from tinymnist.training import open_run
 
         _check_last_epochs(last_epochs, open_run(resume).spec)
-        run = resume_any(resume, seeds, jobs, here)
+        run = resume_any(resume, seeds, jobs, here, where)
     else:
         chosen = _one_arch(arch, arch_option)
         if chosen is None and initial is not None:
@@ -69,7 +75,7 @@ def command(
         with loading_torch():
             from tinymnist.cli.train_start import start_any
 
-        run = start_any(spec, seeds, jobs, {**of_run, "initial": initial, **here})
+        run = start_any(spec, seeds, jobs, {**of_run, "initial": initial, **here}, where)
 
     from tinymnist.cli.train_result import show_result
 

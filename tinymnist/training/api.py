@@ -59,6 +59,7 @@ def train(
     name: str | None = None,
     device: str = "auto",
     threads: int | None = None,
+    images: Dataset | None = None,
     observer: Observer | None = None,
 ) -> RunDirectory:
     """Trains the network of `spec` by its recipe and returns the finished run in `output/name`.
@@ -68,7 +69,8 @@ def train(
     or a path, and `validation` are by default what the spec's `data` says. `validation` is a number of training images,
     the last ones of each class, that are held out and scored instead; the test set is then not looked at. Only then may
     the recipe stop early, with the best epoch's weights as the result. `initial` is a finished run with the same
-    layers, whose weights the training starts from; by default they are random.
+    layers, whose weights the training starts from; by default they are random. `images` are those that `dataset` names,
+    where they are in memory already.
 
     Raises `CheckFailed` for a network over its own budget, `UsageError`, `SpecError` and `RunError` for what cannot be
     trained as asked, `DataError` for data or files, `DivergedError`, and `Interrupted` after SIGINT or SIGTERM.
@@ -78,12 +80,13 @@ def train(
     _refuse_seed(seed)
     seed = draw_seed() if seed is None else seed
     asked = asked_for(spec, dataset, validation)
-    trainable_source(asked.dataset)
+    if images is None:
+        trainable_source(asked.dataset)
     new_name = NewName.choose(name, spec, f"seed{seed}")
     new_name.refuse(Path(output))
     chosen_device = prepare_device(device, spec.train.engine, threads)
     first = None if initial is None else open_initial(initial)
-    material = gather(spec, asked, data_dir, observer.warned)
+    material = gather(spec, asked, data_dir, observer.warned, images)
     spec = material.spec
     if first is not None:
         refuse_unfit_initial(first, spec, material.data, asked.validation)

@@ -34,14 +34,14 @@ class Material:
         return "none" if self.augmenter is None else self.augmenter.name
 
 
-def gather(spec: Spec, asked: Data, data_dir: Path | None, warn: Warn) -> Material:
-    """Gathers the material for training `spec` on what is `asked` for, and checks that it fits. Raises as `train`
-    does."""
+def gather(spec: Spec, asked: Data, data_dir: Path | None, warn: Warn, images: Dataset | None = None) -> Material:
+    """Gathers the material for training `spec` on what is `asked` for, and checks that it fits. `images` are those,
+    where they are in memory already. Raises as `train` does."""
     if not asked.validation:
         _refuse_choosing_by_the_test_set(spec)
     augmenter = _augmenter(spec)
     teachers = teacher_runs(spec.train.distill)
-    data = load_images(asked, data_dir, warn)
+    data = images or load_images(asked, data_dir, warn)
     refuse_unfit_images(spec, data)
     if asked.validation:
         data = data.hold_out(asked.validation)

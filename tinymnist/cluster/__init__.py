@@ -1,0 +1,1 @@
+"""Trainings on many machines, by Dask."""
