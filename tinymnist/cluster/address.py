@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinymnist.errors import UsageError
-from tinymnist.text import shown
+from tinymnist.text import printable, shown
 
 MAX_LOCAL = 1024
 EXAMPLES = "tls://host:8786, tcp://127.0.0.1:8786, or local:4"
@@ -60,7 +60,7 @@ class Scheduler:
             raise UsageError(f"{option}: needs --tls-ca, --tls-cert and --tls-key, three files in PEM format")
         for name, path in (("--tls-ca", authority), ("--tls-cert", certificate), ("--tls-key", key)):
             if not os.path.isfile(path):
-                raise UsageError(f"{name} {shown(str(path))[1:-1]}: no such file")
+                raise UsageError(f"{name} {printable(str(path))}: no such file")
         return cls(text, 0, Certificates(authority, certificate, key))
 
     def __str__(self) -> str:
