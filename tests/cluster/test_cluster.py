@@ -6,14 +6,16 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.clusters import Cluster, make_certificates
+from tests.support.clusters import PATIENCE_SECONDS, Cluster, make_certificates
 from tests.support.nursery import TRIALS
 from tests.support.searches import BASE, SEARCH, write_search
 from tinymnist.search.study import open_study
@@ -61,22 +63,41 @@ def training(arch: Path, output: Path, *more: object) -> list[str]:
     return list(map(str, ["train", arch, *given, *more]))
 
 
-def start(arguments: list[str], folder: Path, **environment: str) -> "subprocess.Popen[str]":
+@dataclass
+class Driver:
+    """A process that runs `tinymnist ARGUMENTS…`."""
+
+    process: "subprocess.Popen[bytes]"
+    out: Path
+    err: Path
+
+    def until_it_says(self, words: str) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while words not in self.err.read_text():
+            assert time.monotonic() < deadline, f"never said {words!r}: {self.err.read_text()[-2000:]}"
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def ended(self) -> tuple[int, str, str]:
+        """Exit code, stdout and stderr in the end."""
+        try:
+            code = self.process.wait(timeout=180)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"did not end: {self.err.read_text()[-2000:]}") from None
+        return code, self.out.read_text(), self.err.read_text()
+
+
+def start(arguments: list[str], folder: Path) -> Driver:
     """Starts `tinymnist ARGUMENTS…` in a process of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "tinymnist", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=folder,
-        env={**os.environ, **environment},
-        start_new_session=True,
-    )
-
-
-def finished(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=180)
-    return process.returncode, out, err
+    place = Path(tempfile.mkdtemp(dir=folder))
+    with open(place / "out", "wb") as out, open(place / "err", "wb") as err:
+        command = [sys.executable, "-m", "tinymnist", *arguments]
+        process = subprocess.Popen(command, stdout=out, stderr=err, cwd=folder, start_new_session=True)
+    return Driver(process, place / "out", place / "err")
 
 
 def outcome_of(path: Path) -> dict[str, Any]:
@@ -90,13 +111,13 @@ def outcome_of(path: Path) -> dict[str, Any]:
 def expected(arch: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What one machine trains."""
     output = tmp_path_factory.mktemp("expected")
-    code, _, err = finished(start(training(arch, output, "--jobs", 1, "--threads", 1), output))
+    code, _, err = start(training(arch, output, "--jobs", 1, "--threads", 1), output).ended()
     assert code == 0, err
     return outcome_of(output / "run")
 
 
 def resume(cluster: Cluster, output: Path) -> dict[str, Any]:
-    code, _, err = finished(start(["train", "--resume", str(output / "run"), *cluster.options], output))
+    code, _, err = start(["train", "--resume", str(output / "run"), *cluster.options], output).ended()
     assert code == 0, err
     return outcome_of(output / "run")
 
@@ -104,7 +125,7 @@ def resume(cluster: Cluster, output: Path) -> dict[str, Any]:
 def test_a_cluster_trains_the_same_bits_as_one_machine(
     cluster: Cluster, arch: Path, tmp_path: Path, expected: dict[str, Any]
 ) -> None:
-    code, out, err = finished(start(training(arch, tmp_path, *cluster.options), tmp_path))
+    code, out, err = start(training(arch, tmp_path, *cluster.options), tmp_path).ended()
     assert code == 0, err
     assert outcome_of(tmp_path / "run") == expected
     run = open_run(tmp_path / "run" / "seed-0")
@@ -122,7 +143,7 @@ def test_workers_that_are_killed_cost_nothing_but_time(
         driver = start(training(arch, output, *cluster.options), tmp_path)
         time.sleep(moments.uniform(3, 8))
         os.kill(cluster.worker_process(moments.randrange(2)), signal.SIGKILL)
-        code, _, err = finished(driver)
+        code, _, err = driver.ended()
         assert code == 0, err
         assert outcome_of(output / "run") == expected
 
@@ -131,11 +152,11 @@ def test_a_worker_that_vanishes_without_a_word_is_given_up(
     cluster: Cluster, arch: Path, tmp_path: Path, expected: dict[str, Any]
 ) -> None:
     driver = start(training(arch, tmp_path, *cluster.options), tmp_path)
-    time.sleep(5)
+    driver.until_it_says("seed 1, epoch 2: ")
     process = cluster.worker_process(0)
     os.kill(cluster.workers[0].pid, signal.SIGSTOP)
     os.kill(process, signal.SIGSTOP)
-    code, _, err = finished(driver)
+    code, _, err = driver.ended()
     assert code == 0, err
     assert outcome_of(tmp_path / "run") == expected
 
@@ -149,9 +170,8 @@ def test_a_driver_that_is_killed_goes_on_where_it_was(
         driver = start(training(arch, output, *cluster.options), tmp_path)
         time.sleep(moments.uniform(4, 10))
         driver.kill()
-        driver.communicate()
         if not (output / "run").exists():
-            finished(start(training(arch, output, *cluster.options), tmp_path))
+            start(training(arch, output, *cluster.options), tmp_path).ended()
         assert resume(cluster, output) == expected
 
 
@@ -159,13 +179,13 @@ def test_after_ctrl_c_the_workers_are_free_at_once(
     cluster: Cluster, arch: Path, tmp_path: Path, expected: dict[str, Any]
 ) -> None:
     driver = start(training(arch, tmp_path / "long", *cluster.options, "--epochs", 100_000), tmp_path)
-    time.sleep(8)
-    driver.send_signal(signal.SIGINT)
-    code, _, err = finished(driver)
+    driver.until_it_says("seed 1, epoch 2: ")
+    driver.process.send_signal(signal.SIGINT)
+    code, _, err = driver.ended()
     assert code == 130
     assert err.splitlines()[-1].startswith("tinymnist: stopped: resume it with `tinymnist train --resume")
     began = time.monotonic()
-    assert finished(start(training(arch, tmp_path, *cluster.options), tmp_path))[0] == 0
+    assert start(training(arch, tmp_path, *cluster.options), tmp_path).ended()[0] == 0
     assert time.monotonic() - began < 60
     assert outcome_of(tmp_path / "run") == expected
 
@@ -174,10 +194,10 @@ def test_a_scheduler_that_is_gone_is_one_line_and_nothing_is_lost(
     cluster: Cluster, arch: Path, tmp_path: Path, expected: dict[str, Any]
 ) -> None:
     driver = start(training(arch, tmp_path, *cluster.options), tmp_path)
-    time.sleep(7)
+    driver.until_it_says("seed 1, epoch 2: ")
     assert cluster.scheduler is not None
     cluster.scheduler.kill()
-    code, _, err = finished(driver)
+    code, _, err = driver.ended()
     assert (code, err.splitlines()[-1]) == (
         3,
         f"tinymnist: {cluster.address}: the scheduler is gone: start it again, then resume",
@@ -194,7 +214,7 @@ def test_a_worker_with_another_version_is_named_and_not_used(
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text("import tinymnist.version\ntinymnist.version.__version__ = '9.9.9'\n")
     cluster.start_worker({"PYTHONPATH": str(tmp_path)})
-    code, _, err = finished(start(training(arch, tmp_path, *cluster.options), tmp_path))
+    code, _, err = start(training(arch, tmp_path, *cluster.options), tmp_path).ended()
     assert code == 0, err
     (named,) = [line for line in err.splitlines() if line.startswith("WARNING: tls://")]
     assert "this worker has tinymnist 9.9.9 and torch" in named
@@ -211,7 +231,7 @@ def test_images_that_a_worker_does_not_find_are_sent(cluster: Cluster, arch: Pat
     given = ["--dataset", "mine.npz", "--seeds", 3, "--epochs", 2]  # a path that means nothing to the workers
     for name, how in (("there", cluster.options), ("here", ["--jobs", 1, "--threads", 1])):
         command = ["train", arch, *given, "--name", name, "--output", tmp_path, *how]
-        code, _, err = finished(start(list(map(str, command)), tmp_path))
+        code, _, err = start(list(map(str, command)), tmp_path).ended()
         assert code == 0, err
     assert outcome_of(tmp_path / "there") == outcome_of(tmp_path / "here")
     run = open_run(tmp_path / "there" / "seed-0")
@@ -220,7 +240,7 @@ def test_images_that_a_worker_does_not_find_are_sent(cluster: Cluster, arch: Pat
 
 def test_a_search_on_a_cluster_stays_within_its_budget(cluster: Cluster, tmp_path: Path) -> None:
     file = write_search(tmp_path, SEARCH.replace("keep: 2, seeds: 2", "keep: 1, seeds: 2"))
-    code, _, err = finished(start(["search", str(file), "--output", str(tmp_path), *cluster.options], tmp_path))
+    code, _, err = start(["search", str(file), "--output", str(tmp_path), *cluster.options], tmp_path).ended()
     assert code == 0, err
     result = open_study(tmp_path / "tiny").result
     assert (result.trials, result.winners[0].n) == (5, 2)
@@ -235,7 +255,7 @@ def test_a_cluster_without_workers_is_waited_for(certificates: Path, arch: Path,
         driver = start(training(arch, tmp_path, *cluster.options), tmp_path)
         time.sleep(20)
         cluster.start_worker()
-        code, _, err = finished(driver)
+        code, _, err = driver.ended()
     finally:
         cluster.stop()
     assert code == 0, err
@@ -243,14 +263,14 @@ def test_a_cluster_without_workers_is_waited_for(certificates: Path, arch: Path,
 
 
 def test_a_cluster_of_this_machine_is_started_and_ended(arch: Path, tmp_path: Path, expected: dict[str, Any]) -> None:
-    code, _, err = finished(start(training(arch, tmp_path, "--scheduler", "local:2"), tmp_path))
+    code, _, err = start(training(arch, tmp_path, "--scheduler", "local:2"), tmp_path).ended()
     assert code == 0, err
     assert outcome_of(tmp_path / "run") == expected
 
 
 def test_no_scheduler_is_one_line(certificates: Path, arch: Path, tmp_path: Path) -> None:
     cluster = Cluster(tmp_path, certificates, "tls://127.0.0.1:9")
-    code, out, err = finished(start(training(arch, tmp_path, *cluster.options), tmp_path))
+    code, out, err = start(training(arch, tmp_path, *cluster.options), tmp_path).ended()
     assert (code, out) == (3, "")
     (line,) = err.splitlines()
     assert line.startswith("tinymnist: tls://127.0.0.1:9: no scheduler answers")

@@ -73,9 +73,10 @@ class Cluster:
         nanny = self.workers[number].pid
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
-            for child in Path(f"/proc/{nanny}/task/{nanny}/children").read_text().split():
-                if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
-                    return int(child)
+            for children in Path(f"/proc/{nanny}/task").glob("*/children"):
+                for child in children.read_text().split():
+                    if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+                        return int(child)
             time.sleep(0.05)
         raise AssertionError("the nanny has no worker")
 

@@ -7,6 +7,7 @@ import uuid
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -70,20 +71,27 @@ class DaskWorkers(Workers):
         self._send()
 
     def ended(self, observer: Told) -> list[Ended]:
-        self._call_the_roll(observer)
-        self._send()
-        found = []
+        if self._client.status in ("closing", "closed"):
+            tasks = [*self._going.values(), *self._waiting]
+            self.stop()
+            return [(task, self._lost()) for task in tasks]
         try:
-            future = self._done.get(timeout=POLL_SECONDS)
+            self._call_the_roll(observer)
+            self._send()
+            return [ended for future in self._just_done() for ended in self._settled(future)]
+        except OSError:  # the connection has just broken; Dask tries to mend it, and else closes the client
+            time.sleep(POLL_SECONDS)
+            return []
+        finally:
+            self._report(observer)
+
+    def _just_done(self) -> list["Future[Any]"]:
+        """Futures that are done, after a while at the latest; there may be none."""
+        found = []
+        with suppress(Empty):
+            found.append(self._done.get(timeout=POLL_SECONDS))
             while True:
-                if (task := self._going.pop(future, None)) is not None:
-                    found += self._settled(task, future)
-                future.release()
-                future = self._done.get_nowait()
-        except Empty:
-            pass
-        self._report(observer)
-        self._send()
+                found.append(self._done.get_nowait())
         return found
 
     def stop(self) -> None:
@@ -116,15 +124,16 @@ class DaskWorkers(Workers):
         self._going[future] = task
         future.add_done_callback(self._done.put)
 
-    def _settled(self, task: Task, future: "Future[Any]") -> list[Ended]:
-        """What came of a task; nothing where it is tried once more."""
+    def _settled(self, future: "Future[Any]") -> list[Ended]:
+        """The task of a future and what came of it; nothing where it is tried once more, or was stopped."""
+        task = self._going.pop(future, None)
+        if task is None:
+            return []
         try:
             outcome = future.result()
-        except CancelledError:
-            if self._client.status == "running":  # what it ran on is gone, and the scheduler has forgotten it
-                self._waiting.append(task)
-                return []
-            return [(task, self._lost())]
+        except CancelledError:  # the scheduler has forgotten it, or is gone itself, which shows soon
+            self._waiting.append(task)
+            return []
         except KilledWorker:
             problem = "its worker was ended from outside each time that it was tried (out of memory?)"
             return [(task, DataError(f"{task.path}: {problem}: see the logs of the workers, then resume"))]

@@ -18,7 +18,8 @@ PATIENCE_SECONDS = 10
 def open_cluster(scheduler: Scheduler) -> Workers:
     """The workers of a cluster, which are left as they are in the end, or those of one that is started here. Raises
     `DataError` where no scheduler answers."""
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is told as notices and errors
+    logs = logging.getLogger("distributed")  # what matters of them is told as notices and errors
+    logs.handlers, logs.propagate = [logging.NullHandler()], False
     warnings.filterwarnings("ignore", module="distributed")
     with ExitStack() as opened:
         address, security = scheduler.address, None
