@@ -50,17 +50,21 @@ class DaskWorkers(Workers):
         self._notices: list[Notice] = []
         client.subscribe_topic(self._topic, lambda event: self._reports.put(event[1]))
 
-    def wait_for_workers(self, seconds: float) -> None:
-        """Waits until one worker is there that can be used, but not longer."""
+    def wait_for_workers(self, count: int, seconds: float) -> None:
+        """Waits until so many workers are there that can be used, but not longer."""
         deadline = time.monotonic() + seconds
-        while not self._roll.fit and time.monotonic() < deadline:
+        while len(self._roll.fit) < count and time.monotonic() < deadline:
             self._notices += self._roll.call()
             time.sleep(POLL_SECONDS)
 
     @property
     def slots(self) -> int:
-        """A few more than there are workers, so that none waits for this process."""
-        return max(1, math.ceil(1.25 * len(self._roll.fit)))
+        return len(self._roll.fit)
+
+    @property
+    def room(self) -> int:
+        """For a few more than there are workers, so that none waits for this process; and for one that is to come."""
+        return max(1, math.ceil(1.25 * self.slots)) - self.busy
 
     @property
     def busy(self) -> int:
@@ -106,7 +110,7 @@ class DaskWorkers(Workers):
 
     def _send(self) -> None:
         """Hands tasks to the scheduler, as long as there are not too many there."""
-        window = 2 * len(self._roll.fit)
+        window = 2 * self.slots
         while self._waiting and len(self._going) < window:
             self._start(self._waiting.popleft())
 

@@ -49,5 +49,5 @@ def open_cluster(scheduler: Scheduler) -> Workers:
             raise DataError(f"{scheduler}: {problem}: is it running, and the way open?") from None
         opened.callback(client.close)
         workers = DaskWorkers(client, str(scheduler), opened.pop_all().close)
-    workers.wait_for_workers(PATIENCE_SECONDS / 2)
+    workers.wait_for_workers(scheduler.workers or 1, PATIENCE_SECONDS / 2)
     return workers

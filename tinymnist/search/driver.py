@@ -35,7 +35,7 @@ class Driver:
             self._go_on(trial)
         problem: TinyMnistError | None = None
         while True:
-            while not (stop or problem) and workers.busy < workers.slots and (task := self._next()) is not None:
+            while not (stop or problem) and workers.room > 0 and (task := self._next()) is not None:
                 workers.submit([task])
             if not workers.busy:
                 break

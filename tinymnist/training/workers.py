@@ -42,7 +42,12 @@ class Workers(ABC):
     @property
     @abstractmethod
     def slots(self) -> int:
-        """How many tasks go on at once; it may change, but is at least 1."""
+        """How many tasks go on at once; it may change."""
+
+    @property
+    def room(self) -> int:
+        """How many more tasks keep it busy."""
+        return self.slots - self.busy
 
     @property
     @abstractmethod
