@@ -30,7 +30,7 @@ def test_options_are_grouped_in_panels(cli: Cli) -> None:
     out = cli("train", "--help").out
     titles = [line for line in out.splitlines() if line.endswith(":") and not line.startswith(" ")]
     assert titles == [
-        "Arguments:", "Recipe:", "Seeds:", "Target:", "Data:", "Computing:", "Run:", "Options:",
+        "Arguments:", "Recipe:", "Seeds:", "Target:", "Data:", "Computing:", "Cluster:", "Run:", "Options:",
     ]  # fmt: skip
     assert "--validation" in out.partition("Data:")[2].partition("Computing:")[0]
 
