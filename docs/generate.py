@@ -1,8 +1,8 @@
 """Writes the reference pages that follow from the code: `python docs/generate.py`.
 
-`docs/reference/language.md` comes from the JSON Schema of a spec, `docs/reference/search.md` from that of a search file,
-`docs/reference/command-line.md` from the commands as Typer knows them. `tests/docs/test_reference.py` fails where a page
-is out of date.
+`docs/reference/language.md` comes from the JSON Schema of a spec, `docs/reference/search.md` from that of a search
+file, `docs/reference/command-line.md` from the commands as Typer knows them. `tests/docs/test_reference.py` fails where
+a page is out of date.
 """
 
 import re
@@ -130,7 +130,7 @@ class Language:
         """A default as one would write it: without what is a default itself, and in shorthand where there is one."""
         if isinstance(default, list):
             forms = [value, *value.get("anyOf", ())]
-            entry = next((form["items"] for form in forms if "items" in form), {})
+            entry: Schema = next((form["items"] for form in forms if "items" in form), {})
             items = [self.short(each, entry) for each in default]
             is_pair = len({*map(str, items)}) == 1 and "anyOf" in value
             return items[0] if is_pair else items
@@ -150,7 +150,7 @@ class Language:
 
 def named(value: Schema) -> list[Schema]:
     """What the entries of a mapping with names of the user's own may be."""
-    entry = value.get("additionalProperties")
+    entry: Any = value.get("additionalProperties")
     return [*value.get("patternProperties", {}).values(), *([entry] if isinstance(entry, dict) else [])]
 
 

@@ -19,7 +19,8 @@ def schema(cli: Cli) -> dict[str, Any]:
 
 
 def is_valid(schema: dict[str, Any], text: str) -> bool:
-    return jsonschema.Draft202012Validator(schema).is_valid(yaml.safe_load(text))
+    valid: bool = jsonschema.Draft202012Validator(schema).is_valid(yaml.safe_load(text))
+    return valid
 
 
 def test_it_is_the_schema_of_a_search(schema: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""`tinymnist schema`: the JSON Schema of the spec language, of search files, or of what a command prints with `--json`."""
+"""`tinymnist schema`: the JSON Schema of specs, of search files, or of what a command prints with `--json`."""
 
 import json
 from typing import Annotated, Any, Union
