@@ -1,7 +1,8 @@
-"""Writes the two reference pages that follow from the code: `python docs/generate.py`.
+"""Writes the reference pages that follow from the code: `python docs/generate.py`.
 
-`docs/reference/language.md` comes from the JSON Schema of a spec, `docs/reference/command-line.md` from the commands
-as Typer knows them. `tests/docs/test_reference.py` fails where a page is out of date.
+`docs/reference/language.md` comes from the JSON Schema of a spec, `docs/reference/search.md` from that of a search
+file, `docs/reference/command-line.md` from the commands as Typer knows them. `tests/docs/test_reference.py` fails where
+a page is out of date.
 """
 
 import re
@@ -13,6 +14,7 @@ import typer
 import yaml
 
 from tinymnist.cli import app
+from tinymnist.search.declaration import Search
 from tinymnist.spec import Spec
 
 FOLDER = Path(__file__).resolve().parent / "reference"
@@ -25,6 +27,12 @@ Every key of a network's YAML file, from its JSON Schema, which `tinymnist schem
 required. [Write a network](../network.md) shows the keys at work.
 """
 
+SEARCH = """# The search file
+
+Every key of a search file, from its JSON Schema, which `tinymnist schema --search` prints.
+[Search under a budget](../search.md) shows the keys at work.
+"""
+
 COMMAND_LINE = """# The command line
 
 Every command, argument and option, as `tinymnist COMMAND --help` lists them. `ARCH` is a YAML file or the name of a
@@ -35,14 +43,17 @@ network that comes with tinymnist; `RUN` is the folder of a run or of a series, 
 
 def pages() -> dict[Path, str]:
     """Each page's path and text."""
-    return {FOLDER / "language.md": language_page(), FOLDER / "command-line.md": command_line_page()}
+    return {
+        FOLDER / "language.md": schema_page(LANGUAGE, Spec.model_json_schema()),
+        FOLDER / "search.md": schema_page(SEARCH, Search.model_json_schema()),
+        FOLDER / "command-line.md": command_line_page(),
+    }
 
 
-def language_page() -> str:
+def schema_page(introduction: str, root: Schema) -> str:
     """One section per key at the top of the file, one subsection per mapping below it."""
-    root = Spec.model_json_schema()
     language = Language(root["$defs"])
-    parts = [NOTE, LANGUAGE, "## The file", language.keys(root)]
+    parts = [NOTE, introduction, "## The file", language.keys(root)]
     described: set[str] = set()
     for key in sorted(root["properties"], key=lambda key: key == "defaults"):  # what it shares is explained before
         names = [name for name in dict.fromkeys(language.mappings(root["properties"][key])) if name not in described]
@@ -91,7 +102,7 @@ class Language:
                 yield value["$ref"].rpartition("/")[2]
                 yield from self.mappings(list(self._target(value)["properties"].values()))
             yield from self.mappings([value[form] for form in ("anyOf", "oneOf", "items") if form in value])
-            yield from self.mappings(list(value.get("patternProperties", {}).values()))
+            yield from self.mappings(named(value))
 
     def types(self, value: Schema) -> list[str]:
         """What may be written, each form in words."""
@@ -105,10 +116,10 @@ class Language:
         if value["type"] == "array":
             if "prefixItems" in value:
                 return [f"a list of {len(value['prefixItems'])} numbers"]
-            return [f"a list, each entry {or_list(self.types(value['items']))}"]
-        if "patternProperties" in value:
-            (named,) = value["patternProperties"].values()
-            return [f"names, each with {or_list(self.types(named))}"]
+            return [f"a list, each entry {or_list(self.types(value['items']))}" if value["items"] else "a list"]
+        if value["type"] == "object":
+            (entry,) = named(value)
+            return [f"names, each with {or_list(self.types(entry))}"]
         if value["type"] == "boolean":
             return ["`true`", "`false`"]
         if value["type"] == "string":
@@ -118,7 +129,9 @@ class Language:
     def short(self, default: Any, value: Schema) -> Any:
         """A default as one would write it: without what is a default itself, and in shorthand where there is one."""
         if isinstance(default, list):
-            items = [self.short(each, value.get("items", {})) for each in default]
+            forms = [value, *value.get("anyOf", ())]
+            entry: Schema = next((form["items"] for form in forms if "items" in form), {})
+            items = [self.short(each, entry) for each in default]
             is_pair = len({*map(str, items)}) == 1 and "anyOf" in value
             return items[0] if is_pair else items
         if not isinstance(default, dict):
@@ -133,6 +146,12 @@ class Language:
         }
         shorthand = [each for each in short.values() if any(stands_alone(each, form) for form in forms)]
         return shorthand[0] if len(short) == 1 and shorthand else short
+
+
+def named(value: Schema) -> list[Schema]:
+    """What the entries of a mapping with names of the user's own may be."""
+    entry: Any = value.get("additionalProperties")
+    return [*value.get("patternProperties", {}).values(), *([entry] if isinstance(entry, dict) else [])]
 
 
 def describes(mapping: Schema, value: dict[str, Any]) -> bool:

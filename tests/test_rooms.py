@@ -111,6 +111,7 @@ HEAVY = (
         ["check", "--json"],
         ["list", "--json"],
         ["schema", "evaluate"],
+        ["schema", "--search"],
         ["search", "--help"],
         ["train", "--help"],
         ["predict", "--help"],

@@ -10,10 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.support.command_line import ROOT, Cli
 from tests.support.image_sets import write_faulty_digits
 from tinymnist import load_spec
+from tinymnist.search.load import load_search
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```\n", re.S | re.M)
@@ -88,7 +90,13 @@ def printed(cli: Cli, words: list[str]) -> str:
     return "".join(f"{line.rstrip()}\n" for line in (lines[-int(cut) :] if cut else lines))
 
 
-SNIPPETS = [(page, snippet) for page in PAGES for snippet in blocks(page, "yaml")]
+def is_search(snippet: str) -> bool:
+    return re.search(r"^(base|search|objective|rungs):", snippet, re.M) is not None
+
+
+YAML = [(page, snippet) for page in PAGES for snippet in blocks(page, "yaml")]
+SNIPPETS = [(page, snippet) for page, snippet in YAML if not is_search(snippet)]
+SEARCHES = [snippet for _, snippet in YAML if is_search(snippet)]
 
 
 @pytest.mark.parametrize(
@@ -99,6 +107,20 @@ def test_snippet_is_part_of_a_valid_spec(page: Path, snippet: str, spec_file: Ca
     name = "" if "name" in keys else "name: snippet\n"
     blocks = "" if "blocks" in keys else "blocks: [{convs: [4]}]\n"
     load_spec(spec_file(name + blocks + snippet))
+
+
+@pytest.mark.parametrize("snippet", SEARCHES, ids=lambda snippet: snippet.split(":")[0])
+def test_snippet_is_part_of_a_valid_search(snippet: str, spec_file: Callable[[str], Path]) -> None:
+    whole: dict[str, object] = {
+        "name": "snippet",
+        "base": "smooth675",
+        "budget": {"max_params": 675},
+        "search": {"train.schedule.max_lr": {"log": [0.1, 0.2]}},
+        "validation": 1000,
+        "rungs": [{"epochs": 4}],
+        "trials": 10,
+    }
+    load_search(str(spec_file(yaml.safe_dump(whole | yaml.safe_load(snippet)))))
 
 
 EXAMPLES = [(page, example) for page in PAGES for example in blocks(page, "python")]

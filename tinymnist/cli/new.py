@@ -1,4 +1,4 @@
-"""`tinymnist new`: a commented spec to start from."""
+"""`tinymnist new`: a commented spec or search file to start from."""
 
 import os
 import re
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tinymnist.cli.completion import complete_data
+from tinymnist.cli.completion import complete_archs, complete_data
 from tinymnist.cli.decoding import DecodingProgress, Resize, SkipUnreadable, checked_resize
 from tinymnist.cli.notices import say_notice
 from tinymnist.cli.options import DATA, DataDir
@@ -16,14 +16,27 @@ from tinymnist.console import show
 from tinymnist.errors import DataError, UsageError
 from tinymnist.files import make_folder, write_atomically
 from tinymnist.notices import ClassesUnequal
-from tinymnist.text import printable, shape_text
+from tinymnist.text import counted, printable, shape_text
 
 if TYPE_CHECKING:
     from tinymnist.spec.starting import Images
 
 
+NAME_OF_SEARCH = 48
+"""Letters that leave room for the numbers of its networks, which are named after it."""
+
+
 def command(
     file: Annotated[Path, typer.Argument(metavar="FILE", readable=False, help="The YAML file to write.")],
+    search: Annotated[
+        str | None,
+        typer.Option(
+            "--search",
+            metavar="ARCH",
+            autocompletion=complete_archs,
+            help="Write a search file instead, for networks like this one.",
+        ),
+    ] = None,
     dataset: Annotated[
         str | None,
         typer.Option(
@@ -42,10 +55,8 @@ def command(
     skip_unreadable: SkipUnreadable = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Write a commented architecture to start from."""
-    from tinymnist.spec.load import document_from_text
+    """Write a commented architecture, or search file, to start from."""
     from tinymnist.spec.packaged import SUFFIXES
-    from tinymnist.spec.starting import starting_text
 
     if file.suffix.lower() not in SUFFIXES:
         file = file.with_name(f"{file.name}.yaml")
@@ -53,20 +64,54 @@ def command(
         raise UsageError(f"{file}: already exists: choose another name")
     if dataset is None:
         _refuse_without_dataset({"--mirror": mirror, "--resize": resize, "--skip-unreadable": skip_unreadable})
-    images = None if dataset is None else _images(dataset, data_dir, resize, skip_unreadable)
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", file.stem).strip("-._")[:64] or "mine"
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", file.stem).strip("-._") or "mine"
+    if search is not None:
+        if dataset is not None:
+            remedy = f"a search file names its images itself, as in `dataset: {printable(dataset)}`"
+            raise UsageError(f"--dataset: goes with a network: {remedy}")
+        wrote, following = _search(file, name[:NAME_OF_SEARCH], search)
+    else:
+        images = None if dataset is None else _images(dataset, data_dir, resize, skip_unreadable)
+        wrote, following = _architecture(file, name[:64], images, mirror)
+    if data_dir is not None:
+        following += f" --data-dir {shlex.quote(str(data_dir))}"
+    show(f"wrote {file}: {wrote}\nnext: {following}")
+
+
+def _architecture(file: Path, name: str, images: "Images | None", mirror: bool) -> tuple[str, str]:
+    """Writes an architecture, and returns what was written and the next command."""
+    from tinymnist.spec.load import document_from_text
+    from tinymnist.spec.starting import starting_text
+
     text = starting_text(name, images, mirror=mirror)
     spec = document_from_text(text, str(file)).spec
+    _write(file, text)
+    suits = "" if images is None else f", for {_described(images)}"
+    following = f"tinymnist {'check' if images is None else 'train'} {shlex.quote(str(file))}"
+    return f"{spec.plan.parameters:,} parameters{suits}", following
+
+
+def _search(file: Path, name: str, arch: str) -> tuple[str, str]:
+    """Writes a search file for networks like `arch`, and returns the same."""
+    from tinymnist.search.load import search_from_text
+    from tinymnist.search.starting import starting_search
+
+    text = starting_search(name, arch)
+    search = search_from_text(text, str(file)).search
+    _write(file, text)
+    varies = f"varies {counted(len(search.search), 'value')} of {printable(arch)}"
+    return (
+        f"{varies}, within {search.budget.max_params:,} parameters",
+        f"tinymnist search {shlex.quote(str(file))} --dry-run",
+    )
+
+
+def _write(file: Path, text: str) -> None:
     try:
         make_folder(file.parent)
     except OSError as error:
         raise DataError(f"{file.parent}: cannot be made: {error.strerror or error}") from None
     write_atomically(file, text)
-    suits = "" if images is None else f", for {_described(images)}"
-    following = f"tinymnist {'check' if images is None else 'train'} {shlex.quote(str(file))}"
-    if data_dir is not None:
-        following += f" --data-dir {shlex.quote(str(data_dir))}"
-    show(f"wrote {file}: {spec.plan.parameters:,} parameters{suits}\nnext: {following}")
 
 
 def _refuse_without_dataset(options: dict[str, object]) -> None:

@@ -1,4 +1,4 @@
-"""`tinymnist schema`: the JSON Schema of the spec language, or of what a command prints with `--json`."""
+"""`tinymnist schema`: the JSON Schema of specs, of search files, or of what a command prints with `--json`."""
 
 import json
 from typing import Annotated, Any, Union
@@ -21,12 +21,15 @@ def command(
             help="The command whose --json output to describe; default: architectures.",
         ),
     ] = None,
+    search: Annotated[bool, typer.Option("--search", help="Describe search files instead.")] = False,
 ) -> None:
-    """Print the JSON Schema of architectures, or of --json output.
+    """Print the JSON Schema of architectures, of search files, or of --json output.
 
-    Editors use the former to complete and check specs.
+    Editors use the former two to complete and check such files.
     """
-    schema = spec_schema() if of is None else output_schema(of)
+    if search and of is not None:
+        raise UsageError(f"schema: {shown(of)[1:-1]} and --search: are two schemas: give one of the two")
+    schema = search_schema() if search else spec_schema() if of is None else output_schema(of)
     show(json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2))
 
 
@@ -35,6 +38,13 @@ def spec_schema() -> dict[str, Any]:
     from tinymnist.spec import Spec
 
     return Spec.model_json_schema()
+
+
+def search_schema() -> dict[str, Any]:
+    """Schema of a search file."""
+    from tinymnist.search.declaration import Search
+
+    return Search.model_json_schema()
 
 
 def output_schema(command: str) -> dict[str, Any]:
