@@ -23,9 +23,9 @@ def command(
     ] = None,
     search: Annotated[bool, typer.Option("--search", help="Describe search files instead.")] = False,
 ) -> None:
-    """Print the JSON Schema of architectures, of search files, or of --json output.
+    """Print the JSON Schema of specs, searches or --json output.
 
-    Editors use the former two to complete and check such files.
+    Editors use those of specs and search files to complete and check them.
     """
     if search and of is not None:
         raise UsageError(f"schema: {shown(of)[1:-1]} and --search: are two schemas: give one of the two")
