@@ -40,6 +40,7 @@ def test_help_lists_every_command(cli: Cli, arguments: list[str]) -> None:
             "check",
             "data",
             "train",
+            "search",
             "runs",
             "evaluate",
             "compare",

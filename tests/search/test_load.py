@@ -78,6 +78,20 @@ def test_a_recipe_that_chooses_by_the_scored_images_is_refused(tmp_path: Path) -
         search_of(tmp_path, base=base)
 
 
+def test_a_rung_that_is_too_short_for_the_recipe_is_refused(tmp_path: Path) -> None:
+    milestones = "{name: step, lr: 0.1, milestones: [2], factor: 0.1}"
+    base = BASE.replace("{name: one_cycle, max_lr: 0.1}", milestones)
+    text = SEARCH.replace("train.schedule.max_lr", "train.schedule.lr")
+    with pytest.raises(SpecError, match=r"search.yaml:12: rungs\[0\].epochs: the recipe does not go with 1: "):
+        search_of(tmp_path, text, base)
+
+
+def test_a_name_leaves_room_for_the_number_of_a_network(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"search.yaml:1: name: is longer than 56 characters"):
+        search_of(tmp_path, SEARCH.replace("name: tiny", f"name: {'x' * 57}"))
+    assert search_of(tmp_path, SEARCH.replace("name: tiny", f"name: {'x' * 56}")).search.name == "x" * 56
+
+
 def test_a_mistake_in_the_base_names_both_files(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"search.yaml:2: base: .*base.yaml:5: blocks\[0\].convs\[0\].out_channels: "):
         search_of(tmp_path, base=BASE.replace("[4, 6]", "[x, 6]"))

@@ -10,6 +10,8 @@ from tinymnist.text import shown
 
 MAX_TRIALS = 100_000
 MAX_KEY = 200
+MAX_NAME = 56
+"""So that the names of its networks, which end in the number of a trial, are not too long."""
 
 _Positive = Annotated[int, Field(ge=1, le=MAX_SIZE)]
 _Whole = Annotated[int, Field(ge=-MAX_SIZE, le=MAX_SIZE)]
@@ -113,7 +115,11 @@ class Finalists(Model):
 class Search(Model):
     """A search for networks within a budget: `search.yaml`."""
 
-    name: str = Field(pattern=NAME, description="Letters, digits, `.`, `_` and `-`; names the study and its networks.")
+    name: str = Field(
+        pattern=NAME,
+        max_length=MAX_NAME,
+        description="Letters, digits, `.`, `_` and `-`; names the study and its networks.",
+    )
     description: str = Field("", max_length=2000, description="What is looked for, for people to read.")
     base: str = Field(min_length=1, max_length=1000, description="A spec, by path or packaged name, that is varied.")
     budget: Budget = Field(description="What a network may cost.")

@@ -105,6 +105,5 @@ class Driver:
 
 def rung_spec(study: Study, trial: Trial, rung: int) -> Spec:
     """The network of a trial under its own name, with the schedule of a rung."""
-    spec = study.file.space.document(trial.values).spec
-    train = spec.train.model_copy(update={"epochs": study.file.search.rungs[rung].epochs})
-    return spec.model_copy(update={"name": study.network_name(trial.number), "train": train})
+    spec = study.file.space.document(trial.values, study.file.search.rungs[rung].epochs).spec
+    return spec.model_copy(update={"name": study.network_name(trial.number)})

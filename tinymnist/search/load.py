@@ -8,7 +8,16 @@ from pydantic import ValidationError
 from tinymnist.errors import SpecError
 from tinymnist.search.declaration import Budget, Dimension, Search
 from tinymnist.search.space import Axis, Space, chooses_by_score
-from tinymnist.spec.load import Place, document_from_text, error_at, nearest_place, parse_path, parsed, problems
+from tinymnist.spec.load import (
+    Override,
+    Place,
+    document_from_text,
+    error_at,
+    nearest_place,
+    parse_path,
+    parsed,
+    problems,
+)
 from tinymnist.spec.packaged import find_spec_file
 from tinymnist.spec.path import Path
 from tinymnist.spec.strict_yaml import read_file
@@ -60,6 +69,12 @@ def search_from_text(text: str, file: str, base: str | None = None) -> SearchFil
         )
         remedy = "leave out early_stopping and plateau"
         raise error_at(place("base"), ("base",), f"{base}: {problem}: {remedy}")
+    for index, rung in enumerate(search.rungs):
+        try:
+            document_from_text(base_text, base, [Override(("train", "epochs"), rung.epochs, base)])
+        except SpecError as error:
+            where = ("rungs", index, "epochs")
+            raise error_at(place(*where), where, f"the recipe does not go with {rung.epochs}: {error}") from None
     axes = tuple(
         _axis(key, dimension, place("search", key), place("search", key, "paths"))
         for key, dimension in search.search.items()

@@ -132,8 +132,9 @@ class Space:
     name: str
     description: str
 
-    def document(self, values: Values) -> Document:
-        """The network that these values make. Raises `SpecError` where they do not go together."""
+    def document(self, values: Values, epochs: int | None = None) -> Document:
+        """The network that these values make, with a schedule of so many epochs, by default the base's. Raises
+        `SpecError` where they do not go together."""
         overrides = [
             Override(("name",), self.name, "name"),
             Override(("description",), self.description, "description"),
@@ -142,6 +143,8 @@ class Space:
         overrides += [Override(("checks", rule), limit, "budget") for rule, limit in limits.items()]
         for axis in self.axes:
             overrides += axis.overrides(values[axis.key])
+        if epochs is not None:
+            overrides.append(Override(("train", "epochs"), epochs, f"{epochs} epochs"))
         document = document_from_text(self.base, self.file, overrides)
         return replace(document, spec=_without_unused_bases(document.spec))
 
