@@ -27,6 +27,11 @@ def shown_error(accuracy: float | None) -> float:
     return min(max(100.0 - accuracy, LEAST_ERROR), 100.0)
 
 
+def shown_figure(figure: float, is_loss: bool) -> float:
+    """A loss, or an accuracy as its error: the less the better."""
+    return shown_loss(figure) if is_loss else shown_error(figure)
+
+
 def plain_axes(axes: "Axes") -> None:
     """A light grid, and no frame."""
     axes.grid(color=GRID, linewidth=0.6)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from tinymnist.plotting import BLUE, INK, VERMILION, constrained_figure, picture_bytes, picture_settings
 from tinymnist.report.pictures import drawn_names
-from tinymnist.report.scales import shown_error, shown_loss
+from tinymnist.report.scales import shown_figure
 from tinymnist.report.study_contents import StudyContents
 from tinymnist.search.space import Axis, Value
-from tinymnist.search.trials import Figures
+from tinymnist.search.trials import Trial
 from tinymnist.text import counted
 
 if TYPE_CHECKING:
@@ -45,14 +45,14 @@ class Row:
 def axes_picture(contents: StudyContents) -> bytes:
     """Draws the axes and, as the last of them, how good each network was after its first training, as an SVG. The best
     tenth stand out; of the others the better are the darker."""
-    trials = sorted(contents.trained, key=lambda trial: _shown(contents, trial.rungs[0]), reverse=True)
+    trials = sorted(contents.trained, key=lambda trial: _height(contents, trial), reverse=True)
     axes_drawn = contents.study.file.space.axes[:MOST_AXES]
     names = drawn_names([axis.key for axis in axes_drawn], NAME)
     rows = [
         _row(axis, name, [trial.values[axis.key] for trial in trials])
         for axis, name in zip(axes_drawn, names, strict=True)
     ]
-    rows.append(_goodness(contents, [_shown(contents, trial.rungs[0]) for trial in trials]))
+    rows.append(_goodness(contents, [_height(contents, trial) for trial in trials]))
     with picture_settings():
         figure = constrained_figure(WIDTH, ROW * len(rows) + 0.3)
         axes = figure.subplots()
@@ -64,8 +64,8 @@ def axes_picture(contents: StudyContents) -> bytes:
     return picture_bytes(figure, "svg")
 
 
-def _shown(contents: StudyContents, figures: Figures) -> float:
-    return shown_loss(figures.loss) if contents.by_loss else shown_error(figures.accuracy)
+def _height(contents: StudyContents, trial: Trial) -> float:
+    return shown_figure(contents.goodness(trial.rungs[0]), contents.by_loss)
 
 
 def _row(axis: Axis, name: str, values: Sequence[Value]) -> Row:

@@ -8,26 +8,30 @@ from tinymnist.report.columns import Fact, data_url
 from tinymnist.report.study_axes import MOST_AXES, axes_picture
 from tinymnist.report.study_contents import StudyContents
 from tinymnist.report.study_importance import FEWEST, MOST
-from tinymnist.report.study_pictures import cost_picture, costs, progress_picture, time_text
-from tinymnist.search.declaration import Measure, Search
+from tinymnist.report.study_pictures import cost_picture, costs, progress_picture
+from tinymnist.report.study_words import (
+    MEASURES,
+    SAMPLERS,
+    STATES,
+    VALUE,
+    objective_text,
+    range_text,
+    rungs_text,
+    spread_text,
+    time_text,
+    value_text,
+)
+from tinymnist.search.declaration import Search
 from tinymnist.search.driver import rung_spec
 from tinymnist.search.load import budget_text
 from tinymnist.search.records import Finalist
-from tinymnist.search.space import Axis, Value
+from tinymnist.search.space import Axis
 from tinymnist.search.trials import Trial
 from tinymnist.spec.dump import dump_spec
 from tinymnist.text import abbreviated, counted, images_text
 
-NAME, VALUE, OPTIONS = 60, 32, 300
-"""Characters of an axis's name, of a value and of a list of values at most."""
-SAMPLERS = {"tpe": "tree-structured Parzen estimator", "evolution": "ageing evolution", "random": "at random"}
-MEASURES: dict[Measure, str] = {
-    "validation_accuracy": "held-out accuracy",
-    "validation_loss": "held-out loss",
-    "parameters": "parameters",
-    "macs": "multiply-adds",
-}
-STATES = {"running": "in training", "dropped": "dropped", "finished": "trained to the end", "diverged": "diverged"}
+NAME, OPTIONS = 60, 300
+"""Characters of an axis's name, and of the list of its values at most."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ class StudyColumns:
             return None
         for winner in self.contents.winners:
             trained = f"{winner.name}, {winner.parameters:,} parameters, trained on all training images"
-            figure = f"{_spread(winner.accuracy, winner.std)} %"
+            figure = f"{spread_text(winner.accuracy, winner.std)} %"
             seeds = counted(winner.n, "seed")
             return StudyHeadline(
                 figure, f"of the test images of {self.contents.study.record.dataset}, {seeds}: {trained}"
@@ -110,10 +114,10 @@ class StudyColumns:
         return [
             ("base", search.base),
             ("budget", budget_text(search.budget)),
-            ("objective", ", ".join(_objective_text(each.maximize, each.measure) for each in search.objective)),
+            ("objective", ", ".join(objective_text(each) for each in search.objective)),
             ("data set", contents.study.record.dataset),
             ("compared on", self.held_out),
-            ("rungs", _rungs_text(search)),
+            ("rungs", rungs_text(search)),
             ("sampler", f"{SAMPLERS[search.sampler]}, seed {search.seed}"),
             ("networks", f"{len(contents.trials):,} of {search.trials:,} tried" + (f": {states}" if states else "")),
             ("trainings", f"{len(contents.ended):,}, of {counted(contents.epochs, 'epoch')} together"),
@@ -122,7 +126,7 @@ class StudyColumns:
 
     @property
     def axes(self) -> list[tuple[str, str]]:
-        return [(abbreviated(axis.key, NAME), abbreviated(_range_text(axis), OPTIONS)) for axis in self._axes]
+        return [(abbreviated(axis.key, NAME), abbreviated(range_text(axis), OPTIONS)) for axis in self._axes]
 
     @property
     def _axes(self) -> Sequence[Axis]:
@@ -130,7 +134,7 @@ class StudyColumns:
 
     @property
     def finalists(self) -> list[list[str]]:
-        tested = {each.trial: f"{_spread(each.accuracy, each.std)} %" for each in self.contents.winners}
+        tested = {each.trial: f"{spread_text(each.accuracy, each.std)} %" for each in self.contents.winners}
         return [[*_finalist(each), tested.get(each.trial, "")] for each in self.contents.finalists]
 
     @property
@@ -172,7 +176,7 @@ class StudyColumns:
     @property
     def best(self) -> list[list[str]]:
         return [
-            [*_figures(trial), *(_value_text(trial.values[axis.key]) for axis in self._axes)]
+            [*_figures(trial), *(value_text(trial.values[axis.key]) for axis in self._axes)]
             for trial in self.contents.best
         ]
 
@@ -191,20 +195,20 @@ class StudyColumns:
     def importance_words(self) -> str:
         found = self.contents.importance
         if not found.shares:
-            reason = (
-                "only one axis was varied"
-                if len(self._axes) < 2
-                else f"that takes {FEWEST} networks, and there are {found.trials}"
-                if found.trials < FEWEST
-                else "all networks are alike in it"
-            )
-            return f"How much each axis explains is not estimated: {reason}."
+            return f"How much each axis explains is not estimated: {self._unknown}."
         some = f", evenly spaced among all {len(self.contents.trained):,}" if len(self.contents.trained) > MOST else ""
         return (
             f"How much of the differences in {self._measure.lower()} after the first training each axis alone "
             "explains, estimated by a random forest (functional ANOVA, Hutter, Hoos and Leyton-Brown 2014) from "
             f"{found.trials:,} networks{some}. The shares add up to 100 %. From a few networks they are rough."
         )
+
+    @property
+    def _unknown(self) -> str:
+        trials = self.contents.importance.trials
+        if len(self._axes) < 2:
+            return "only one axis was varied"
+        return f"that takes {FEWEST} networks, and there are {trials}" if trials < FEWEST else "all networks are alike"
 
     @property
     def parallel(self) -> str:
@@ -215,7 +219,8 @@ class StudyColumns:
         drawn = "" if len(self._axes) <= MOST_AXES else f" Only the first {MOST_AXES} axes are drawn."
         return (
             f"One line per network. Vermilion: the best tenth by {self._measure.lower()} after the first training. "
-            f"Among the others, the better are darker. Within an option of a choice, the better are further right.{drawn}"
+            "Among the others, the better are darker. Within an option of a choice, the better are further right."
+            + drawn
         )
 
     @property
@@ -248,40 +253,6 @@ class StudyColumns:
         ]
 
 
-def _objective_text(maximize: str | None, measure: Measure) -> str:
-    extreme = "highest" if maximize else "lowest" if measure == "validation_loss" else "fewest"
-    return f"the {extreme} {MEASURES[measure]}"
-
-
-def _rungs_text(search: Search) -> str:
-    """`1 epoch, of which the best 40 % go on to 2 epochs`."""
-    text = counted(search.rungs[0].epochs, "epoch")
-    for rung, following in zip(search.rungs, search.rungs[1:], strict=False):
-        assert rung.keep is not None
-        text += f", of which the best {100 * rung.keep:g} % go on to {counted(following.epochs, 'epoch')}"
-    return text
-
-
-def _range_text(axis: Axis) -> str:
-    if axis.dimension.choice is not None:
-        return ", ".join(abbreviated(option, VALUE) for option in axis.options)
-    low, high = axis.ends
-    step = axis.bounds[2] if axis.dimension.whole is not None else 1
-    return f"{low:g} to {high:g}" + (
-        ", log scale" if axis.dimension.log is not None else f" in steps of {step}" if step > 1 else ""
-    )
-
-
-def _value_text(value: Value) -> str:
-    return (
-        abbreviated(value, VALUE)
-        if isinstance(value, str)
-        else f"{value:.4g}"
-        if isinstance(value, float)
-        else f"{value:,}"
-    )
-
-
 def _figures(trial: Trial) -> list[str]:
     last = trial.last
     return [
@@ -299,11 +270,7 @@ def _finalist(finalist: Finalist) -> list[str]:
         finalist.name,
         f"{finalist.parameters:,}",
         f"{finalist.macs:,}",
-        f"{_spread(finalist.accuracy, finalist.std)} %",
+        f"{spread_text(finalist.accuracy, finalist.std)} %",
         f"{finalist.loss:.4f}",
         str(finalist.n),
     ]
-
-
-def _spread(mean: float, std: float | None) -> str:
-    return f"{mean:.2f}" if std is None else f"{mean:.2f} ± {std:.2f}"

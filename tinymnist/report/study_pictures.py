@@ -5,9 +5,10 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Literal
 
 from tinymnist.plotting import BLUE, VERMILION, constrained_figure, picture_bytes, picture_settings
-from tinymnist.report.scales import plain_axes, scale_errors, scale_losses, shown_error, shown_loss
+from tinymnist.report.scales import plain_axes, scale_errors, scale_losses, shown_figure
 from tinymnist.report.study_axes import axes_picture
 from tinymnist.report.study_contents import StudyContents
+from tinymnist.report.study_words import unit_of_time
 from tinymnist.search.trials import Figures, Trial
 from tinymnist.text import counted
 
@@ -22,8 +23,6 @@ WIDTH, HEIGHT = 4.4, 3.2
 GREY = "#8C8C8C"
 MOST_MARKS = 2000
 """Marks that are drawn one by one; more are drawn as dots of a picture, or the page would be too large."""
-TIMES = (("seconds", 1.0, 300.0), ("minutes", 60.0, 3 * 3600.0), ("hours", 3600.0, float("inf")))
-"""Units of time: their name, their seconds, and the seconds up to which they are used."""
 
 
 def costs(contents: StudyContents) -> tuple[Cost, ...]:
@@ -69,7 +68,7 @@ def cost_picture(contents: StudyContents, cost: Cost) -> bytes:
         axes = figure.subplots()
         for label, trials, style in groups:
             if trials:
-                points = [(_cost(trial, cost), _shown(contents, trial.last)) for trial in trials]
+                points = [(_cost(trial, cost), _height(contents, trial.last)) for trial in trials]
                 dots = len(trials) > MOST_MARKS
                 axes.plot(*zip(*points, strict=True), linestyle="", label=label, rasterized=dots, **style)
         every = [_cost(trial, cost) for trial in contents.trained]
@@ -85,19 +84,16 @@ def cost_picture(contents: StudyContents, cost: Cost) -> bytes:
 def progress_picture(contents: StudyContents, by: Effort) -> bytes:
     """Draws all trainings and the best so far, by their number or by the time that they took, as an SVG."""
     ended = contents.ended
-    unit, seconds, _ = next(each for each in TIMES if contents.seconds < each[2])
+    unit, seconds = unit_of_time(contents.seconds)
     places = [each.seconds / seconds if by == "time" else float(place + 1) for place, each in enumerate(ended)]
-    heights = [_shown(contents, each.figures) for each in ended]
+    heights = [_height(contents, each.figures) for each in ended]
     rungs = contents.study.file.search.rungs
     with picture_settings():
         figure = constrained_figure(WIDTH, HEIGHT)
         axes = figure.subplots()
         for number, rung in enumerate(rungs):
             chosen = [place for place, each in enumerate(ended) if each.rung == number]
-            style: dict[str, Any] = {
-                "markerfacecolor": BLUE if number == len(rungs) - 1 else "white",
-                "markeredgewidth": 0.8,
-            }
+            face = BLUE if number == len(rungs) - 1 else "white"
             axes.plot(
                 [places[place] for place in chosen],
                 [heights[place] for place in chosen],
@@ -131,23 +127,17 @@ def study_pictures(contents: StudyContents) -> Iterator[tuple[str, bytes]]:
     yield "axes.svg", axes_picture(contents)
 
 
-def time_text(seconds: float) -> str:
-    """`42 seconds`, `12.5 minutes`, `7.3 hours`."""
-    name, each, _ = next(unit for unit in TIMES if seconds < unit[2])
-    return f"{seconds / each:.0f} {name}" if each == 1 else f"{seconds / each:.1f} {name}"
-
-
 def _cost(trial: Trial, cost: Cost) -> int:
     return trial.parameters if cost == "parameters" else trial.macs
 
 
-def _shown(contents: StudyContents, figures: Figures) -> float:
-    return shown_loss(figures.loss) if contents.by_loss else shown_error(figures.accuracy)
+def _height(contents: StudyContents, figures: Figures) -> float:
+    return shown_figure(contents.goodness(figures), contents.by_loss)
 
 
 def _finish(axes: "Axes", contents: StudyContents, figures: Sequence[Figures]) -> None:
     plain_axes(axes)
-    heights = [_shown(contents, each) for each in figures]
+    heights = [_height(contents, each) for each in figures]
     (scale_losses if contents.by_loss else scale_errors)(axes, min(heights), max(heights))
     title = "Loss (nats per image)" if contents.by_loss else "Accuracy, %"
     axes.set_title(f"{title}, of held-out images", loc="left", fontsize=9)
