@@ -47,6 +47,16 @@ def picture_settings() -> Iterator[None]:
         yield
 
 
+def constrained_figure(width: float, height: float) -> "Figure":
+    """A white figure of so many inches, whose axes and legends make room for each other, drawn without a window."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure((width, height), facecolor="white", layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
 def can_draw(text: str) -> bool:
     """Whether the font of every picture, which comes with matplotlib, has all characters of `text`."""
     from matplotlib import font_manager

@@ -1,5 +1,6 @@
-"""`tinymnist report`: everything about runs on one page."""
+"""`tinymnist report`: everything about runs, or about a search, on one page."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +12,9 @@ from tinymnist.cli.matplotlib_folder import use_own_folder
 from tinymnist.cli.notices import data_warning_text, say_notice
 from tinymnist.cli.options import DataDir, Dataset, Device, Json
 from tinymnist.cli.outputs import output
+from tinymnist.cli.report_study import report_study
 from tinymnist.console import complain_of, loading_torch, show, show_json
+from tinymnist.errors import UsageError
 
 if TYPE_CHECKING:
     from tinymnist.report import Entry, Report
@@ -24,7 +27,7 @@ def command(
             metavar="RUN...",
             readable=False,
             autocompletion=complete_runs,
-            help="Runs, series, or names of networks in `list`.",
+            help="Runs, series, or names of networks in `list`; or one study.",
         ),
     ],
     page: Annotated[
@@ -40,15 +43,20 @@ def command(
     device: Device = "auto",
     as_json: Json = False,
 ) -> int:
-    """Write one HTML page about runs, side by side.
+    """Write one HTML page about runs, side by side, or about a search.
 
-    Shows curves, confusion matrix, mistakes, filters, spec and environment. Exit code 1 if some runs are damaged and
-    left out.
+    Shows curves, confusion matrix, mistakes, filters, spec and environment; of a study, the networks tried, the best of
+    them, and what mattered. Exit code 1 if some runs are damaged and left out.
     """
     use_own_folder()
     with loading_torch():
         from tinymnist.report import write_report
+        from tinymnist.search.study import is_study
 
+    studies = [path for path in runs if is_study(path)]
+    if studies:
+        _refuse_beside_study(studies[0], runs, {"--dataset": dataset, "--data-dir": data_dir, "--device": device})
+        return report_study(studies[0], page, pictures, as_json)
     report = write_report(
         runs,
         page,
@@ -64,6 +72,14 @@ def command(
     else:
         show(_as_text(report))
     return complain_of(report.damaged)
+
+
+def _refuse_beside_study(study: Path, paths: Sequence[Path], options: Mapping[str, object]) -> None:
+    if len(paths) > 1:
+        raise UsageError(f"{study}: is a study, which has a page of its own: give it alone")
+    for option, value in options.items():
+        if value not in (None, "auto"):
+            raise UsageError(f"{option}: a study is shown as it was recorded: leave it out")
 
 
 def _with_network(entry: "Entry") -> SimpleNamespace:

@@ -11,6 +11,7 @@ from tinymnist import choices
 from tinymnist.cli import scheduler as cluster
 from tinymnist.cli.completion import complete_files, complete_studies
 from tinymnist.cli.options import COMPUTING, DataDir, Dataset, Json
+from tinymnist.cli.optuna import need_optuna
 from tinymnist.cli.outputs import as_output
 from tinymnist.console import loading_torch, show, show_json
 from tinymnist.errors import UsageError
@@ -94,7 +95,7 @@ def command(
     where = cluster.parsed(scheduler, tls_ca, tls_cert, tls_key, jobs)
     if resume is not None:
         _refuse_beside_resume({"FILE": file, "--dry-run": dry_run or None, **of_study})
-        _need_optuna()
+        need_optuna("search")
         study = _resume(resume, jobs, data_dir, where)
     elif file is None:
         raise UsageError("search: give a search file, as in `tinymnist search search.yaml`, or a study with --resume")
@@ -104,7 +105,7 @@ def command(
         loaded = load_search(str(file))
         if dry_run:
             return _forecast(loaded, as_json)
-        _need_optuna()
+        need_optuna("search")
         options = {option.removeprefix("--"): value for option, value in of_study.items() if value is not None}
         study = _start(loaded, jobs, data_dir, options, where)
     if as_json:
@@ -112,14 +113,6 @@ def command(
     else:
         show("\n".join(_as_text(study)))
     return 0
-
-
-def _need_optuna() -> None:
-    """Raises `UsageError` where Optuna is not installed."""
-    from importlib.util import find_spec
-
-    if find_spec("optuna") is None:
-        raise UsageError('search needs Optuna: pip install "tinymnist[search]"')
 
 
 def _start(

@@ -48,11 +48,17 @@ def write_report(
     Raises `UsageError` if `output` does not end in `.html`, and otherwise as `evaluate` does, a `RunError` only where
     no run is left.
     """
-    target = Path(output)
-    if target.suffix.lower() not in (".html", ".htm"):
-        raise UsageError(f"{target}: expects a name that ends in .html")
+    target = page_path(output)
     entries, left_out = gather(runs, Options(dataset, data_dir, device, warn))
     content = page(entries, words)
     files = [] if pictures is None else [path for entry in entries for path in write_pictures(entry, Path(pictures))]
     write_atomically(target, content)
     return Report(target, tuple(entries), tuple(files), tuple(map(str, left_out)))
+
+
+def page_path(output: str | PathLike[str]) -> Path:
+    """Where the page goes. Raises `UsageError` for a name that is not one of a page."""
+    target = Path(output)
+    if target.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"{target}: expects a name that ends in .html")
+    return target

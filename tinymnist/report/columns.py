@@ -159,7 +159,7 @@ class Column:
         assert self.network is not None
         if self.classes > MOST_IN_MATRIX:
             return ""
-        return _data_url(confusion_picture(self.network.evaluation, self.network.class_names), "svg+xml")
+        return data_url(confusion_picture(self.network.evaluation, self.network.class_names), "svg+xml")
 
     @property
     def numbered(self) -> str:
@@ -183,7 +183,7 @@ class Column:
 
     @property
     def curves(self) -> list[tuple[Panel, str]]:
-        return [(panel, _data_url(curves_picture(self.entry, self.metrics, [panel]), "svg+xml")) for panel in PANELS]
+        return [(panel, data_url(curves_picture(self.entry, self.metrics, [panel]), "svg+xml")) for panel in PANELS]
 
     @property
     def mistakes(self) -> list[Misread]:
@@ -192,7 +192,7 @@ class Column:
     def _misread(self, mistake: Mistake, ink: bool) -> Misread:
         guesses = [(self._name(label), percent(probability)) for label, probability in mistake.likeliest]
         height, width = _size_on_screen(*mistake.image.shape[:2])
-        url = _data_url(png(as_shown(mistake.image, ink)), "png")
+        url = data_url(png(as_shown(mistake.image, ink)), "png")
         return Misread(mistake.index, self._name(mistake.label), guesses, url, width, height)
 
     @property
@@ -272,7 +272,7 @@ def _size_on_screen(height: int, width: int) -> tuple[int, int]:
 def _layer(filters: Filters) -> Layer:
     picture = picture_of(filters)
     height, width = picture.shape[0] * ENLARGED, picture.shape[1] * ENLARGED
-    return Layer(filters.name, filters.words, _data_url(png(picture), "png"), width, height)
+    return Layer(filters.name, filters.words, data_url(png(picture), "png"), width, height)
 
 
 def _some(class_names: Sequence[str]) -> str:
@@ -281,5 +281,6 @@ def _some(class_names: Sequence[str]) -> str:
     return ", ".join([*shown, *([f"and {more} more"] if more else [])])
 
 
-def _data_url(content: bytes, kind: Literal["svg+xml", "png"]) -> str:
+def data_url(content: bytes, kind: Literal["svg+xml", "png"]) -> str:
+    """The content of a picture as an address."""
     return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"

@@ -19,6 +19,11 @@ def page(entries: Sequence[Entry], words: Words = str) -> str:
         "page.html",
         names=dict.fromkeys(entry.spec.name for entry in entries),
         columns=[Column(entry, metrics, words) for entry in entries],
-        style=Markup(files("tinymnist.report").joinpath("page.css").read_text(encoding="utf-8")),
+        style=page_style(),
         version=__version__,
     )
+
+
+def page_style() -> Markup:
+    """The style of every page."""
+    return Markup(files("tinymnist.report").joinpath("page.css").read_text(encoding="utf-8"))

@@ -2,7 +2,7 @@
 
 import io
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tinymnist.errors import DataError
 from tinymnist.evaluation import Evaluation
 from tinymnist.files import write_atomically
-from tinymnist.plotting import VERMILION, can_draw, picture_bytes, picture_settings
+from tinymnist.plotting import VERMILION, can_draw, constrained_figure, picture_bytes, picture_settings
 from tinymnist.report.confusions import MOST_IN_MATRIX, WIDE_MATRIX
 from tinymnist.report.contents import Entry, Metrics
 from tinymnist.report.curves import PANELS, Panel, draw_panel
@@ -22,7 +22,6 @@ from tinymnist.text import abbreviated, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 SMALL, WIDE = 3.4, 8.4
 """Widths in inches: a picture that fits a phone, and one as wide as a page."""
@@ -41,16 +40,16 @@ def curves_picture(entry: Entry, beside: Sequence[Metrics] = (), panels: Sequenc
     """Draws panels side by side as an SVG; see `draw_panel`."""
     images = "held-out" if entry.record.validation else "test"
     with picture_settings():
-        figure = _figure(SMALL if len(panels) == 1 else WIDE, 2.4)
+        figure = constrained_figure(SMALL if len(panels) == 1 else WIDE, 2.4)
         for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
             draw_panel(axes, panel, entry.metrics, images, beside)
     return picture_bytes(figure, "svg")
 
 
-def drawn_names(class_names: Sequence[str]) -> list[str]:
-    """What pictures call the classes: by their names, abbreviated; by their numbers, as in `#3`, where the font lacks a
-    character or two look alike."""
-    short = [abbreviated(printable(name), DRAWN_NAME) for name in class_names]
+def drawn_names(names: Sequence[str], limit: int = DRAWN_NAME) -> list[str]:
+    """What pictures call classes and other things: by their names, abbreviated; by their numbers, as in `#3`, where the
+    font lacks a character or two look alike."""
+    short = [abbreviated(printable(name), limit) for name in names]
     times = Counter(short)
     return [name if times[name] == 1 and can_draw(name) else f"#{number}" for number, name in enumerate(short)]
 
@@ -62,7 +61,7 @@ def confusion_picture(evaluation: Evaluation, class_names: Sequence[str]) -> byt
     labels = 0.3 + 0.05 * max(map(len, names))
     side = SMALL - labels - 0.6 if len(names) <= WIDE_MATRIX else CELL * len(names)
     with picture_settings():
-        figure = _figure(side + labels + 0.6, side + labels + 0.4)
+        figure = constrained_figure(side + labels + 0.6, side + labels + 0.4)
         _draw_confusion(figure.subplots(), np.array(evaluation.confusion), evaluation.accuracy_by_class, names)
     return picture_bytes(figure, "svg")
 
@@ -203,9 +202,15 @@ def png(picture: NDArray[np.uint8]) -> bytes:
 def write_pictures(entry: Entry, folder: Path) -> list[Path]:
     """Writes `LABEL-curves.svg`, `-confusion.svg`, `-mistakes.png` and `-filters.png` to `folder`, which is created if
     it is missing, leaving out those with nothing to draw. Raises `DataError` if it cannot write."""
+    return write_files(folder, ((f"{entry.label}-{name}", content) for name, content in _pictures(entry)))
+
+
+def write_files(folder: Path, pictures: Iterable[tuple[str, bytes]]) -> list[Path]:
+    """Writes files to `folder`, which is created if it is missing; gives their paths. Raises `DataError` if it cannot
+    write."""
     written = []
-    for name, content in _pictures(entry):
-        path = folder / f"{entry.label}-{name}"
+    for name, content in pictures:
+        path = folder / name
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -227,12 +232,3 @@ def _pictures(entry: Entry) -> Iterator[tuple[str, bytes]]:
         yield "mistakes.png", mistakes_picture(network)
     if network.filters:
         yield "filters.png", filters_picture(network.filters)
-
-
-def _figure(width: float, height: float) -> "Figure":
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure((width, height), facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure

@@ -16,7 +16,7 @@ from tinymnist.search.space import Space
 from tinymnist.search.trials import Figures, State, Trial
 
 LOCK_SUFFIX = ".lock"
-_RUNGS, _DIVERGED = "rungs", "diverged"
+RUNGS, _DIVERGED = "rungs", "diverged"
 
 
 class Journal:
@@ -42,7 +42,7 @@ class Journal:
     def trials(self) -> list[Trial]:
         """All networks in the order in which they were proposed."""
         found = enumerate(self._proposals())
-        return [_trial(number, each, len(self._search.rungs)) for number, each in found]
+        return [as_trial(number, each, len(self._search.rungs)) for number, each in found]
 
     def propose(self) -> Trial | None:
         """A new network; None where none is left."""
@@ -62,7 +62,7 @@ class Journal:
         """Keeps what came of the next rung of a trial."""
         rungs = [asdict(each) for each in (*trial.rungs, figures)]
         handle = self._handle(trial)
-        handle.set_user_attr(_RUNGS, rungs)
+        handle.set_user_attr(RUNGS, rungs)
         if self._search.has_one_objective:
             (value,) = self._figures(trial, figures)
             handle.report(value, figures.epochs)
@@ -99,8 +99,9 @@ class Journal:
         return self._search.figures(figures.accuracy, figures.loss, trial.parameters, trial.macs)
 
 
-def _trial(number: int, found: FrozenTrial, all_rungs: int) -> Trial:
-    rungs = tuple(Figures(**each) for each in found.user_attrs.get(_RUNGS, ()))
+def as_trial(number: int, found: FrozenTrial, all_rungs: int) -> Trial:
+    """A trial of Optuna's that has a network, of a search with so many rungs."""
+    rungs = tuple(Figures(**each) for each in found.user_attrs.get(RUNGS, ()))
     state: State = "dropped" if len(rungs) < all_rungs else "finished"
     if found.user_attrs.get(_DIVERGED):
         state = "diverged"

@@ -98,9 +98,14 @@ def create_study(output: Path, name: NewName, file: SearchFile, record: dict[str
     return Study(path, file, full)
 
 
+def is_study(path: Path) -> bool:
+    """Whether there is the folder of a study, damaged or not."""
+    return os.path.lexists(path / RECORD)
+
+
 def open_study(path: Path) -> Study:
     """Opens the folder of a study. Raises `RunError` where there is none, `DataError` where it is damaged."""
-    if not os.path.lexists(path / RECORD):
+    if not is_study(path):
         raise RunError(f"{path}: is not the folder of a study: `tinymnist search` makes one under studies/")
     for name in (SEARCH, BASE, RECORD, JOURNAL, RESULT):
         refuse_link(path / name)

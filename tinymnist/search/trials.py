@@ -34,6 +34,11 @@ class Trial:
     rungs: tuple[Figures, ...]
     """One for each training that is finished, shortest first."""
 
+    @property
+    def last(self) -> Figures:
+        """What came of the longest training that is finished, of which there must be one."""
+        return self.rungs[-1]
+
     def scores(self, search: Search, rung: int) -> Scores:
         """What it is judged by after a rung: figures of which less is better."""
         figures = self.rungs[rung]

@@ -1,0 +1,276 @@
+"""What the page about a search shows, as text and data URLs. `study.html` lays it out."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tinymnist.report.columns import Fact, data_url
+from tinymnist.report.study_axes import MOST_AXES, axes_picture
+from tinymnist.report.study_contents import StudyContents
+from tinymnist.report.study_importance import FEWEST, MOST
+from tinymnist.report.study_pictures import cost_picture, costs, progress_picture
+from tinymnist.report.study_words import (
+    MEASURES,
+    SAMPLERS,
+    STATES,
+    VALUE,
+    objective_text,
+    range_text,
+    rungs_text,
+    spread_text,
+    time_text,
+    value_text,
+)
+from tinymnist.search.declaration import Search
+from tinymnist.search.driver import rung_spec
+from tinymnist.search.load import budget_text
+from tinymnist.search.records import Finalist
+from tinymnist.search.space import Axis
+from tinymnist.search.trials import Trial
+from tinymnist.spec.dump import dump_spec
+from tinymnist.text import abbreviated, counted, images_text
+
+NAME, OPTIONS = 60, 300
+"""Characters of an axis's name, and of the list of its values at most."""
+
+
+@dataclass(frozen=True)
+class StudyHeadline:
+    """The best figure, and what it was measured on."""
+
+    figure: str
+    measured: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture, and what it shows in words."""
+
+    url: str
+    words: str
+
+
+@dataclass(frozen=True)
+class StudyColumns:
+    """A study as the page shows it."""
+
+    contents: StudyContents
+
+    @property
+    def search(self) -> Search:
+        return self.contents.study.file.search
+
+    @property
+    def path(self) -> str:
+        return str(self.contents.study.path)
+
+    @property
+    def finished(self) -> bool:
+        return self.contents.result is not None
+
+    @property
+    def winners(self) -> int:
+        return len(self.contents.winners)
+
+    @property
+    def resume(self) -> str:
+        """The command that resumes it."""
+        return f"tinymnist search --resume {shlex.quote(self.path)}"
+
+    @property
+    def held_out(self) -> str:
+        record = self.contents.study.record
+        return images_text(record.validation, "validation", record.dataset)
+
+    @property
+    def headline(self) -> StudyHeadline | None:
+        """The winner on the test set; before there is one, the best network on the held-out images."""
+        if len(self.contents.winners) > 1:
+            return None
+        for winner in self.contents.winners:
+            trained = f"{winner.name}, {winner.parameters:,} parameters, trained on all training images"
+            figure = f"{spread_text(winner.accuracy, winner.std)} %"
+            seeds = counted(winner.n, "seed")
+            return StudyHeadline(
+                figure, f"of the test images of {self.contents.study.record.dataset}, {seeds}: {trained}"
+            )
+        if not self.contents.best:
+            return None
+        best = self.contents.best[0]
+        last = best.last
+        figure = f"loss {last.loss:.4f}" if self.contents.by_loss else f"{last.accuracy:.2f} %"
+        name = f"network {best.number}, {best.parameters:,} parameters"
+        return StudyHeadline(figure, f"best so far of {self.held_out}: {name}, after {counted(last.epochs, 'epoch')}")
+
+    @property
+    def facts(self) -> list[Fact]:
+        """What was searched for, and how far it is."""
+        contents, search = self.contents, self.search
+        states = ", ".join(
+            f"{count:,} {STATES[state]}"
+            for state in ("finished", "dropped", "running", "diverged")
+            if (count := contents.count(state))
+        )
+        return [
+            ("base", search.base),
+            ("budget", budget_text(search.budget)),
+            ("objective", ", ".join(objective_text(each) for each in search.objective)),
+            ("data set", contents.study.record.dataset),
+            ("compared on", self.held_out),
+            ("rungs", rungs_text(search)),
+            ("sampler", f"{SAMPLERS[search.sampler]}, seed {search.seed}"),
+            ("networks", f"{len(contents.trials):,} of {search.trials:,} tried" + (f": {states}" if states else "")),
+            ("trainings", f"{len(contents.ended):,}, of {counted(contents.epochs, 'epoch')} together"),
+            ("training time", time_text(contents.seconds)),
+        ]
+
+    @property
+    def axes(self) -> list[tuple[str, str]]:
+        return [(abbreviated(axis.key, NAME), abbreviated(range_text(axis), OPTIONS)) for axis in self._axes]
+
+    @property
+    def _axes(self) -> Sequence[Axis]:
+        return self.contents.study.file.space.axes
+
+    @property
+    def finalists(self) -> list[list[str]]:
+        tested = {each.trial: f"{spread_text(each.accuracy, each.std)} %" for each in self.contents.winners}
+        return [[*_finalist(each), tested.get(each.trial, "")] for each in self.contents.finalists]
+
+    @property
+    def costs(self) -> list[Picture]:
+        return [
+            Picture(data_url(cost_picture(self.contents, cost), "svg+xml"), f"{self._measure} by {MEASURES[cost]}")
+            for cost in costs(self.contents)
+        ]
+
+    @property
+    def front_words(self) -> str:
+        front = self.contents.front
+        text = "Each network after its longest training so far."
+        if front:
+            text += (
+                f" On the front are those that no other beats in {self._measure.lower()}, parameters and multiply-adds:"
+            )
+            text += f" {', '.join(str(trial.number) for trial in front)}."
+        return text
+
+    @property
+    def _measure(self) -> str:
+        return "Loss" if self.contents.by_loss else "Accuracy"
+
+    @property
+    def progress(self) -> list[Picture]:
+        return [
+            Picture(data_url(progress_picture(self.contents, "trainings"), "svg+xml"), f"{self._measure} by training"),
+            Picture(data_url(progress_picture(self.contents, "time"), "svg+xml"), f"{self._measure} by time"),
+        ]
+
+    @property
+    def best_titles(self) -> list[tuple[str, bool]]:
+        """The titles of the table of the best networks, and whether numbers stand below."""
+        figures = ("network", "parameters", "multiply-adds", "epochs", "accuracy", "loss")
+        of_axes = [(abbreviated(axis.key, VALUE), axis.dimension.choice is None) for axis in self._axes]
+        return [*((title, True) for title in figures), *of_axes]
+
+    @property
+    def best(self) -> list[list[str]]:
+        return [
+            [*_figures(trial), *(value_text(trial.values[axis.key]) for axis in self._axes)]
+            for trial in self.contents.best
+        ]
+
+    @property
+    def best_words(self) -> str:
+        shown, trained = len(self.contents.best), len(self.contents.trained)
+        which = "All networks" if shown == trained else f"The best {shown} of {trained:,} networks"
+        figures = f"Each figure is of a single training, on {self.held_out}."
+        return f"{which}: those that were trained longest come first. {figures}"
+
+    @property
+    def importance(self) -> list[tuple[str, float]]:
+        return [(abbreviated(key, NAME), share) for key, share in self.contents.importance.shares.items()]
+
+    @property
+    def importance_words(self) -> str:
+        found = self.contents.importance
+        if not found.shares:
+            return f"How much each axis explains is not estimated: {self._unknown}."
+        some = f", evenly spaced among all {len(self.contents.trained):,}" if len(self.contents.trained) > MOST else ""
+        return (
+            f"How much of the differences in {self._measure.lower()} after the first training each axis alone "
+            "explains, estimated by a random forest (functional ANOVA, Hutter, Hoos and Leyton-Brown 2014) from "
+            f"{found.trials:,} networks{some}. The shares add up to 100 %. From a few networks they are rough."
+        )
+
+    @property
+    def _unknown(self) -> str:
+        trials = self.contents.importance.trials
+        if len(self._axes) < 2:
+            return "only one axis was varied"
+        return f"that takes {FEWEST} networks, and there are {trials}" if trials < FEWEST else "all networks are alike"
+
+    @property
+    def parallel(self) -> str:
+        return data_url(axes_picture(self.contents), "svg+xml")
+
+    @property
+    def parallel_words(self) -> str:
+        drawn = "" if len(self._axes) <= MOST_AXES else f" Only the first {MOST_AXES} axes are drawn."
+        return (
+            f"One line per network. Vermilion: the best tenth by {self._measure.lower()} after the first training. "
+            "Among the others, the better are darker. Within an option of a choice, the better are further right."
+            + drawn
+        )
+
+    @property
+    def search_file(self) -> str:
+        return self.contents.study.file.text.rstrip("\n")
+
+    @property
+    def specs(self) -> list[tuple[str, str]]:
+        """The winners' names and specs; before there are any, those of the best network."""
+        study, by_number = self.contents.study, {trial.number: trial for trial in self.contents.trials}
+        named = [(f"Spec of the winner {each.name}", each.trial) for each in self.contents.winners]
+        if not named and self.contents.best:
+            number = self.contents.best[0].number
+            named = [(f"Spec of {study.network_name(number)}, the best so far", number)]
+        return [
+            (name, dump_spec(rung_spec(study, by_number[number], -1)).rstrip("\n"))
+            for name, number in named
+            if number in by_number
+        ]
+
+    @property
+    def environment(self) -> list[Fact]:
+        record = self.contents.study.record
+        return [
+            ("created", record.created),
+            ("command", shlex.join(record.command)),
+            ("device", record.device),
+            ("threads", "torch's choice" if record.threads is None else str(record.threads)),
+            ("versions", "\n".join(f"{name} {each}" for name, each in record.versions.items())),
+        ]
+
+
+def _figures(trial: Trial) -> list[str]:
+    last = trial.last
+    return [
+        str(trial.number),
+        f"{trial.parameters:,}",
+        f"{trial.macs:,}",
+        str(last.epochs),
+        f"{last.accuracy:.2f} %",
+        f"{last.loss:.4f}",
+    ]
+
+
+def _finalist(finalist: Finalist) -> list[str]:
+    return [
+        finalist.name,
+        f"{finalist.parameters:,}",
+        f"{finalist.macs:,}",
+        f"{spread_text(finalist.accuracy, finalist.std)} %",
+        f"{finalist.loss:.4f}",
+        str(finalist.n),
+    ]
