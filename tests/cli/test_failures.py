@@ -25,7 +25,7 @@ import typer.main
 from PIL import Image
 
 from tests.support.command_line import ARCHS, Cli, Outcome
-from tests.support.searches import SEARCH, write_search
+from tests.support.searches import SHORTEST, write_search
 from tinymnist.cli import app
 from tinymnist.cli.outputs import WITH_JSON
 from tinymnist.errors import TinyMnistError
@@ -72,8 +72,7 @@ class Failing:
 
 def search_file(place: Place, max_params: int = 900) -> Path:
     """A search for one network, which is soon over."""
-    text = SEARCH.replace("trials: 5", "trials: 1").replace("keep: 2, seeds: 2", "keep: 1, seeds: 1")
-    return write_search(place.tmp, text.replace("max_params: 900", f"max_params: {max_params}"))
+    return write_search(place.tmp, SHORTEST.replace("max_params: 900", f"max_params: {max_params}"))
 
 
 def made(place: Place, name: str) -> Path:

@@ -15,6 +15,7 @@ from PIL import Image
 import tinymnist
 from tests.support.command_line import ROOT
 from tests.support.image_sets import write_folders
+from tests.support.searches import SHORTEST, write_search
 from tinymnist.cli import app
 
 PACKAGE = Path(tinymnist.__file__).parent
@@ -64,6 +65,7 @@ COMMANDS: dict[str, tuple[list[str], list[str]]] = {
         ["train", "mini697", "--recipe", "steady", "--epochs", "1", "--dataset", "mnist-5k", "--name", "net"],
         [f"work/runs/net/{name}" for name in RUN] + ["home/.cache/tinymnist/native/*"],
     ),
+    "search": (["search", "SEARCH", "--jobs", "1"], ["work/studies/tiny/*"]),
     "evaluate": (["evaluate", "smooth675", *MNIST], []),
     "compare": (["compare", "smooth675", "smooth996", *MNIST], []),
     "predict": (["predict", "smooth675", "PICTURE"], []),
@@ -109,6 +111,7 @@ def test_nothing_is_written_elsewhere_and_nobody_is_called(
         "PETS": str(pets),
         "PICTURE": str(tmp_path / "picture.png"),
         "ROWS": str(tmp_path / "rows.csv"),
+        "SEARCH": str(write_search(tmp_path, SHORTEST)),
     }
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(temporary), "PYTHONPATH": str(ROOT)}
     trace = tmp_path / "trace"

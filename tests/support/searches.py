@@ -38,6 +38,10 @@ finalists: {keep: 2, seeds: 2}
 """
 
 
+SHORTEST = SEARCH.replace("trials: 5", "trials: 1").replace("keep: 2, seeds: 2", "keep: 1, seeds: 1")
+"""One network, trained four times in all."""
+
+
 def write_search(folder: Path, text: str = SEARCH, base: str = BASE) -> Path:
     """Writes a search file and its base, which is named by its whole path."""
     (folder / "base.yaml").write_text(base)

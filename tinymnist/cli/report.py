@@ -43,7 +43,7 @@ def command(
     device: Device = "auto",
     as_json: Json = False,
 ) -> int:
-    """Write one HTML page about runs, side by side, or about a search.
+    """Write one HTML page about runs or about a search.
 
     Shows curves, confusion matrix, mistakes, filters, spec and environment; of a study, the networks tried, the best of
     them, and what mattered. Exit code 1 if some runs are damaged and left out.
