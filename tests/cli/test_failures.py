@@ -25,7 +25,12 @@ import typer.main
 from PIL import Image
 
 from tests.support.command_line import ARCHS, Cli, Outcome
+<<<<<<< HEAD
 from tests.support.searches import SHORTEST, write_search
+=======
+from tests.support.searches import SEARCH, write_search
+from tests.support.studies import new_study, play, stepwise
+>>>>>>> studyreport
 from tinymnist.cli import app
 from tinymnist.cli.outputs import WITH_JSON
 from tinymnist.errors import TinyMnistError
@@ -85,6 +90,13 @@ def damaged_study(place: Place) -> Path:
     path = made(place, "study") / "study"
     (path / "study.json").write_text("{")
     return path
+
+
+def played_study(place: Place) -> Path:
+    """A study with made-up figures."""
+    study = new_study(place.tmp)
+    play(study, 3, stepwise)
+    return study.path
 
 
 def usage(*arguments: object) -> Failing:
@@ -313,6 +325,9 @@ COMMANDS: dict[str, dict[str, Failing]] = {
         "no page": Failing(2, lambda place: ["report", place.run, "--output", "page.txt"], "usage"),
         "unwritable output": Failing(3, lambda place: ["report", place.run, "--output", "/dev/full/x.html"], "data"),
         "damaged data": damaged_data(lambda place: ["report", of_mnist(place), "--data-dir", place.tmp]),
+        "damaged study": Failing(3, lambda place: ["report", damaged_study(place)], "data"),
+        "a study beside a run": Failing(2, lambda place: ["report", damaged_study(place), place.run], "usage"),
+        "options of runs": Failing(2, lambda place: ["report", damaged_study(place), "--device", "cpu"], "usage"),
     },
     "export": {
         "unknown option": usage("export", "smooth996", "--format", "c", "--output", "c", "--sed"),
@@ -497,6 +512,7 @@ SUCCESSES: dict[str, Make] = {
         place.tmp / "out.csv",
     ],
     "report": lambda place: ["report", place.run],
+    "report of a study": lambda place: ["report", played_study(place)],
     "export": lambda place: ["export", place.run, *AS_C],
     "benchmark": lambda place: ["benchmark", place.run],
     "front": lambda place: ["front", place.series],

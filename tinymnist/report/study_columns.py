@@ -13,7 +13,6 @@ from tinymnist.report.study_words import (
     MEASURES,
     SAMPLERS,
     STATES,
-    VALUE,
     objective_text,
     range_text,
     rungs_text,
@@ -168,10 +167,9 @@ class StudyColumns:
 
     @property
     def best_titles(self) -> list[tuple[str, bool]]:
-        """The titles of the table of the best networks, and whether numbers stand below."""
+        """The titles of the table of the best networks; whether each is the name of an axis."""
         figures = ("network", "parameters", "multiply-adds", "epochs", "accuracy", "loss")
-        of_axes = [(abbreviated(axis.key, VALUE), axis.dimension.choice is None) for axis in self._axes]
-        return [*((title, True) for title in figures), *of_axes]
+        return [*((title, False) for title in figures), *((abbreviated(axis.key, NAME), True) for axis in self._axes)]
 
     @property
     def best(self) -> list[list[str]]:
