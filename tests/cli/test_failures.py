@@ -25,12 +25,8 @@ import typer.main
 from PIL import Image
 
 from tests.support.command_line import ARCHS, Cli, Outcome
-<<<<<<< HEAD
 from tests.support.searches import SHORTEST, write_search
-=======
-from tests.support.searches import SEARCH, write_search
 from tests.support.studies import new_study, play, stepwise
->>>>>>> studyreport
 from tinymnist.cli import app
 from tinymnist.cli.outputs import WITH_JSON
 from tinymnist.errors import TinyMnistError
