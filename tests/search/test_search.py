@@ -102,6 +102,7 @@ def test_the_result_counts_what_was_trained(study: Study) -> None:
     assert (result.trials, result.trainings, result.epochs) == (5, 5 + longer, 5 + 2 * longer)
 
 
+@pytest.mark.slow
 def test_the_same_search_again_finds_the_same(study: Study, cli: Cli, tmp_path: Path) -> None:
     file = study.path.parent / "search.yaml"
     outcome = cli("search", file, "--jobs", 1, "--threads", 1, "--output", tmp_path, "--name", "again", "--json")

@@ -29,7 +29,7 @@ class Forecast:
     """Of finalists and winners at the most."""
 
 
-def forecast(file: SearchFile, drawn: int = 500) -> Forecast:
+def forecast(file: SearchFile, drawn: int = 200) -> Forecast:
     """Draws so many networks and counts, which takes some seconds."""
     random, space, search = np.random.default_rng(0), file.space, file.search
     valid = fitting = scaled = 0
