@@ -7,17 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.report.test_report import Document
+from tests.report.test_report import Document, seen
+from tests.support.browser import Page
 from tests.support.command_line import Cli
 from tests.support.searches import SEARCH
 from tests.support.studies import journal_of, new_study, play, stepwise
 from tinymnist.errors import DataError
 from tinymnist.report.study_columns import StudyColumns
 from tinymnist.report.study_contents import StudyContents, read_study
+from tinymnist.search.driver import rung_spec
 from tinymnist.search.records import Finalist, StudyResult, Winner
-from tinymnist.search.study import JOURNAL, RESULT, Study
+from tinymnist.search.study import JOURNAL, RESULT, Study, open_study
 from tinymnist.search.trials import Figures, Trial
 from tinymnist.training.records import write_record
+from tinymnist.training.series_api import train_series
 
 LARGER = SEARCH.replace("trials: 5", "trials: 40") + "sampler: random\n"
 SEVERAL = LARGER + "objective: [{minimize: validation_loss}, {minimize: macs}]\n"
@@ -116,6 +119,13 @@ def test_the_axis_that_alone_decides_has_nearly_all_importance(tmp_path: Path) -
     assert next(iter(importance.shares)) == "defaults.activation"
     assert importance.shares["defaults.activation"] > 0.9
     assert sum(importance.shares.values()) == pytest.approx(1)
+
+
+def test_importance_takes_no_longer_with_many_options(tmp_path: Path) -> None:
+    sizes = f"  train.batch_size: {{choice: {list(range(16, 46))}}}\n"
+    study = new_study(tmp_path, LARGER.replace("dataset:", f"{sizes}dataset:", 1))
+    play(study, 12, stepwise)
+    assert "train.batch_size" in read_study(study.path).importance.shares
 
 
 @pytest.mark.parametrize(
@@ -222,6 +232,43 @@ def test_hostile_names_and_options_are_only_text(cli: Cli, tmp_path: Path) -> No
     assert max(map(len, page.of("td"))) <= 300
 
 
+@pytest.mark.slow
+def test_finalists_are_shown_before_the_study_is_finished(cli: Cli, study: Study, tmp_path: Path) -> None:
+    path = tmp_path / "tiny"
+    shutil.copytree(study.path, path)
+    mine = open_study(path)
+    trial = read_study(path).best[0]
+    spec = rung_spec(mine, trial, -1)
+    series = train_series(
+        spec, [0], jobs=1, dataset="digits-8x8", validation=300, output=path / "finalists", name=spec.name, device="cpu"
+    )
+    assert cli("report", path, "--output", tmp_path / "report.html").code == 0
+    page = Document(tmp_path / "report.html")
+    assert "Finalists so far" in page.of("h3")
+    place = page.of("td").index("tiny-11")
+    accuracy, loss = f"{series.result.mean:.2f} %", f"{series.result.losses[0]:.4f}"
+    expected = ["tiny-11", f"{trial.parameters:,}", f"{trial.macs:,}", accuracy, loss, "1"]
+    assert page.of("td")[place : place + 6] == expected
+    assert "on the test set" not in page.of("th")
+
+
+def test_each_of_several_winners_has_a_line_and_a_spec(cli: Cli, finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished, tmp_path / "tiny")
+    result = json.loads((finished / RESULT).read_text())
+    result["winners"].append({**result["winners"][0], "trial": 8, "name": "tiny-8", "accuracy": 80.0, "std": None})
+    (tmp_path / "tiny" / RESULT).write_text(json.dumps(result))
+    outcome = cli("report", tmp_path / "tiny", "--output", tmp_path / "report.html")
+    assert outcome.out.splitlines()[1:3] == [
+        f"{figure} %, of the test images of digits-8x8, 2 seeds: {name}, 880 parameters, trained on all training images"
+        for figure, name in (("81.25 ± 0.12", "tiny-11"), ("80.00", "tiny-8"))
+    ]
+    page = Document(tmp_path / "report.html")
+    assert [title for title in page.of("h3") if "winner" in title] == [
+        "Spec of the winner tiny-11",
+        "Spec of the winner tiny-8",
+    ]
+
+
 def test_several_objectives_add_a_picture_of_multiply_adds(cli: Cli, tmp_path: Path) -> None:
     study = new_study(tmp_path, SEVERAL.replace("fill: 0.9", "fill: 0.3"))
     play(study, 12, stepwise)
@@ -293,6 +340,22 @@ def test_a_damaged_journal_is_refused_in_one_line(study: Study, tmp_path: Path, 
     (path / JOURNAL).write_bytes(content.replace(old, new))
     with pytest.raises(DataError, match=r"journal\.log: is damaged: [^\n]+$"):
         read_study(path)
+
+
+# in a browser
+
+
+@pytest.mark.slow
+def test_a_phone_shows_the_study_and_nothing_beyond_its_edge(
+    browser: Page, cli: Cli, finished: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(finished, tmp_path / "tiny")
+    record = json.loads((finished / "study.json").read_text())
+    (tmp_path / "tiny" / "study.json").write_text(json.dumps({**record, "command": ["/x" * 100]}))
+    assert cli("report", tmp_path / "tiny", "--output", tmp_path / "report.html").code == 0
+    facts = seen(browser, tmp_path, 390)
+    assert facts["images"] == [True] * 4
+    assert (facts["overflow"], facts["scripts"]) == (0, 0)
 
 
 # beside other things

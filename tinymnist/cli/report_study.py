@@ -31,11 +31,10 @@ def _as_text(report: "StudyReport") -> list[str]:
     contents = report.contents
     columns = StudyColumns(contents)
     search = contents.study.file.search
-    headline = columns.headline
     state = "" if columns.finished else ", not finished"
     return [
         f"{search.name}: {len(contents.trials):,} of {counted(search.trials, 'network')} tried in "
         f"{counted(len(contents.ended), 'training')} ({contents.epochs:,} epochs){state}",
-        *([] if headline is None else [f"{headline.figure}, {headline.measured}"]),
+        *(f"{each.figure}, {each.measured}" for each in columns.headlines),
         *(f"wrote {path}" for path in (*report.pictures, report.page)),
     ]

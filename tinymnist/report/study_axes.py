@@ -44,7 +44,7 @@ class Row:
 
 def axes_picture(contents: StudyContents) -> bytes:
     """Draws the axes and, as the last of them, how good each network was after its first training, as an SVG. The best
-    tenth stand out; of the others the better are the darker."""
+    tenth stand out; of the others the better, the stronger the blue."""
     trials = sorted(contents.trained, key=lambda trial: _height(contents, trial), reverse=True)
     axes_drawn = contents.study.file.space.axes[:MOST_AXES]
     names = drawn_names([axis.key for axis in axes_drawn], NAME)

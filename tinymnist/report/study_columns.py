@@ -23,7 +23,7 @@ from tinymnist.report.study_words import (
 from tinymnist.search.declaration import Search
 from tinymnist.search.driver import rung_spec
 from tinymnist.search.load import budget_text
-from tinymnist.search.records import Finalist
+from tinymnist.search.records import Finalist, Winner
 from tinymnist.search.space import Axis
 from tinymnist.search.trials import Trial
 from tinymnist.spec.dump import dump_spec
@@ -68,10 +68,6 @@ class StudyColumns:
         return self.contents.result is not None
 
     @property
-    def winners(self) -> int:
-        return len(self.contents.winners)
-
-    @property
     def resume(self) -> str:
         """The command that resumes it."""
         return f"tinymnist search --resume {shlex.quote(self.path)}"
@@ -82,20 +78,13 @@ class StudyColumns:
         return images_text(record.validation, "validation", record.dataset)
 
     @property
-    def headline(self) -> StudyHeadline | None:
-        """The winner on the test set; before there is one, the best network on the held-out images."""
-        if len(self.contents.winners) > 1:
-            return None
-        for winner in self.contents.winners:
-            trained = f"{winner.name}, {winner.parameters:,} parameters, trained on all training images"
-            figure = f"{spread_text(winner.accuracy, winner.std)} %"
-            seeds = counted(winner.n, "seed")
-            return StudyHeadline(
-                figure, f"of the test images of {self.contents.study.record.dataset}, {seeds}: {trained}"
-            )
-        if not self.contents.best:
-            return None
-        best = self.contents.best[0]
+    def headlines(self) -> list[StudyHeadline]:
+        """The winners on the test set; before there are any, the best network on the held-out images."""
+        if self.finished:
+            return [_winner(each, self.contents.study.record.dataset) for each in self.contents.winners]
+        return [self._best_so_far(trial) for trial in self.contents.best[:1]]
+
+    def _best_so_far(self, best: Trial) -> StudyHeadline:
         last = best.last
         figure = f"loss {last.loss:.4f}" if self.contents.by_loss else f"{last.accuracy:.2f} %"
         name = f"network {best.number}, {best.parameters:,} parameters"
@@ -134,7 +123,17 @@ class StudyColumns:
     @property
     def finalists(self) -> list[list[str]]:
         tested = {each.trial: f"{spread_text(each.accuracy, each.std)} %" for each in self.contents.winners}
-        return [[*_finalist(each), tested.get(each.trial, "")] for each in self.contents.finalists]
+        scores = [[tested.get(each.trial, "")] if self.finished else [] for each in self.contents.finalists]
+        return [[*_finalist(each), *score] for each, score in zip(self.contents.finalists, scores, strict=True)]
+
+    @property
+    def finalists_words(self) -> str:
+        which = f"accuracy and loss of {self.held_out}"
+        text = f"Mean over seeds, with the standard deviation: {which}, which the networks are chosen by."
+        if not self.finished:
+            return f"{text} More may follow."
+        best = "Each that nothing beats" if len(self.contents.winners) > 1 else "The best"
+        return f"{text} {best} was trained again on all training images, and only then scored on the test set."
 
     @property
     def costs(self) -> list[Picture]:
@@ -217,8 +216,8 @@ class StudyColumns:
         drawn = "" if len(self._axes) <= MOST_AXES else f" Only the first {MOST_AXES} axes are drawn."
         return (
             f"One line per network. Vermilion: the best tenth by {self._measure.lower()} after the first training. "
-            "Among the others, the better are darker. Within an option of a choice, the better are further right."
-            + drawn
+            "Among the others, the stronger the blue, the better. Within an option of a choice, the better are further "
+            f"right.{drawn}"
         )
 
     @property
@@ -249,6 +248,12 @@ class StudyColumns:
             ("threads", "torch's choice" if record.threads is None else str(record.threads)),
             ("versions", "\n".join(f"{name} {each}" for name, each in record.versions.items())),
         ]
+
+
+def _winner(winner: Winner, dataset: str) -> StudyHeadline:
+    trained = f"{winner.name}, {winner.parameters:,} parameters, trained on all training images"
+    measured = f"of the test images of {dataset}, {counted(winner.n, 'seed')}: {trained}"
+    return StudyHeadline(f"{spread_text(winner.accuracy, winner.std)} %", measured)
 
 
 def _figures(trial: Trial) -> list[str]:

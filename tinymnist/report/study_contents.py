@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tinymnist.report.study_importance import Importance, importance
+from tinymnist.search.finals import finalists_so_far
 from tinymnist.search.history import History, read_history
 from tinymnist.search.ranking import order
 from tinymnist.search.records import Finalist, StudyResult, Winner
@@ -34,15 +35,12 @@ class StudyContents:
     history: History
     result: StudyResult | None
     """None where it is not finished."""
+    finalists: Sequence[Finalist]
+    """Best first; before the study is finished, those that have all their seeds."""
 
     @property
     def trials(self) -> Sequence[Trial]:
         return self.history.trials
-
-    @property
-    def finalists(self) -> Sequence[Finalist]:
-        """Best first; none before the study is finished."""
-        return [] if self.result is None else self.result.finalists
 
     @property
     def winners(self) -> Sequence[Winner]:
@@ -113,8 +111,9 @@ class StudyContents:
 
 
 def read_study(path: Path) -> StudyContents:
-    """Reads a study, and changes nothing in it. Raises as `open_study` and `read_history`."""
+    """Reads a study, and changes nothing in it. Raises as `open_study`, `read_history` and `finalists_so_far`."""
     study = open_study(path)
     history = read_history(study.path / JOURNAL, study.file.search, study.file.space)
-    result = study.result if study.finished else None
-    return StudyContents(study, history, result)
+    if study.finished:
+        return StudyContents(study, history, study.result, study.result.finalists)
+    return StudyContents(study, history, None, finalists_so_far(study, history.trials))

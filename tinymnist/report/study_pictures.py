@@ -21,7 +21,7 @@ Effort = Literal["trainings", "time"]
 WIDTH, HEIGHT = 4.4, 3.2
 """Inches."""
 GREY = "#8C8C8C"
-MOST_MARKS = 2000
+MOST_MARKS = 500
 """Marks that are drawn one by one; more are drawn as dots of a picture, or the page would be too large."""
 
 

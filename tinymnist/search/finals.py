@@ -12,6 +12,7 @@ from tinymnist.search.records import Finalist, Winner
 from tinymnist.search.study import FINALISTS, WINNERS, Study
 from tinymnist.search.trials import Trial
 from tinymnist.spec.dump import dump_spec
+from tinymnist.training.records import RESULT
 from tinymnist.training.series import Series, open_series
 from tinymnist.training.series_api import resume_series, train_series
 from tinymnist.training.task import Conditions
@@ -35,8 +36,14 @@ def train_finalists(
     for trial in chosen:
         series = _series(study, trial, FINALISTS, workers, conditions, conditions.validation, observer)
         found.append(_finalist(study, trial, series))
-    places = order([_scores(study, finalist) for finalist in found])
-    return [found[place] for place in places]
+    return _best_first(study, found)
+
+
+def finalists_so_far(study: Study, trials: Sequence[Trial]) -> list[Finalist]:
+    """The finalists that have all their seeds, best first; nothing is trained or written. Raises `DataError`."""
+    paths = {trial.number: study.path / FINALISTS / study.network_name(trial.number) for trial in trials}
+    done = [trial for trial in trials if os.path.lexists(paths[trial.number] / RESULT)]
+    return _best_first(study, [_finalist(study, trial, open_series(paths[trial.number])) for trial in done])
 
 
 def train_winners(
@@ -117,6 +124,10 @@ def _finalist(study: Study, trial: Trial, series: Series) -> Finalist:
         loss=sum(result.losses) / result.n,
         n=result.n,
     )
+
+
+def _best_first(study: Study, finalists: Sequence[Finalist]) -> list[Finalist]:
+    return [finalists[place] for place in order([_scores(study, finalist) for finalist in finalists])]
 
 
 def _scores(study: Study, finalist: Finalist) -> Scores:

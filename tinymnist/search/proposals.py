@@ -78,10 +78,11 @@ def sampler(name: str, space: Space, seed: int) -> BaseSampler:
 
 def distributions(space: Space) -> dict[str, BaseDistribution]:
     """The axes as Optuna knows them."""
-    return {axis.key: _distribution(axis) for axis in space.axes}
+    return {axis.key: distribution(axis) for axis in space.axes}
 
 
-def _distribution(axis: Axis) -> BaseDistribution:
+def distribution(axis: Axis) -> BaseDistribution:
+    """One axis as Optuna knows it."""
     if axis.dimension.choice is not None:
         return CategoricalDistribution(list(axis.options))
     if axis.dimension.whole is not None:
