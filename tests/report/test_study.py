@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from tinymnist.errors import DataError
 from tinymnist.report.study_columns import StudyColumns
 from tinymnist.report.study_contents import StudyContents, read_study
 from tinymnist.search.driver import rung_spec
+from tinymnist.search.history import History
 from tinymnist.search.records import Finalist, StudyResult, Winner
 from tinymnist.search.study import JOURNAL, RESULT, Study, open_study
 from tinymnist.search.trials import Figures, Trial
@@ -340,6 +342,16 @@ def test_a_damaged_journal_is_refused_in_one_line(study: Study, tmp_path: Path, 
     (path / JOURNAL).write_bytes(content.replace(old, new))
     with pytest.raises(DataError, match=r"journal\.log: is damaged: [^\n]+$"):
         read_study(path)
+
+
+def test_of_many_networks_only_some_are_drawn(study: Study, contents: StudyContents) -> None:
+    first = contents.trained[0]
+    many = [replace(first, number=number, rungs=(Figures(1, number / 10, 1.0, 1.0),)) for number in range(600)]
+    columns = StudyColumns(StudyContents(study, History(many, []), None, []))
+    assert "Vermilion: the best 30 by accuracy" in columns.parallel_words
+    assert "Not all of the others are drawn" in columns.parallel_words
+    assert "Vermilion: the best 2 by accuracy" in StudyColumns(contents).parallel_words
+    assert len(columns.parallel) < 2_000_000
 
 
 # in a browser
