@@ -178,7 +178,7 @@ def test_an_unfinished_study_is_shown_as_it_is(cli: Cli, study: Study, tmp_path:
         "at random, seed 0",
         "13 of 40 tried: 4 trained to the end, 8 dropped, 1 in training",
         "16, of 20 epochs together",
-        "30 seconds",
+        "30 seconds, not counting finalists and winners",
         "2 to 24 in steps of 2",
         "relu, silu",
         "0.02 to 0.4, log scale",
@@ -269,6 +269,18 @@ def test_each_of_several_winners_has_a_line_and_a_spec(cli: Cli, finished: Path,
         "Spec of the winner tiny-11",
         "Spec of the winner tiny-8",
     ]
+
+
+def test_a_choice_of_layers_reads_as_in_the_search_file(cli: Cli, tmp_path: Path) -> None:
+    layers = "{kind: conv, out_channels: 6}, {kind: separable, out_channels: 6}"
+    axis = f'  last: {{choice: [{layers}], paths: ["blocks[1].convs[0]"]}}\n  deep: '
+    text = LARGER.replace("  deep: ", axis).replace("fill: 0.9", "fill: 0.5")
+    study = new_study(tmp_path, text)
+    play(study, 12, stepwise)
+    assert cli("report", study.path, "--output", tmp_path / "report.html").code == 0
+    cells = Document(tmp_path / "report.html").of("td")
+    assert layers.replace("}, ", "}; ") in cells
+    assert "{kind: separable, out_channels: 6}" in cells
 
 
 def test_several_objectives_add_a_picture_of_multiply_adds(cli: Cli, tmp_path: Path) -> None:

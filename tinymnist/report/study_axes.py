@@ -9,6 +9,7 @@ from tinymnist.plotting import BLUE, INK, VERMILION, constrained_figure, picture
 from tinymnist.report.pictures import drawn_names
 from tinymnist.report.scales import shown_figure
 from tinymnist.report.study_contents import StudyContents
+from tinymnist.report.study_words import plain_option
 from tinymnist.search.space import Axis, Value
 from tinymnist.search.trials import Trial
 from tinymnist.text import counted
@@ -81,7 +82,7 @@ def _row(axis: Axis, name: str, values: Sequence[Value]) -> Row:
             (numbers[str(value)] + 0.5 + aside) / len(options) for value, aside in zip(values, spread, strict=True)
         ]
         limit = max(6, round(WIDTH / len(options) / CHARACTER))
-        labels = drawn_names(options, limit)
+        labels = drawn_names([plain_option(option) for option in options], limit)
         shown = -(-len(options) * 6 * CHARACTER // WIDTH)
         ticks = [((number + 0.5) / len(options), label) for number, label in enumerate(labels) if number % shown == 0]
         return Row(name, places, ticks)

@@ -31,8 +31,8 @@ from tinymnist.text import abbreviated, counted, images_text
 
 LISTED = 20
 """Networks of the front that are listed."""
-NAME, OPTIONS = 60, 300
-"""Characters of an axis's name, and of the list of its values at most."""
+NAME, OPTIONS, CELL = 60, 300, 36
+"""Characters of an axis's name, of the list of its values, and of a value in a narrow column, at most."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class StudyColumns:
             ("sampler", f"{SAMPLERS[search.sampler]}, seed {search.seed}"),
             ("networks", f"{len(contents.trials):,} of {search.trials:,} tried" + (f": {states}" if states else "")),
             ("trainings", f"{len(contents.ended):,}, of {counted(contents.epochs, 'epoch')} together"),
-            ("training time", time_text(contents.seconds)),
+            ("training time", f"{time_text(contents.seconds)}, not counting finalists and winners"),
         ]
 
     @property
@@ -175,7 +175,7 @@ class StudyColumns:
     @property
     def best(self) -> list[list[str]]:
         return [
-            [*_figures(trial), *(value_text(trial.values[axis.key]) for axis in self._axes)]
+            [*_figures(trial), *(abbreviated(value_text(trial.values[axis.key]), CELL) for axis in self._axes)]
             for trial in self.contents.best
         ]
 
