@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from tinymnist.errors import DataError
 from tinymnist.report.study_columns import StudyColumns
 from tinymnist.report.study_contents import StudyContents, read_study
 from tinymnist.search.driver import rung_spec
+from tinymnist.search.history import History
 from tinymnist.search.records import Finalist, StudyResult, Winner
 from tinymnist.search.study import JOURNAL, RESULT, Study, open_study
 from tinymnist.search.trials import Figures, Trial
@@ -176,7 +178,7 @@ def test_an_unfinished_study_is_shown_as_it_is(cli: Cli, study: Study, tmp_path:
         "at random, seed 0",
         "13 of 40 tried: 4 trained to the end, 8 dropped, 1 in training",
         "16, of 20 epochs together",
-        "30 seconds",
+        "30 seconds, not counting finalists and winners",
         "2 to 24 in steps of 2",
         "relu, silu",
         "0.02 to 0.4, log scale",
@@ -269,6 +271,18 @@ def test_each_of_several_winners_has_a_line_and_a_spec(cli: Cli, finished: Path,
     ]
 
 
+def test_a_choice_of_layers_reads_as_in_the_search_file(cli: Cli, tmp_path: Path) -> None:
+    layers = "{kind: conv, out_channels: 6}, {kind: separable, out_channels: 6}"
+    axis = f'  last: {{choice: [{layers}], paths: ["blocks[1].convs[0]"]}}\n  deep: '
+    text = LARGER.replace("  deep: ", axis).replace("fill: 0.9", "fill: 0.5")
+    study = new_study(tmp_path, text)
+    play(study, 12, stepwise)
+    assert cli("report", study.path, "--output", tmp_path / "report.html").code == 0
+    cells = Document(tmp_path / "report.html").of("td")
+    assert layers.replace("}, ", "}; ") in cells
+    assert "{kind: separable, out_channels: 6}" in cells
+
+
 def test_several_objectives_add_a_picture_of_multiply_adds(cli: Cli, tmp_path: Path) -> None:
     study = new_study(tmp_path, SEVERAL.replace("fill: 0.9", "fill: 0.3"))
     play(study, 12, stepwise)
@@ -340,6 +354,16 @@ def test_a_damaged_journal_is_refused_in_one_line(study: Study, tmp_path: Path, 
     (path / JOURNAL).write_bytes(content.replace(old, new))
     with pytest.raises(DataError, match=r"journal\.log: is damaged: [^\n]+$"):
         read_study(path)
+
+
+def test_of_many_networks_only_some_are_drawn(study: Study, contents: StudyContents) -> None:
+    first = contents.trained[0]
+    many = [replace(first, number=number, rungs=(Figures(1, number / 10, 1.0, 1.0),)) for number in range(600)]
+    columns = StudyColumns(StudyContents(study, History(many, []), None, []))
+    assert "Vermilion: the best 30 by accuracy" in columns.parallel_words
+    assert "Not all of the others are drawn" in columns.parallel_words
+    assert "Vermilion: the best 2 by accuracy" in StudyColumns(contents).parallel_words
+    assert len(columns.parallel) < 2_000_000
 
 
 # in a browser

@@ -9,6 +9,7 @@ from tinymnist.plotting import BLUE, INK, VERMILION, constrained_figure, picture
 from tinymnist.report.pictures import drawn_names
 from tinymnist.report.scales import shown_figure
 from tinymnist.report.study_contents import StudyContents
+from tinymnist.report.study_words import plain_option
 from tinymnist.search.space import Axis, Value
 from tinymnist.search.trials import Trial
 from tinymnist.text import counted
@@ -20,15 +21,17 @@ WIDTH, ROW = 4.4, 0.58
 """Inches: the width of the picture, and the distance of its axes, which lie below one another."""
 MOST_AXES = 30
 """Axes that are drawn."""
-MOST_LINES = 500
-"""Lines that are drawn one by one; more are drawn as dots of a picture, or the page would be too large."""
+MOST_BEST, MOST_OTHERS = 30, 400
+"""Lines that are drawn of the best networks and, evenly spaced, of the others: with more, nothing can be seen."""
 BEST_SHARE = 0.1
-"""The part of the networks whose lines stand out."""
+"""The part of the networks that are called the best here."""
 POOR = "#DDE6EC"
 NAME = 48
 """Characters of an axis's name at most."""
 CHARACTER = 0.07
 """Inches; about the width of a character of a label."""
+APART = 0.14
+"""The least distance of two numbers on an axis, as a part of its length."""
 
 Tick = tuple[float, str]
 
@@ -44,7 +47,7 @@ class Row:
 
 def axes_picture(contents: StudyContents) -> bytes:
     """Draws the axes and, as the last of them, how good each network was after its first training, as an SVG. The best
-    tenth stand out; of the others the better, the stronger the blue."""
+    stand out; of the others the better, the stronger the blue."""
     trials = sorted(contents.trained, key=lambda trial: _height(contents, trial), reverse=True)
     axes_drawn = contents.study.file.space.axes[:MOST_AXES]
     names = drawn_names([axis.key for axis in axes_drawn], NAME)
@@ -79,7 +82,7 @@ def _row(axis: Axis, name: str, values: Sequence[Value]) -> Row:
             (numbers[str(value)] + 0.5 + aside) / len(options) for value, aside in zip(values, spread, strict=True)
         ]
         limit = max(6, round(WIDTH / len(options) / CHARACTER))
-        labels = drawn_names(options, limit)
+        labels = drawn_names([plain_option(option) for option in options], limit)
         shown = -(-len(options) * 6 * CHARACTER // WIDTH)
         ticks = [((number + 0.5) / len(options), label) for number, label in enumerate(labels) if number % shown == 0]
         return Row(name, places, ticks)
@@ -94,8 +97,11 @@ def _row(axis: Axis, name: str, values: Sequence[Value]) -> Row:
     ticks = [
         (place(number), f"{number:g}") for number in _round_numbers(low, high, is_log, dimension.whole is not None)
     ]
-    inner = [tick for tick in ticks if 0.1 < tick[0] < 0.9]
-    return Row(name, [place(float(value)) for value in values], [(0.0, f"{low:g}"), *inner, (1.0, f"{high:g}")])
+    inner: list[Tick] = [(0.0, f"{low:g}")]
+    for tick in ticks:
+        if inner[-1][0] + APART < tick[0] < 1 - APART:
+            inner.append(tick)
+    return Row(name, [place(float(value)) for value in values], [*inner, (1.0, f"{high:g}")])
 
 
 def _goodness(contents: StudyContents, shown: Sequence[float]) -> Row:
@@ -128,13 +134,18 @@ def _draw_lines(axes: "Axes", rows: Sequence[Row]) -> None:
         [(place, -height) for height, place in enumerate(places)]
         for places in zip(*(row.places for row in rows), strict=True)
     ]
-    best = math.ceil(BEST_SHARE * len(lines))
-    colours = LinearSegmentedColormap.from_list("goodness", [POOR, BLUE])
+    best = best_count(len(lines))
     others = lines[: len(lines) - best]
+    others = others[:: -(-len(others) // MOST_OTHERS) or 1]
+    colours = LinearSegmentedColormap.from_list("goodness", [POOR, BLUE])
     shades = [colours(rank / max(1, len(others) - 1)) for rank in range(len(others))]
-    many = len(lines) > MOST_LINES
-    axes.add_collection(LineCollection(others, colors=shades, linewidths=0.4 if many else 0.7, rasterized=many))
-    axes.add_collection(LineCollection(lines[len(others) :], colors=VERMILION, linewidths=1.1, rasterized=many))
+    axes.add_collection(LineCollection(others, colors=shades, linewidths=0.7))
+    axes.add_collection(LineCollection(lines[len(lines) - best :], colors=VERMILION, linewidths=1.1))
+
+
+def best_count(networks: int) -> int:
+    """How many of so many networks stand out."""
+    return min(MOST_BEST, math.ceil(BEST_SHARE * networks))
 
 
 def _draw_row(axes: "Axes", row: Row, height: float) -> None:

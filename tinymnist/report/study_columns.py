@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tinymnist.report.columns import Fact, data_url
-from tinymnist.report.study_axes import MOST_AXES, axes_picture
+from tinymnist.report.study_axes import MOST_AXES, MOST_OTHERS, axes_picture, best_count
 from tinymnist.report.study_contents import StudyContents
 from tinymnist.report.study_importance import FEWEST, MOST
 from tinymnist.report.study_pictures import cost_picture, costs, progress_picture
@@ -29,8 +29,10 @@ from tinymnist.search.trials import Trial
 from tinymnist.spec.dump import dump_spec
 from tinymnist.text import abbreviated, counted, images_text
 
-NAME, OPTIONS = 60, 300
-"""Characters of an axis's name, and of the list of its values at most."""
+LISTED = 20
+"""Networks of the front that are listed."""
+NAME, OPTIONS, CELL = 60, 300, 36
+"""Characters of an axis's name, of the list of its values, and of a value in a narrow column, at most."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ class StudyColumns:
             ("sampler", f"{SAMPLERS[search.sampler]}, seed {search.seed}"),
             ("networks", f"{len(contents.trials):,} of {search.trials:,} tried" + (f": {states}" if states else "")),
             ("trainings", f"{len(contents.ended):,}, of {counted(contents.epochs, 'epoch')} together"),
-            ("training time", time_text(contents.seconds)),
+            ("training time", f"{time_text(contents.seconds)}, not counting finalists and winners"),
         ]
 
     @property
@@ -146,12 +148,12 @@ class StudyColumns:
     def front_words(self) -> str:
         front = self.contents.front
         text = "Each network after its longest training so far."
-        if front:
-            text += (
-                f" On the front are those that no other beats in {self._measure.lower()}, parameters and multiply-adds:"
-            )
-            text += f" {', '.join(str(trial.number) for trial in front)}."
-        return text
+        if not front:
+            return text
+        numbers = ", ".join(str(trial.number) for trial in front[:LISTED])
+        more = f", and {len(front) - LISTED:,} more" if len(front) > LISTED else ""
+        beaten = f"in {self._measure.lower()}, parameters and multiply-adds"
+        return f"{text} On the front are those that no other beats {beaten}: {numbers}{more}."
 
     @property
     def _measure(self) -> str:
@@ -173,7 +175,7 @@ class StudyColumns:
     @property
     def best(self) -> list[list[str]]:
         return [
-            [*_figures(trial), *(value_text(trial.values[axis.key]) for axis in self._axes)]
+            [*_figures(trial), *(abbreviated(value_text(trial.values[axis.key]), CELL) for axis in self._axes)]
             for trial in self.contents.best
         ]
 
@@ -213,12 +215,14 @@ class StudyColumns:
 
     @property
     def parallel_words(self) -> str:
-        drawn = "" if len(self._axes) <= MOST_AXES else f" Only the first {MOST_AXES} axes are drawn."
-        return (
-            f"One line per network. Vermilion: the best tenth by {self._measure.lower()} after the first training. "
-            "Among the others, the stronger the blue, the better. Within an option of a choice, the better are further "
-            f"right.{drawn}"
+        trained, measure = len(self.contents.trained), self._measure.lower()
+        text = (
+            f"One line per network. Vermilion: the best {best_count(trained)} by {measure} after the first training. "
+            "Among the others, the stronger the blue, the better. Within an option, the better are further right."
         )
+        if trained - best_count(trained) > MOST_OTHERS:
+            text += " Not all of the others are drawn, but evenly spaced ones."
+        return text if len(self._axes) <= MOST_AXES else f"{text} Only the first {MOST_AXES} axes are drawn."
 
     @property
     def search_file(self) -> str:

@@ -5,7 +5,7 @@ from tinymnist.search.space import Axis, Value
 from tinymnist.search.trials import State
 from tinymnist.text import abbreviated, counted
 
-VALUE = 32
+VALUE = 60
 """Characters of a value at most."""
 SAMPLERS = {"tpe": "tree-structured Parzen estimator", "evolution": "ageing evolution", "random": "at random"}
 MEASURES: dict[Measure, str] = {
@@ -41,9 +41,10 @@ def rungs_text(search: Search) -> str:
 
 
 def range_text(axis: Axis) -> str:
-    """`2 to 24 in steps of 2`, `relu, silu`."""
+    """`2 to 24 in steps of 2`, `relu, silu`, `{kind: linear}; {kind: gap}`."""
     if axis.dimension.choice is not None:
-        return ", ".join(abbreviated(option, VALUE) for option in axis.options)
+        options = [value_text(option) for option in axis.options]
+        return ("; " if any("," in option for option in options) else ", ").join(options)
     low, high = axis.ends
     text = f"{low:g} to {high:g}"
     if axis.dimension.log is not None:
@@ -56,8 +57,13 @@ def range_text(axis: Axis) -> str:
 def value_text(value: Value) -> str:
     """A value of an axis, short."""
     if isinstance(value, str):
-        return abbreviated(value, VALUE)
+        return abbreviated(plain_option(value), VALUE)
     return f"{value:.4g}" if isinstance(value, float) else f"{value:,}"
+
+
+def plain_option(option: str) -> str:
+    """An option of a choice without the quotes of JSON, as one writes it in the search file."""
+    return option.replace('"', "") if option.startswith(("{", "[")) else option
 
 
 def spread_text(mean: float, std: float | None) -> str:
