@@ -16,7 +16,7 @@ from tinymnist.errors import SpecError
 from tinymnist.search.declaration import Budget, Dimension
 from tinymnist.spec import Spec
 from tinymnist.spec.dump import dump_spec
-from tinymnist.spec.load import Document, Override, document_from_text
+from tinymnist.spec.load import Document, Draft, Override, read_draft
 from tinymnist.spec.path import Path
 from tinymnist.spec.recipe import Train
 from tinymnist.spec.schedules import Plateau
@@ -145,8 +145,13 @@ class Space:
             overrides += axis.overrides(values[axis.key])
         if epochs is not None:
             overrides.append(Override(("train", "epochs"), epochs, f"{epochs} epochs"))
-        document = document_from_text(self.base, self.file, overrides)
+        document = self._draft.document(overrides)
         return replace(document, spec=_without_unused_bases(document.spec))
+
+    @cached_property
+    def _draft(self) -> Draft:
+        """The base, read once: a search makes thousands of networks of it."""
+        return read_draft(self.base, self.file)
 
     def use(self, spec: Spec) -> float:
         """The share of the budget that a network uses; of several budgets, the largest share."""

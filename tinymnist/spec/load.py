@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from os import PathLike, fspath
 from typing import Any
@@ -71,6 +72,33 @@ def load_document(file: str, overrides: Sequence[Override] = (), recipe: str | N
 
 def document_from_text(text: str, file: str, overrides: Sequence[Override] = (), recipe: str | None = None) -> Document:
     """The spec in `text`; errors call it `file`. Raises `SpecError`."""
+    return read_draft(text, file, recipe).document(overrides)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The text of a spec, read but not validated: it becomes another document with each set of overrides."""
+
+    file: str
+    data: dict[str, Any]
+    places: dict[Path, Place]
+
+    def document(self, overrides: Sequence[Override] = ()) -> Document:
+        """The spec with these overrides. Raises `SpecError`."""
+        data, places = deepcopy(self.data), dict(self.places)
+        for override in overrides:
+            _apply(data, override, places)
+            _expand_recipe(data, places)
+        _forget_choice(data, overrides)
+        try:
+            spec = Spec.model_validate(data)
+        except ValidationError as error:
+            raise problems(error, places) from None
+        return Document(self.file, spec, places)
+
+
+def read_draft(text: str, file: str, recipe: str | None = None) -> Draft:
+    """Reads the YAML in `text`, which errors call `file`, and the recipe that it names. Raises `SpecError`."""
     data, places = parsed(text, file)
     if not isinstance(data, dict):
         raise SpecError(
@@ -79,15 +107,7 @@ def document_from_text(text: str, file: str, overrides: Sequence[Override] = (),
     if recipe is not None:
         _take_recipe(recipe, data, places)
     _expand_recipe(data, places)
-    for override in overrides:
-        _apply(data, override, places)
-        _expand_recipe(data, places)
-    _forget_choice(data, overrides)
-    try:
-        spec = Spec.model_validate(data)
-    except ValidationError as error:
-        raise problems(error, places) from None
-    return Document(file, spec, places)
+    return Draft(file, data, places)
 
 
 def parsed(text: str, file: str) -> tuple[Any, dict[Path, Place]]:
@@ -200,7 +220,7 @@ def _apply(data: dict[str, Any], override: Override, places: dict[Path, Place]) 
         else:
             raise wrong(around, f"is {shown(here)}: there is no {shown(str(part))} in it")
         if last:
-            here[part] = override.value
+            here[part] = deepcopy(override.value)  # a later override may reach into it
         else:
             here[part] = _opened(override.path[: depth + 1], here[part])
             here = here[part]
