@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tinymnist.data import decoding, read_image_set
-from tinymnist.data.cache import cache_folder
+from tinymnist.data.cache import CACHE
 from tinymnist.data.image_set import Images, ImageSet, SplitName
 
 ROUNDS = 3
@@ -54,7 +54,7 @@ def write_csv(data: ImageSet, root: Path) -> Path:
 
 
 def emptied_cache() -> None:
-    shutil.rmtree(cache_folder(), ignore_errors=True)
+    shutil.rmtree(CACHE.folder, ignore_errors=True)
 
 
 def report(

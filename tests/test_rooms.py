@@ -18,6 +18,7 @@ ROOMS = [
     ("machine", "quiet", "signals", "statistics"),
     ("files",),
     ("plotting", "sealed", "templating"),
+    ("sealed_cache",),
     ("spec",),
     ("check",),
     ("model",),

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from tinymnist.data.image_set import ImageSet
 from tinymnist.data.image_set_arrays import arrays_of
 from tinymnist.data.sources import read_image_set
 from tinymnist.errors import DataError, ImageError
+from tinymnist.sealed_cache import KEY
 
 IMAGES = np.arange(40 * 6, dtype=np.uint8).reshape(40, 2, 3)
 LABELS = np.tile([0, 1], 20)
@@ -39,7 +41,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
-    return cache.cache_folder()
+    return cache.CACHE.folder
 
 
 @pytest.fixture
@@ -214,10 +216,17 @@ def test_other_options_decode_again(pets: Path) -> None:
         assert (read(pets, **options)[1], read(pets, **options)[1]) == (30, 0)
 
 
-@pytest.mark.parametrize("name", ["tinymnist.data.cache.FORMAT", "tinymnist.data.cache.__version__", "PIL.__version__"])
-def test_another_version_decodes_again(name: str, pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("tinymnist.data.cache.CACHE", replace(cache.CACHE, format="another")),
+        ("tinymnist.data.cache.__version__", "another"),
+        ("PIL.__version__", "another"),
+    ],
+)
+def test_another_version_decodes_again(name: str, other: object, pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (decoded(pets), decoded(pets)) == (30, 0)
-    monkeypatch.setattr(name, "another")
+    monkeypatch.setattr(name, other)
     assert (decoded(pets), decoded(pets)) == (30, 0)
 
 
@@ -305,23 +314,23 @@ def flipped(path: Path) -> None:
 
 
 def of_another_format(path: Path) -> None:
-    header, arrays = sealed.read_sealed(path, cache.FORMAT)
-    sealed.write_sealed(path, "another", {cache.KEY: header[cache.KEY]}, arrays)
+    header, arrays = sealed.read_sealed(path, cache.CACHE.format)
+    sealed.write_sealed(path, "another", {KEY: header[KEY]}, arrays)
 
 
 def of_another_set(path: Path) -> None:
     other = write_folders(Path("other"), {"": (255 - IMAGES, LABELS)})
     data, _ = read(other)
-    sealed.write_sealed(path, cache.FORMAT, {cache.KEY: "another"}, arrays_of(data))
+    sealed.write_sealed(path, cache.CACHE.format, {KEY: "another"}, arrays_of(data))
 
 
 def with_other(name: str, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Callable[[Path], None]:
     """With one array changed, and sealed again."""
 
     def harm(path: Path) -> None:
-        header, arrays = sealed.read_sealed(path, cache.FORMAT)
+        header, arrays = sealed.read_sealed(path, cache.CACHE.format)
         arrays[name] = change(arrays[name])
-        sealed.write_sealed(path, cache.FORMAT, {cache.KEY: header[cache.KEY]}, arrays)
+        sealed.write_sealed(path, cache.CACHE.format, {KEY: header[KEY]}, arrays)
 
     return harm
 
@@ -392,7 +401,7 @@ def test_what_was_not_used_for_long_makes_room(folder: Path, monkeypatch: pytest
     left.write_bytes(bytes(100))
     os.utime(left, (0, 0))
     size = max(path.stat().st_size for path in folder.iterdir())
-    monkeypatch.setattr(cache, "LIMIT", 3 * size)
+    monkeypatch.setattr(cache, "CACHE", replace(cache.CACHE, limit=3 * size))
     assert decoded(sets[0]) == 0  # the second is now the one that was not used for longest
     read(sets[2])
     assert not left.exists()
@@ -410,7 +419,7 @@ def test_what_others_keep_in_the_folder_stays(folder: Path, tmp_path: Path, monk
     os.utime(precious, (0, 0))
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.symlink_to(precious.parent)
-    monkeypatch.setattr(cache, "LIMIT", 1)
+    monkeypatch.setattr(cache, "CACHE", replace(cache.CACHE, limit=1))
     for number in range(3):
         read(write_folders(Path(str(number)), {"": (IMAGES + number, LABELS)}))
     assert precious.read_text() == "ten years of work"

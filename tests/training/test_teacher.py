@@ -1,19 +1,26 @@
 """Teachers: a network comes to agree with them, and none has seen the images that are scored."""
 
+import os
 import shutil
+import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from tests.support.command_line import Cli
 from tests.support.trainings import StopAfter
 from tinymnist import Spec, load_spec, train
 from tinymnist.data import load_dataset
-from tinymnist.errors import DataError, Interrupted, UsageError
-from tinymnist.training import Run, resume, train_series
-from tinymnist.training.teacher import refuse_unfit_teachers
+from tinymnist.errors import DataError, Interrupted, SpecError, UsageError
+from tinymnist.training import Run, resume, train_series, views
+from tinymnist.training.observer import Observer
+from tinymnist.training.teacher import Teacher, refuse_unfit_teachers
+
+TURNED = "train.augment=[{ShiftScaleRotate: {rotate_limit: 12}}]"
 
 
 @pytest.fixture(scope="module")
@@ -21,11 +28,18 @@ def teacher(quick: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return train(load_spec(quick), seed=5, dataset="mnist-5k", output=tmp_path_factory.mktemp("runs"), name="teacher")
 
 
+@pytest.fixture(autouse=True)
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of what teachers said, empty."""
+    monkeypatch.setattr(views, "CACHE", replace(views.CACHE, name=str(tmp_path / "said")))
+    return views.CACHE.folder
+
+
 def taught(quick: Path, teacher: Path, *overrides: str) -> Spec:
     return load_spec(quick, [f"train.distill={{teacher: ['{teacher}'], weight: 1.0}}", *overrides])
 
 
-@pytest.mark.parametrize("views", ["clean", "same"])
+@pytest.mark.parametrize("views", ["clean", "same", "3"])
 def test_a_taught_network_comes_to_agree_with_its_teacher(
     views: str, quick: Path, teacher: Run, tmp_path: Path
 ) -> None:
@@ -42,14 +56,85 @@ def test_a_taught_network_comes_to_agree_with_its_teacher(
     assert distance(student) < 0.5 * distance(alone)
 
 
-@pytest.mark.parametrize("engine", ["native", "torch"])
-def test_a_taught_training_resumes_to_the_same_bits(engine: str, quick: Path, teacher: Run, tmp_path: Path) -> None:
-    spec = taught(quick, teacher.path, f"train.engine={engine}", "train.ema=0.9")
+@pytest.mark.parametrize(("engine", "views"), [("native", "clean"), ("torch", "clean"), ("native", "2")])
+def test_a_taught_training_resumes_to_the_same_bits(
+    engine: str, views: str, quick: Path, teacher: Run, tmp_path: Path
+) -> None:
+    spec = taught(
+        quick, teacher.path, TURNED, f"train.engine={engine}", "train.ema=0.9", f"train.distill.views={views}"
+    )
     uncut = train(spec, seed=1, dataset="mnist-5k", output=tmp_path, name="uncut")
     with pytest.raises(Interrupted):
         train(spec, seed=1, dataset="mnist-5k", output=tmp_path, name="cut", observer=StopAfter(13))
     assert _weights(resume(tmp_path / "cut")) == _weights(uncut)
     assert uncut.environment.teachers == {str(teacher.path): teacher.result.weights_sha256}
+
+
+def test_what_a_teacher_says_of_a_view_is_asked_once_for_all_seeds(
+    quick: Path, teacher: Run, tmp_path: Path, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    answer = Teacher.probabilities_of
+
+    def asking(teacher: Teacher, images: Tensor) -> Tensor:
+        asked.append(len(images))
+        return answer(teacher, images)
+
+    monkeypatch.setattr(Teacher, "probabilities_of", asking)
+    spec = taught(quick, teacher.path, TURNED, "train.distill.views=2", "train.epochs=3")
+    first = train(spec, seed=1, dataset="mnist-5k", output=tmp_path, name="first")
+    assert sum(asked) == 2 * 4000
+    train(spec, seed=2, dataset="mnist-5k", output=tmp_path, name="second")
+    assert (sum(asked), len(list(kept.iterdir()))) == (2 * 4000, 2)
+    again = train(spec, seed=1, dataset="mnist-5k", output=tmp_path, name="again")
+    assert _weights(again) == _weights(first)
+
+
+@pytest.mark.parametrize("change", ["train.distill.temperature=2.0", "train.augment=[HorizontalFlip]"])
+def test_what_a_teacher_says_otherwise_is_asked_anew(
+    change: str, quick: Path, teacher: Run, tmp_path: Path, kept: Path
+) -> None:
+    for name, changes in (("first", []), ("other", [change])):
+        spec = taught(quick, teacher.path, TURNED, "train.distill.views=1", "train.epochs=1", *changes)
+        train(spec, seed=1, dataset="mnist-5k", output=tmp_path, name=name)
+    assert len(list(kept.iterdir())) == 2
+
+
+def test_a_damaged_answer_is_asked_for_again(quick: Path, teacher: Run, tmp_path: Path, kept: Path) -> None:
+    spec = taught(quick, teacher.path, "train.distill.views=1", "train.epochs=1")
+    first = train(spec, seed=1, dataset="mnist-5k", output=tmp_path, name="first")
+    (answer,) = kept.iterdir()
+    whole = answer.read_bytes()
+    answer.write_bytes(whole[:-4] + b"bits")
+    again = train(spec, seed=1, dataset="mnist-5k", output=tmp_path, name="again")
+    assert (_weights(again), answer.read_bytes()) == (_weights(first), whole)
+
+
+def test_epochs_without_augmentation_show_the_images_as_they_are(
+    quick: Path, teacher: Run, tmp_path: Path, kept: Path
+) -> None:
+    spec = taught(quick, teacher.path, TURNED, "train.distill.views=5", "train.epochs=2", "train.augment_until=0.5")
+    train(spec, seed=1, dataset="mnist-5k", output=tmp_path, name="run")
+    plain = taught(quick, teacher.path, "train.distill.views=1", "train.epochs=1")
+    train(plain, seed=1, dataset="mnist-5k", output=tmp_path, name="plain")
+    assert len(list(kept.iterdir())) == 2
+
+
+def test_a_stop_does_not_wait_for_the_teacher(quick: Path, teacher: Run, tmp_path: Path, kept: Path) -> None:
+    class StopAtOnce(Observer):
+        def epoch_started(self, epoch: int, epochs: int, images: int) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    spec = taught(quick, teacher.path, "train.distill.views=2")
+    with pytest.raises(Interrupted, match="stopped in epoch 1 after step 0"):
+        train(spec, seed=1, dataset="mnist-5k", output=tmp_path, name="run", observer=StopAtOnce())
+    assert not kept.exists()
+
+
+@pytest.mark.parametrize("views", ["0", "1001", "2.5", "true", "often"])
+def test_a_number_of_views_is_a_whole_one(views: str, quick: Path, teacher: Run) -> None:
+    with pytest.raises(SpecError, match=r"views: expects clean, same, or a number of views from 1 to 1,000, found "):
+        taught(quick, teacher.path, f"train.distill.views={views}")
 
 
 def test_a_series_teaches_as_an_ensemble_of_its_seeds(quick: Path, tmp_path: Path) -> None:

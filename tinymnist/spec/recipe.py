@@ -21,7 +21,9 @@ from tinymnist.choices import Engine
 from tinymnist.spec.augmentation import REFERENCE_AUGMENT, AugmentStep
 from tinymnist.spec.base import MAX_ENTRIES, MAX_RATE, Epochs, Model, Probability, expand, expanding
 from tinymnist.spec.schedules import Constant, Falling, OneCycle, Plateau, Schedule, Step
-from tinymnist.text import printable
+from tinymnist.text import printable, shown
+
+MAX_VIEWS = 1_000
 
 
 def _listed(value: Any) -> Any:
@@ -106,6 +108,12 @@ class EarlyStopping(Model):
     )
 
 
+def _views(given: Any) -> Any:
+    if given in ("clean", "same") or (type(given) is int and 1 <= given <= MAX_VIEWS):
+        return given
+    raise ValueError(f"expects clean, same, or a number of views from 1 to {MAX_VIEWS:,}, found {shown(given)}")
+
+
 class Distill(Model):
     """Distillation (Hinton, Vinyals and Dean 2015): besides the labels, the network learns the probabilities that
     trained networks give for the same images.
@@ -120,9 +128,16 @@ class Distill(Model):
     ] = Field(min_length=1, max_length=64, description="A run, or several, whose probabilities are averaged.")
     temperature: float = Field(3.0, ge=0.1, le=100, description="T; logits are divided by it.")
     weight: float = Field(0.9, gt=0, le=1, description="The teacher's share of the loss.")
-    views: Literal["clean", "same"] = Field(
+    views: Annotated[
+        Literal["clean", "same"] | int,
+        BeforeValidator(
+            _views, json_schema_input_type=Literal["clean", "same"] | Annotated[int, Field(ge=1, le=MAX_VIEWS)]
+        ),
+    ] = Field(
         "clean",
-        description="What the teacher sees: the image before augmentation (computed once), or what the network sees.",
+        description="What the teacher sees: the image before augmentation (computed once), or what the network sees. "
+        "A number: what the network sees, which is then so many augmented views of each image, in turn; what the "
+        "teacher says of each is computed once, and kept for other seeds.",
     )
 
 

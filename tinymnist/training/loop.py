@@ -29,6 +29,7 @@ from tinymnist.training.optimizer import Optimizer, apply
 from tinymnist.training.schedule import schedule
 from tinymnist.training.seeds import derived_seed
 from tinymnist.training.teacher import Teacher
+from tinymnist.training.views import FixedViews, View
 
 MOST_KNOWN = 5_000
 """The most training images that are scored as they are after each epoch, which adds 1.5 % to an epoch of tiny3130 on
@@ -60,6 +61,7 @@ class Trainer:
         self.augmented_epochs = round(recipe.augment_until * recipe.epochs)
         self.progress = Progress()
         self.began = 0.0
+        self.view: View | None = None
 
     @property
     def spec(self) -> Spec:
@@ -104,10 +106,26 @@ class Trainer:
         self.began = time.perf_counter() - progress.seconds
         order = self._order()
         self.engine.begin(progress.loss_sum, progress.correct)
+        self.view = self._view(stop)
         while self.progress.step < self.steps_per_epoch:
             self.observer.stepped(self._step(order))
             self._stop_if(stop)
         self._finish_epoch(stop)
+
+    @property
+    def _augments(self) -> bool:
+        """Whether this epoch's images are augmented."""
+        return self.augmenter is not None and self.progress.epoch < self.augmented_epochs
+
+    def _view(self, stop: StopRequest) -> View | None:
+        """What this epoch's images look like, where the recipe has a fixed number of views. The first depends on the
+        seed, so that trainings side by side share the work of the teacher."""
+        if self.teacher is None or not isinstance(self.teacher.views, int):
+            return None
+        views = FixedViews(self.dataset.train, self.augmenter, self.teacher)
+        number = (self.progress.epoch + self.seed) % self.teacher.views if self._augments else None
+        with enough_memory():
+            return views.view(number, lambda: self._stop_if(stop))
 
     def _order(self) -> Tensor:
         generator = torch.Generator().manual_seed(derived_seed(self.seed, "order", self.progress.epoch))
@@ -118,7 +136,7 @@ class Trainer:
         first = progress.step * recipe.batch_size
         chosen = order[first : first + recipe.batch_size]
         images, labels = self._batch(chosen)
-        teacher = None if self.teacher is None else self.teacher.probabilities(chosen, images)
+        teacher = self._taught(chosen, images)
         weights = None if self.class_weights is None else self.class_weights[labels]
         number = progress.epoch * self.steps_per_epoch + progress.step
         hyper = self.hyper(number)
@@ -132,11 +150,18 @@ class Trainer:
         return Step(progress.epoch + 1, self.progress.images, hyper.lr)
 
     def _batch(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
-        images = self.dataset.train.images.index_select(0, chosen)  # several times faster than [chosen]
-        if self.augmenter is not None and self.progress.epoch < self.augmented_epochs:
+        source = self.dataset.train.images if self.view is None else self.view.images
+        images = source.index_select(0, chosen)  # several times faster than [chosen]
+        if self.view is None and self.augmenter is not None and self._augments:
             seed = derived_seed(self.seed, "augment", self.progress.epoch, self.progress.step)
             images = self.augmenter(images, seed)
         return images, self.dataset.train.labels[chosen]
+
+    def _taught(self, chosen: Tensor, images: Tensor) -> Tensor | None:
+        """The teacher's probabilities for these training images, as the network sees them."""
+        if self.view is not None:
+            return self.view.probabilities[chosen]
+        return None if self.teacher is None else self.teacher.probabilities(chosen, images)
 
     def _take_totals(self, stop: StopRequest) -> Progress:
         """Takes the engine's sums into the progress. Raises `DivergedError`."""

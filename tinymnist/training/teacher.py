@@ -1,5 +1,6 @@
 """Teachers: finished runs whose probabilities a network learns to give."""
 
+import platform
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -11,6 +12,7 @@ from tinymnist.errors import DataError, RunError, UsageError
 from tinymnist.native import CompilerError, NativeNetwork, NotCoveredError
 from tinymnist.notices import NativeTeacherUnavailable, Warn
 from tinymnist.spec import Spec
+from tinymnist.spec.dump import dump_spec
 from tinymnist.spec.recipe import Distill
 from tinymnist.text import shape_text
 from tinymnist.training.engine import Engine
@@ -19,6 +21,7 @@ from tinymnist.training.load import load_runs
 from tinymnist.training.records import Environment, TrainedOn
 from tinymnist.training.run import Run
 from tinymnist.training.score import in_batches, normalized
+from tinymnist.version import __version__
 
 Logits = Callable[[Tensor], Tensor]
 """From uint8 images (n, C, H, W) to logits (n, classes)."""
@@ -27,24 +30,27 @@ Logits = Callable[[Tensor], Tensor]
 class Teacher:
     """One or more networks, whose probabilities at one temperature are averaged."""
 
-    def __init__(self, networks: Sequence[Logits], options: Distill) -> None:
+    def __init__(self, networks: Sequence[Logits], options: Distill, identity: Sequence[str]) -> None:
         self._networks = networks
         self._temperature = options.temperature
-        self._views = options.views
+        self.views = options.views
+        self.identity = [*identity, str(options.temperature)]
+        """What its probabilities depend on, besides the images."""
         self._clean: Tensor | None = None
 
     def prepare(self, train: Split) -> None:
         """Computes the probabilities of all training images at once, where the teacher sees them without
         augmentation."""
-        if self._views == "clean":
-            self._clean = torch.cat(in_batches(self._probabilities, train.images.contiguous()))
+        if self.views == "clean":
+            self._clean = torch.cat(in_batches(self.probabilities_of, train.images.contiguous()))
 
     def probabilities(self, chosen: Tensor, images: Tensor) -> Tensor:
         """Probabilities (n, classes) float32 for the training images with indices `chosen`; `images` (n, C, H, W) are
         the same, as the network sees them."""
-        return self._probabilities(images) if self._clean is None else self._clean[chosen]
+        return self.probabilities_of(images) if self._clean is None else self._clean[chosen]
 
-    def _probabilities(self, images: Tensor) -> Tensor:
+    def probabilities_of(self, images: Tensor) -> Tensor:
+        """Probabilities (n, classes) float32 for these images (n, C, H, W)."""
         each = [torch.softmax(logits(images) / self._temperature, 1) for logits in self._networks]
         return torch.stack(each).mean(0)
 
@@ -117,10 +123,17 @@ def teaching(
                 continue
         networks.append(_torch_logits(run, device))
     try:
-        yield Teacher(networks, spec.train.distill)
+        yield Teacher(networks, spec.train.distill, _identity(runs, engine, device))
     finally:
         for network in opened:
             network.close()
+
+
+def _identity(runs: Sequence[Run], engine: Engine, device: torch.device) -> list[str]:
+    """What the bits of the runs' probabilities depend on, besides the images."""
+    machine = [device.type, platform.processor(), torch.backends.cpu.get_cpu_capability()]
+    teachers = [part for run in runs for part in (run.result.weights_sha256, dump_spec(run.spec))]
+    return [__version__, torch.__version__, engine.name, *machine, *teachers]
 
 
 def _native(run: Run, threads: int) -> NativeNetwork:
