@@ -11,8 +11,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from tinymnist.errors import DataError
 from tinymnist.search.declaration import Search
+from tinymnist.search.origin import origin
 from tinymnist.search.proposals import NETWORK, SpaceExhausted, distributions, is_proposal, sampler
-from tinymnist.search.space import Space
+from tinymnist.search.space import Candidate, Space
 from tinymnist.search.trials import Figures, State, Trial
 
 LOCK_SUFFIX = ".lock"
@@ -45,7 +46,9 @@ class Journal:
         return [as_trial(number, each, len(self._search.rungs)) for number, each in found]
 
     def propose(self) -> Trial | None:
-        """A new network; None where none is left."""
+        """A new network, first of all the base, if it is in the space; None where none is left."""
+        if not self._proposals() and (base := origin(self._space)) is not None:
+            self._enqueue(base)
         try:
             asked = self._study.ask(distributions(self._space))
         except SpaceExhausted:
@@ -83,6 +86,10 @@ class Journal:
         handle.set_user_attr(_DIVERGED, True)
         self._study.tell(handle, state=TrialState.PRUNED if self._search.has_one_objective else TrialState.FAIL)
         return self.trials[trial.number]
+
+    def _enqueue(self, candidate: Candidate) -> None:
+        if not self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):  # else a kill came before `ask`
+            self._study.enqueue_trial(dict(candidate.values))
 
     def _void(self, trial: FrozenTrial) -> None:
         """Ends a trial whose proposal was cut off by a kill, or never came about."""

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -60,6 +60,13 @@ class Axis:
         assert self.dimension.whole is not None
         low, high, *step = self.dimension.whole
         return low, high, step[0] if step else 1
+
+    def contains(self, number: float) -> bool:
+        """Whether this number is one of its values."""
+        if self.dimension.whole is not None:
+            return isinstance(number, int) and self.nearest(number) == number
+        low, high = self.dimension.real or self.dimension.log or (math.inf, -math.inf)
+        return low <= number <= high
 
     def nearest(self, number: float) -> int:
         """The possible whole number nearest to this."""
@@ -147,6 +154,15 @@ class Space:
             overrides.append(Override(("train", "epochs"), epochs, f"{epochs} epochs"))
         document = self._draft.document(overrides)
         return replace(document, spec=_without_unused_bases(document.spec))
+
+    @cached_property
+    def base_spec(self) -> Spec:
+        """The base. Raises `SpecError`."""
+        return self.base_with([])
+
+    def base_with(self, overrides: Sequence[Override]) -> Spec:
+        """The base with other values, which need not be in the space. Raises `SpecError`."""
+        return self._draft.document(overrides).spec
 
     @cached_property
     def _draft(self) -> Draft:
