@@ -68,22 +68,21 @@ def _simulated(trainings: int) -> None:
                 with workers:
                     workers.wait_for_workers(count, 300)
                     meter = Meter(count, trainings, scheduler)
-                    train_all(tasks, workers, meter, StopRequest())
+                    train_all(tasks, workers, SeriesObserver(), StopRequest(), meter.ended)
             print(f"| {count:,} | {meter.row()} |", flush=True)
 
 
-class Meter(SeriesObserver):
+class Meter:
     """Measures from the moment when each worker has done about one training, until so many more have ended."""
 
     def __init__(self, workers: int, trainings: int, scheduler: int) -> None:
-        super().__init__()
         self._workers, self._trainings, self._scheduler = workers, trainings, scheduler
-        self._ended = 0
+        self._count = 0
         self._marks: list[tuple[float, float, float]] = []
 
-    def seed_ended(self, result: Result) -> None:
-        self._ended += 1
-        if self._ended in (self._workers, self._workers + self._trainings):
+    def ended(self, task: Task, result: Result) -> None:
+        self._count += 1
+        if self._count in (self._workers, self._workers + self._trainings):
             self._marks.append((time.process_time(), _cpu_seconds(self._scheduler), time.monotonic()))
 
     def row(self) -> str:

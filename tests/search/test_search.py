@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,19 +11,40 @@ from tests.support.command_line import Cli
 from tests.support.searches import SEARCH, write_search
 from tinymnist import load_spec
 from tinymnist.errors import DataError, RunError
+from tinymnist.search.api import search
+from tinymnist.search.load import load_search
 from tinymnist.search.study import Study, open_study
 from tinymnist.training import Run, Series, open_run
+from tinymnist.training.task import Task
+from tinymnist.training.workers import InTurn
+
+
+class Recording(InTurn):
+    """Trains in this process, and keeps which trainings were handed over at once."""
+
+    threads = 1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[list[str]] = []
+
+    def submit(self, tasks: Sequence[Task]) -> None:
+        self.batches.append(["/".join(task.path.parts[-3:]) for task in tasks])
+        super().submit(tasks)
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, list[list[str]]]:
     """A finished study, made in one process."""
-    from tinymnist.cli import run
-
     folder = tmp_path_factory.mktemp("search")
-    file = write_search(folder)
-    assert run(["search", str(file), "--jobs", "1", "--threads", "1", "--output", str(folder), "--quiet"]) == 0
-    return open_study(folder / "tiny")
+    workers = Recording()
+    study = search(load_search(str(write_search(folder))), workers=workers, output=folder)
+    return study, workers.batches
+
+
+@pytest.fixture
+def study(recorded: tuple[Study, list[list[str]]]) -> Study:
+    return recorded[0]
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -77,6 +99,14 @@ def test_finalists_are_series_on_held_out_images_best_first(study: Study) -> Non
     for each in finalists:
         result = series(study.path / "finalists" / each.name).result
         assert (result.scored_on, result.seeds, result.mean) == ("validation", [0, 1], each.accuracy)
+
+
+def test_all_seeds_of_all_finalists_are_handed_over_at_once(recorded: tuple[Study, list[list[str]]]) -> None:
+    study, batches = recorded
+    names = sorted(each.name for each in study.result.finalists)
+    winner = study.result.winners[0].name
+    finals = [f"finalists/{name}/seed-{seed}" for name in names for seed in (0, 1)]
+    assert [sorted(batch) for batch in batches[-2:]] == [finals, [f"winners/{winner}/seed-{seed}" for seed in (0, 1)]]
 
 
 def test_a_finalist_is_a_spec_that_train_takes(study: Study) -> None:

@@ -1,5 +1,8 @@
 """Progress of a search on stderr: a bar over its epochs, a line for each training that has ended."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from tqdm import tqdm
 
 from tinymnist.cli.series import SeriesProgress
@@ -7,18 +10,20 @@ from tinymnist.console import say, shows_bars
 from tinymnist.search.observer import SearchObserver
 from tinymnist.search.study import Study
 from tinymnist.search.trials import Trial
+from tinymnist.spec import Spec
 from tinymnist.text import counted
 from tinymnist.training.observer import EpochRow, Step
+from tinymnist.training.records import Result
 
 
 class SearchProgress(SeriesProgress, SearchObserver):
-    """While networks are tried, a bar over the epochs that are expected, and a line for each training; for finalists
-    and winner, what a series shows."""
+    """A bar over the epochs that are expected, first of all networks that are tried, then of the finalists, then of the
+    winner; and a line for each training that has ended."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._study: Study | None = None
         self._best: float | None = None
+        self._done = self._expected = 0
 
     def __enter__(self) -> "SearchProgress":
         return self
@@ -27,31 +32,28 @@ class SearchProgress(SeriesProgress, SearchObserver):
         search = study.file.search
         tried = f" ({len(trials)} tried before)" if trials else ""
         say(f"{study.path}: {search.name}, {counted(search.trials, 'network')} to try{tried}, {jobs} at once")
-        self._study = study
         done = [figures for trial in trials for figures in trial.rungs]
         self._best = max((figures.accuracy for figures in done), default=None)
-        self._bar = tqdm(
-            total=_expected_epochs(study),
-            initial=sum(figures.epochs for figures in done),
-            unit=" epochs",
-            leave=False,
-            disable=not shows_bars(),
-        )
+        self._begin(_expected_epochs(study), sum(figures.epochs for figures in done))
+
+    def started(self, path: Path, spec: Spec, seeds: Sequence[int], pending: int, jobs: int) -> None:
+        self._expected += pending * spec.train.epochs
+        self._bar.total = self._expected
 
     def stepped(self, seed: int, step: Step) -> None:
-        if self._study is None:
-            super().stepped(seed, step)
-        elif self._bar.disable and self._silence.is_long():
-            self._silence.end(f"network {seed}, epoch {step.epoch}: {step.images:,} images so far")
+        if self._bar.disable and self._silence.is_long():
+            self._silence.end(f"{counted(self._done, 'epoch')} of about {self._expected:,} so far")
 
     def epoch_ended(self, seed: int, row: EpochRow) -> None:
-        if self._study is None:
-            super().epoch_ended(seed, row)
-        else:
-            self._bar.update()
+        self._done += 1
+        self._bar.update()
+
+    def seed_ended(self, result: Result) -> None:
+        self._clear()
+        figures = f"{result.accuracy:.2f} %  loss {result.loss:.4f}  {result.seconds:.0f} s"
+        self._silence.end(f"{result.name}, seed {result.seed}: {figures}")
 
     def rung_ended(self, trial: Trial) -> None:
-        assert self._study is not None
         self._clear()
         name = f"network {trial.number}: {trial.parameters:,} parameters"
         if trial.state == "diverged":
@@ -69,17 +71,19 @@ class SearchProgress(SeriesProgress, SearchObserver):
         say(f"no network is left that fits and was not tried: {counted(trials, 'network')} in all")
 
     def finalists_started(self, networks: int, seeds: int) -> None:
-        self._begin(f"the best {counted(networks, 'network')}, with {counted(seeds, 'seed')} each:")
+        self._begin()
+        say(f"the best {counted(networks, 'network')}, with {counted(seeds, 'seed')} each:")
 
     def winners_started(self, networks: int, seeds: int) -> None:
-        self._begin(f"the best of all, on all training images, with {counted(seeds, 'seed')}:")
+        self._begin()
+        say(f"the best of all, on all training images, with {counted(seeds, 'seed')}:")
 
-    def _begin(self, line: str) -> None:
+    def _begin(self, expected: int = 0, done: int = 0) -> None:
+        """Begins another bar."""
         if self._bar is not None:
             self._bar.close()
-            self._bar = None
-        self._study = None
-        say(line)
+        self._expected, self._done = expected, done
+        self._bar = tqdm(total=expected, initial=done, unit=" epochs", leave=False, disable=not shows_bars())
 
 
 def _expected_epochs(study: Study) -> int:

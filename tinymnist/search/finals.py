@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from tinymnist.errors import RunError
 from tinymnist.files import make_folder, write_atomically
@@ -14,7 +15,8 @@ from tinymnist.search.trials import Trial
 from tinymnist.spec.dump import dump_spec
 from tinymnist.training.records import RESULT
 from tinymnist.training.series import Series, open_series
-from tinymnist.training.series_api import resume_series, train_series
+from tinymnist.training.series_plan import SeriesPlan
+from tinymnist.training.side_by_side import train_side_by_side
 from tinymnist.training.task import Conditions
 from tinymnist.training.workers import Workers
 
@@ -32,11 +34,8 @@ def train_finalists(
     scores = [trial.scores(search, last) for trial in finished]
     chosen = [finished[place] for place in order(scores)[: search.finalists.keep]]
     observer.finalists_started(len(chosen), search.finalists.seeds)
-    found = []
-    for trial in chosen:
-        series = _series(study, trial, FINALISTS, workers, conditions, conditions.validation, observer)
-        found.append(_finalist(study, trial, series))
-    return _best_first(study, found)
+    trained = _train(study, chosen, FINALISTS, workers, conditions, conditions.validation, observer)
+    return _best_first(study, [_finalist(study, *each) for each in zip(chosen, trained, strict=True)])
 
 
 def finalists_so_far(study: Study, trials: Sequence[Trial]) -> list[Finalist]:
@@ -60,54 +59,53 @@ def train_winners(
     best = front(scores) if len(study.file.search.objective) > 1 else [0]
     observer.winners_started(len(best), study.file.search.finalists.seeds)
     by_number = {trial.number: trial for trial in trials}
-    winners = []
-    for place in best:
-        finalist = finalists[place]
-        series = _series(study, by_number[finalist.trial], WINNERS, workers, conditions, 0, observer)
-        result = series.result
-        winners.append(
-            Winner(
-                trial=finalist.trial,
-                name=finalist.name,
-                parameters=finalist.parameters,
-                run=result.run,
-                accuracy=result.mean,
-                std=result.std,
-                n=result.n,
-            )
-        )
-    return winners
+    chosen = [by_number[finalists[place].trial] for place in best]
+    trained = _train(study, chosen, WINNERS, workers, conditions, 0, observer)
+    return [_winner(study, *each) for each in zip(chosen, trained, strict=True)]
 
 
-def _series(
+def _train(
     study: Study,
-    trial: Trial,
+    trials: Sequence[Trial],
     folder: str,
     workers: Workers,
     conditions: Conditions,
     validation: int,
     observer: SearchObserver,
-) -> Series:
-    """The series of a network in a folder of the study, trained or resumed; its spec lies beside it."""
-    spec = rung_spec(study, trial, -1)
+) -> list[Series]:
+    """The series of each network in a folder of the study, all trained side by side; their specs lie beside them."""
     output = study.path / folder
     make_folder(output)
+    several = [_series(study, trial, output, conditions, validation, observer) for trial in trials]
+    unfinished = [series for series in several if not series.finished]
+    train_side_by_side(unfinished, workers, conditions.data_dir, observer)
+    return several
+
+
+def _series(
+    study: Study, trial: Trial, output: Path, conditions: Conditions, validation: int, observer: SearchObserver
+) -> Series:
+    """The series of a network, new or as it was left."""
+    spec = rung_spec(study, trial, -1)
     write_atomically(output / f"{spec.name}.yaml", dump_spec(spec))
     if os.path.lexists(output / spec.name):
-        series = open_series(output / spec.name)
-        return resume_series(series, workers=workers, data_dir=conditions.data_dir, observer=observer)
-    return train_series(
-        spec,
-        range(study.file.search.finalists.seeds),
-        workers=workers,
-        dataset=conditions.dataset,
-        data_dir=conditions.data_dir,
-        validation=validation,
-        output=output,
-        name=spec.name,
-        device=conditions.device,
-        threads=conditions.threads,
-        observer=observer,
+        return open_series(output / spec.name)
+    plan = SeriesPlan.of(
+        spec, range(study.file.search.finalists.seeds), conditions.dataset, validation, output, spec.name
+    )
+    return plan.begin(conditions.data_dir, None, conditions.device, conditions.threads, observer)
+
+
+def _winner(study: Study, trial: Trial, series: Series) -> Winner:
+    result = series.result
+    return Winner(
+        trial=trial.number,
+        name=study.network_name(trial.number),
+        parameters=trial.parameters,
+        run=result.run,
+        accuracy=result.mean,
+        std=result.std,
+        n=result.n,
     )
 
 

@@ -2,13 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from tinymnist.errors import Interrupted, TinyMnistError
 from tinymnist.notices import Notice
 from tinymnist.signals import StopRequest
-from tinymnist.training.observer import EpochRow, Observer, SeriesObserver, Step
+from tinymnist.training.observer import EpochRow, Observer, Step
 from tinymnist.training.records import Result
 from tinymnist.training.task import Task, train_task
 
@@ -74,7 +74,7 @@ class Workers(ABC):
 class InTurn(Workers):
     """Trains one task after another in this process, which its signals stop."""
 
-    threads = None
+    threads: int | None = None
 
     def __init__(self) -> None:
         self._waiting: deque[Task] = deque()
@@ -120,8 +120,10 @@ class _Relay(Observer):
         self._observer.epoch_ended(self._key, row)
 
 
-def train_all(tasks: Sequence[Task], workers: Workers, observer: SeriesObserver, stop: StopRequest) -> None:
-    """Trains all tasks, and tells `observer` of each that has ended.
+def train_all(
+    tasks: Sequence[Task], workers: Workers, told: Told, stop: StopRequest, ended: Callable[[Task, Result], None]
+) -> None:
+    """Trains all tasks, tells `told` of what happens, and calls `ended` for each that has ended.
 
     Once `stop` is set, the trainings that are going on write a checkpoint and end, and `Interrupted` is raised. An
     error of one stops the others as well; the first is raised.
@@ -131,11 +133,11 @@ def train_all(tasks: Sequence[Task], workers: Workers, observer: SeriesObserver,
     while workers.busy:
         if stop or problem:
             workers.stop()
-        for _, ended in workers.ended(observer):
-            if isinstance(ended, Result):
-                observer.seed_ended(ended)
+        for task, outcome in workers.ended(told):
+            if isinstance(outcome, Result):
+                ended(task, outcome)
             else:
-                problem = problem or ended
+                problem = problem or outcome
     if stop.signal_number is not None:
         raise Interrupted("stopped", stop.signal_number)
     if problem is not None:
