@@ -40,7 +40,7 @@ MISTAKES: dict[str, tuple[tuple[str, str], int, str]] = {
     "budget too small": (
         ("max_params: 900", "max_params: 90"),
         3,
-        "none of 1,000 networks drawn uses 90 to 100 % of 90 parameters: the nearest has ",
+        "none of 300 networks drawn uses 90 to 100 % of 90 parameters: the nearest has ",
     ),
     "budget too large": (("max_params: 900", "max_params: 90000"), 3, "the nearest has 5,110 parameters"),
     "nothing kept": (("{epochs: 1, keep: 0.4}", "{epochs: 1}"), 1, "rungs[0].keep is missing"),

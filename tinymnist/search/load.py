@@ -23,7 +23,7 @@ from tinymnist.spec.path import Path
 from tinymnist.spec.strict_yaml import read_file
 from tinymnist.text import counted, shown
 
-TRIES = 1000
+TRIES = 300
 """Networks that are drawn before a space is given up."""
 
 
@@ -129,7 +129,7 @@ def _refuse_unfit(axis: Axis, space: Space, place: Place) -> None:
             document_from_text(space.base, space.file, axis.overrides(value, str(place)))
         except SpecError as error:
             random = np.random.default_rng(0)
-            drawn = ({**space.draw(random), axis.key: value} for _ in range(TRIES // 5))
+            drawn = ({**space.draw(random), axis.key: value} for _ in range(TRIES))
             if not any(space.candidate(values) for values in drawn):
                 text = str(error).removeprefix(f"{place}: ")
                 raise error_at(

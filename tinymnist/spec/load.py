@@ -202,6 +202,7 @@ def _apply(data: dict[str, Any], override: Override, places: dict[Path, Place]) 
         return error_at(place, path, message)
 
     here: Any = data
+    replaced: Any = None
     for depth, part in enumerate(override.path):
         around = override.path[:depth]
         last = depth == len(override.path) - 1
@@ -220,12 +221,14 @@ def _apply(data: dict[str, Any], override: Override, places: dict[Path, Place]) 
         else:
             raise wrong(around, f"is {shown(here)}: there is no {shown(str(part))} in it")
         if last:
+            replaced = None if isinstance(here, dict) and part not in here else here[part]
             here[part] = deepcopy(override.value)  # a later override may reach into it
         else:
             here[part] = _opened(override.path[: depth + 1], here[part])
             here = here[part]
-    for path in [path for path in places if path[: len(override.path)] == override.path]:
-        del places[path]
+    if isinstance(replaced, dict | list):
+        for path in [path for path in places if path[: len(override.path)] == override.path]:
+            del places[path]
     places[override.path] = place
 
 

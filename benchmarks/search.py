@@ -1,0 +1,95 @@
+"""Compares the samplers of a search: the best network so far by number of trainings, against random proposals.
+
+    python benchmarks/search.py SEARCH.yaml FOLDER [REPETITIONS]
+
+Runs `tinymnist search` with each sampler and several seeds, or goes on where it was stopped, draws FOLDER/samplers.svg,
+and prints the figures as Markdown. What counts is the objective of the search on held-out images, after the last rung.
+"""
+
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from tinymnist.plotting import BLUE, INK, VERMILION, constrained_figure, picture_bytes, picture_settings
+from tinymnist.search.history import read_history
+from tinymnist.search.load import load_search
+from tinymnist.search.study import JOURNAL
+
+SAMPLERS = {"tpe": VERMILION, "evolution": BLUE, "random": INK}
+MARKS = (50, 100, 150, 200)
+"""Trainings after which the best is printed."""
+
+Progress = list[float]
+"""The best figure of a whole schedule after each training: infinite before the first."""
+
+
+def main() -> None:
+    file, folder = Path(sys.argv[1]), Path(sys.argv[2])
+    repetitions = int(sys.argv[3]) if sys.argv[3:] else 3
+    folder.mkdir(parents=True, exist_ok=True)
+    found: dict[str, list[Progress]] = {sampler: [] for sampler in SAMPLERS}
+    for seed in range(repetitions):  # in turns, so that each sampler has a study early
+        for sampler, progress in found.items():
+            progress.append(_searched(_variant(file, folder, sampler, seed), folder))
+    (folder / "samplers.svg").write_bytes(_picture(found))
+    print("\n".join(_table(found)))
+
+
+def _variant(file: Path, folder: Path, sampler: str, seed: int) -> Path:
+    content = yaml.safe_load(file.read_text())
+    content |= {"name": f"{sampler}-{seed}", "sampler": sampler, "seed": seed}
+    variant = folder / f"{sampler}-{seed}.yaml"
+    variant.write_text(yaml.safe_dump(content, sort_keys=False))
+    return variant
+
+
+def _searched(variant: Path, folder: Path) -> Progress:
+    study = folder / variant.stem
+    arguments = ["--resume", str(study)] if study.exists() else [str(variant), "--output", str(folder)]
+    subprocess.run([sys.executable, "-m", "tinymnist", "search", *arguments, "--quiet"], check=True, stdout=sys.stderr)
+    file = load_search(str(variant))
+    history = read_history(study / JOURNAL, file.search, file.space)
+    best, progress = float("inf"), []
+    for number, rung in history.trainings:
+        if rung == len(file.search.rungs) - 1:
+            best = min(best, history.trials[number].rungs[rung].loss)
+        progress.append(best)
+    return progress
+
+
+def _table(found: dict[str, list[Progress]]) -> Iterator[str]:
+    yield "| sampler | studies | " + " | ".join(f"{mark} trainings" for mark in MARKS) + " |"
+    yield "|---|---|" + "---|" * len(MARKS)
+    for sampler, several in found.items():
+        cells = []
+        for mark in MARKS:
+            reached = [1000 * progress[mark - 1] for progress in several if len(progress) >= mark]
+            spread = f" ± {statistics.stdev(reached):.1f}" if len(reached) > 1 else ""
+            cells.append(f"{statistics.mean(reached):.1f}{spread}" if reached else "")
+        yield f"| {sampler} | {len(several)} | " + " | ".join(cells) + " |"
+
+
+def _picture(found: dict[str, list[Progress]]) -> bytes:
+    with picture_settings():
+        figure = constrained_figure(6.2, 3.2)
+        axes = figure.subplots()
+        for sampler, several in found.items():
+            for index, progress in enumerate(several):
+                label = sampler if index == 0 else None
+                places = [place + 1 for place, best in enumerate(progress) if best < float("inf")]
+                heights = [1000 * progress[place - 1] for place in places]
+                axes.step(places, heights, where="post", color=SAMPLERS[sampler], linewidth=1.1, label=label)
+        axes.set_xlabel("trainings")
+        axes.set_title("Lowest loss on held-out images so far, 10⁻³ nats", loc="left", fontsize=9)
+        axes.legend(frameon=False)
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+    return picture_bytes(figure, "svg")
+
+
+if __name__ == "__main__":
+    main()
