@@ -39,7 +39,7 @@ WORKERS, PROCESSES = (10, 100, 1000), 4
 RATE = 20
 """Simulated trainings that end in a second."""
 ROUNDS, SEEDS, EPOCHS = 3, 8, 2
-"""Of `local`: how often each cluster trains how many seeds for how many epochs of MNIST."""
+"""With `local`, each cluster trains so many seeds in each round, for so many epochs of MNIST."""
 
 
 def main() -> None:
@@ -157,8 +157,8 @@ def _local() -> None:
                 subprocess.run([*command, "--scheduler", f"local:{workers}"], stdout=subprocess.DEVNULL, check=True)
                 seconds.append(time.perf_counter() - began)
     one, two = map(statistics.median, taken.values())
-    print(f"{SEEDS} seeds of tiny3130, {EPOCHS} epochs of MNIST, medians of {ROUNDS} rounds: one worker {one:.1f} s, ")
-    print(f"two {two:.1f} s, {one / two:.2f} times as fast")
+    print(f"{SEEDS} seeds of tiny3130, {EPOCHS} epochs of MNIST, medians of {ROUNDS} rounds")
+    print(f"one worker {one:.1f} s, two {two:.1f} s: {one / two:.2f} times as fast")
 
 
 if __name__ == "__main__":

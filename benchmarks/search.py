@@ -3,7 +3,8 @@
     python benchmarks/search.py SEARCH.yaml FOLDER [REPETITIONS]
 
 Runs `tinymnist search` with each sampler and several seeds, or goes on where it was stopped, draws FOLDER/samplers.svg,
-and prints the figures as Markdown. What counts is the objective of the search on held-out images, after the last rung.
+and prints the figures as Markdown. What counts is the loss on held-out images after the last rung, so the search should
+minimise that.
 """
 
 import statistics

@@ -150,6 +150,25 @@ def test_workers_that_are_killed_cost_nothing_but_time(
         assert outcome_of(output / "run") == expected
 
 
+def test_tasks_whose_workers_have_all_gone_are_trained_by_others(
+    certificates: Path, arch: Path, tmp_path: Path, expected: dict[str, Any]
+) -> None:
+    (tmp_path / "cluster").mkdir()
+    cluster = Cluster(tmp_path / "cluster", certificates)
+    try:
+        cluster.start_scheduler()
+        cluster.start_worker()
+        driver = start(training(arch, tmp_path, *cluster.options), tmp_path)
+        driver.until_it_says(", epoch 2: ")
+        cluster.start_worker()
+        cluster.lose_worker(0)
+        code, _, err = driver.ended()
+    finally:
+        cluster.stop()
+    assert code == 0, err
+    assert outcome_of(tmp_path / "run") == expected
+
+
 def test_a_worker_that_vanishes_without_a_word_is_given_up(
     cluster: Cluster, arch: Path, tmp_path: Path, expected: dict[str, Any]
 ) -> None:

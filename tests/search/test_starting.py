@@ -13,6 +13,7 @@ from tests.support.searches import BASE
 from tests.support.specs import specs
 from tinymnist.search.forecast import forecast
 from tinymnist.search.load import load_search
+from tinymnist.search.origin import origin
 from tinymnist.search.starting import starting_search
 from tinymnist.search.widths import widths
 from tinymnist.spec import Spec, load_spec
@@ -30,6 +31,9 @@ def test_for_every_packaged_architecture_it_loads_and_fills_the_budget(cli: Cli,
     assert found.space.widths
     some = forecast(found, 5)
     assert (some.valid, some.scaled) == (1, 1)
+    base = origin(found.space)
+    assert base is not None
+    assert base.use == 1
 
 
 def test_it_says_what_was_written_and_what_is_next(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,6 +80,10 @@ class Cluster:
             time.sleep(0.05)
         raise AssertionError("the nanny has no worker")
 
+    def lose_worker(self, number: int) -> None:
+        """Ends a worker and its nanny, so that nothing starts it again."""
+        _kill_group(self.workers[number])
+
     def stop(self) -> None:
         """Ends all processes, whatever they are doing."""
         for process in (*self.workers, self.scheduler):

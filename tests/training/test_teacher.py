@@ -6,6 +6,7 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -98,6 +99,13 @@ def test_what_a_teacher_says_otherwise_is_asked_anew(
         spec = taught(quick, teacher.path, TURNED, "train.distill.views=1", "train.epochs=1", *changes)
         train(spec, seed=1, dataset="mnist-5k", output=tmp_path, name=name)
     assert len(list(kept.iterdir())) == 2
+
+
+@pytest.mark.parametrize("jobs", [2, 3, 8])
+def test_seeds_side_by_side_begin_with_views_far_apart(jobs: int) -> None:
+    first = sorted(views.first_view(seed, 24) for seed in range(jobs))
+    gaps = np.diff([*first, first[0] + 24])
+    assert min(gaps) >= 24 / jobs / 2
 
 
 def test_a_damaged_answer_is_asked_for_again(quick: Path, teacher: Run, tmp_path: Path, kept: Path) -> None:

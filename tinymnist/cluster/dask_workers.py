@@ -7,7 +7,7 @@ import uuid
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
-from contextlib import suppress
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -16,7 +16,7 @@ from distributed.scheduler import KilledWorker
 
 from tinymnist.cluster.folders import unpack
 from tinymnist.cluster.remote import ImagesMissing, Order, hold_images, train_order
-from tinymnist.cluster.roll import Roll
+from tinymnist.cluster.roll import Roll, emptied
 from tinymnist.data import Dataset
 from tinymnist.errors import DataError, TinyMnistError
 from tinymnist.notices import Notice, WorkersAwaited
@@ -34,6 +34,14 @@ RETRIES = 2
 """How often a training is tried again elsewhere after an error that is the worker's own."""
 
 
+@dataclass(frozen=True)
+class Sent:
+    """A task that the scheduler has, and the workers that may take it."""
+
+    task: Task
+    workers: frozenset[str]
+
+
 class DaskWorkers(Workers):
     """Sends tasks to a cluster, about twice as many at a time as it has workers, and writes what they return."""
 
@@ -41,7 +49,7 @@ class DaskWorkers(Workers):
         self._client, self._where, self._close = client, where, close
         self._roll = Roll(client)
         self._waiting: deque[Task] = deque()
-        self._going: dict[Future[Any], Task] = {}
+        self._going: dict[Future[Any], Sent] = {}
         self._done: SimpleQueue[Future[Any]] = SimpleQueue()
         self._reports: SimpleQueue[Any] = SimpleQueue()
         self._topic = f"tinymnist-{uuid.uuid4().hex}"
@@ -76,11 +84,12 @@ class DaskWorkers(Workers):
 
     def ended(self, observer: Told) -> list[Ended]:
         if self._client.status in ("closing", "closed"):
-            tasks = [*self._going.values(), *self._waiting]
+            tasks = [*(sent.task for sent in self._going.values()), *self._waiting]
             self.stop()
             return [(task, self._lost()) for task in tasks]
         try:
             self._call_the_roll(observer)
+            self._take_back()
             self._send()
             return [ended for future in self._just_done() for ended in self._settled(future)]
         except OSError:  # the connection has just broken; Dask tries to mend it, and else closes the client
@@ -91,12 +100,10 @@ class DaskWorkers(Workers):
 
     def _just_done(self) -> list["Future[Any]"]:
         """Futures that are done, after a while at the latest; there may be none."""
-        found = []
-        with suppress(Empty):
-            found.append(self._done.get(timeout=POLL_SECONDS))
-            while True:
-                found.append(self._done.get_nowait())
-        return found
+        try:
+            return [self._done.get(timeout=POLL_SECONDS), *emptied(self._done)]
+        except Empty:
+            return []
 
     def stop(self) -> None:
         self._waiting.clear()
@@ -108,6 +115,14 @@ class DaskWorkers(Workers):
         self.stop()
         self._close()
 
+    def _take_back(self) -> None:
+        """Takes back tasks whose workers have all gone: the scheduler would wait for those, whoever else is there."""
+        there = self._roll.fit
+        stranded = [future for future, sent in self._going.items() if not (sent.workers & there or future.done())]
+        if stranded:
+            self._client.cancel(stranded, force=True)
+            self._waiting.extendleft(self._going.pop(future).task for future in stranded)
+
     def _send(self) -> None:
         """Hands tasks to the scheduler, as long as there are not too many there."""
         window = 2 * self.slots
@@ -115,24 +130,26 @@ class DaskWorkers(Workers):
             self._start(self._waiting.popleft())
 
     def _start(self, task: Task) -> None:
+        workers = frozenset(self._roll.fit)
         order = Order(task.key, task.spec, task.seed, task.conditions, self._topic)
         future = self._client.submit(
             train_order,
             order,
             key=f"train-{uuid.uuid4().hex}",
-            workers=list(self._roll.fit),
+            workers=list(workers),
             resources=RESOURCE,
             retries=RETRIES,
             pure=False,
         )
-        self._going[future] = task
+        self._going[future] = Sent(task, workers)
         future.add_done_callback(self._done.put)
 
     def _settled(self, future: "Future[Any]") -> list[Ended]:
         """The task of a future and what came of it; nothing where it is tried once more, or was stopped."""
-        task = self._going.pop(future, None)
-        if task is None:
+        sent = self._going.pop(future, None)
+        if sent is None:
             return []
+        task = sent.task
         try:
             outcome = future.result()
         except CancelledError:  # the scheduler has forgotten it, or is gone itself, which shows soon
@@ -181,11 +198,7 @@ class DaskWorkers(Workers):
         return DataError(f"{self._where}: the scheduler is gone: start it again, then resume")
 
     def _report(self, observer: Told) -> None:
-        while True:
-            try:
-                key, told = pickle.loads(self._reports.get_nowait())  # as Dask does with all that workers return
-            except Empty:
-                return
+        for key, told in map(pickle.loads, emptied(self._reports)):  # as Dask does with all that workers return
             if isinstance(told, EpochRow):
                 observer.epoch_ended(key, told)
             elif isinstance(told, Step):

@@ -55,6 +55,13 @@ class Versions:
         return cls(__version__, str(torch.__version__).partition("+")[0])
 
 
+def report_versions(topic: str) -> None:
+    """Reports this worker's address and versions. Were they returned, the driver would have to fetch them from each
+    worker, and wait for one that is busy."""
+    worker = get_worker()
+    worker.log_event(topic, pickle.dumps((worker.address, Versions.here())))
+
+
 _held: dict[str, Dataset] = {}
 """Data sets that this worker has found or was sent, by digest."""
 

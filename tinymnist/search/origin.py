@@ -44,6 +44,11 @@ def _at(data: Any, path: Path) -> Any:
 
 def _changes_nothing(space: Space, axis: Axis, value: Value) -> bool:
     try:
-        return space.base_with(axis.overrides(value)) == space.base_spec
+        return _as_trained(space.base_with(axis.overrides(value))) == _as_trained(space.base_spec)
     except SpecError:
         return False
+
+
+def _as_trained(spec: Spec) -> Spec:
+    """Without what only says how the recipe came about, which any override of the recipe drops."""
+    return spec.model_copy(update={"train": spec.train.model_copy(update={"chosen_on": ""})})

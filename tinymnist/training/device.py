@@ -1,5 +1,7 @@
 """The device that a network is computed on."""
 
+import platform
+
 import torch
 
 from tinymnist.errors import UsageError
@@ -19,6 +21,11 @@ def choose_device(name: str) -> torch.device:
     if not usable[name]:
         raise UsageError(f"--device {name}: torch {torch.__version__} finds none here: use --device cpu")
     return torch.device(name)
+
+
+def device_name(device: torch.device) -> str:
+    """The model of a GPU, or what the system calls its processor."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
 
 
 def prepare_device(device: str, engine: str, threads: int | None) -> torch.device:

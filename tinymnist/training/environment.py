@@ -11,6 +11,7 @@ import torch
 
 from tinymnist.notices import Difference
 from tinymnist.text import printable
+from tinymnist.training.device import device_name
 from tinymnist.training.engine import Engine
 from tinymnist.training.images import origin_of
 from tinymnist.training.material import Material
@@ -76,7 +77,7 @@ def _machinery(device: torch.device, engine: Engine, augmentation: str) -> dict[
     """The fields that an environment and a session share."""
     return {
         "device": device.type,
-        "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor(),
+        "device_name": device_name(device),
         "engine": engine.name,
         "augmentation": augmentation,
         "threads": engine.threads,

@@ -29,7 +29,7 @@ from tinymnist.training.optimizer import Optimizer, apply
 from tinymnist.training.schedule import schedule
 from tinymnist.training.seeds import derived_seed
 from tinymnist.training.teacher import Teacher
-from tinymnist.training.views import FixedViews, View
+from tinymnist.training.views import View, first_view, view_of
 
 MOST_KNOWN = 5_000
 """The most training images that are scored as they are after each epoch, which adds 1.5 % to an epoch of tiny3130 on
@@ -106,6 +106,7 @@ class Trainer:
         self.began = time.perf_counter() - progress.seconds
         order = self._order()
         self.engine.begin(progress.loss_sum, progress.correct)
+        self.view = None  # before the next one needs memory
         self.view = self._view(stop)
         while self.progress.step < self.steps_per_epoch:
             self.observer.stepped(self._step(order))
@@ -113,19 +114,18 @@ class Trainer:
         self._finish_epoch(stop)
 
     @property
-    def _augments(self) -> bool:
-        """Whether this epoch's images are augmented."""
-        return self.augmenter is not None and self.progress.epoch < self.augmented_epochs
+    def _augmenter_now(self) -> Augmenter | AffineAugmenter | None:
+        """What augments the images of this epoch."""
+        return self.augmenter if self.progress.epoch < self.augmented_epochs else None
 
     def _view(self, stop: StopRequest) -> View | None:
-        """What this epoch's images look like, where the recipe has a fixed number of views. The first depends on the
-        seed, so that trainings side by side share the work of the teacher."""
+        """What all images look like in this epoch, where the recipe has a fixed number of views."""
         if self.teacher is None or not isinstance(self.teacher.views, int):
             return None
-        views = FixedViews(self.dataset.train, self.augmenter, self.teacher)
-        number = (self.progress.epoch + self.seed) % self.teacher.views if self._augments else None
+        views = self.teacher.views
+        number = (self.progress.epoch + first_view(self.seed, views)) % views
         with enough_memory():
-            return views.view(number, lambda: self._stop_if(stop))
+            return view_of(self.dataset.train, self._augmenter_now, number, self.teacher, lambda: self._stop_if(stop))
 
     def _order(self) -> Tensor:
         generator = torch.Generator().manual_seed(derived_seed(self.seed, "order", self.progress.epoch))
@@ -150,11 +150,12 @@ class Trainer:
         return Step(progress.epoch + 1, self.progress.images, hyper.lr)
 
     def _batch(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
-        source = self.dataset.train.images if self.view is None else self.view.images
-        images = source.index_select(0, chosen)  # several times faster than [chosen]
-        if self.view is None and self.augmenter is not None and self._augments:
+        if self.view is not None:
+            return self.view.images.index_select(0, chosen), self.dataset.train.labels[chosen]
+        images = self.dataset.train.images.index_select(0, chosen)  # several times faster than [chosen]
+        if (augmenter := self._augmenter_now) is not None:
             seed = derived_seed(self.seed, "augment", self.progress.epoch, self.progress.step)
-            images = self.augmenter(images, seed)
+            images = augmenter(images, seed)
         return images, self.dataset.train.labels[chosen]
 
     def _taught(self, chosen: Tensor, images: Tensor) -> Tensor | None:

@@ -1,6 +1,5 @@
 """Teachers: finished runs whose probabilities a network learns to give."""
 
-import platform
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -15,6 +14,7 @@ from tinymnist.spec import Spec
 from tinymnist.spec.dump import dump_spec
 from tinymnist.spec.recipe import Distill
 from tinymnist.text import shape_text
+from tinymnist.training.device import device_name
 from tinymnist.training.engine import Engine
 from tinymnist.training.known import may_know_scored_images
 from tinymnist.training.load import load_runs
@@ -123,17 +123,19 @@ def teaching(
                 continue
         networks.append(_torch_logits(run, device))
     try:
-        yield Teacher(networks, spec.train.distill, _identity(runs, engine, device))
+        # the native engine gives the same bits on any number of threads
+        computed_by = "native" if len(opened) == len(runs) else f"torch on {engine.threads} threads"
+        yield Teacher(networks, spec.train.distill, _identity(runs, computed_by, device))
     finally:
         for network in opened:
             network.close()
 
 
-def _identity(runs: Sequence[Run], engine: Engine, device: torch.device) -> list[str]:
+def _identity(runs: Sequence[Run], computed_by: str, device: torch.device) -> list[str]:
     """What the bits of the runs' probabilities depend on, besides the images."""
-    machine = [device.type, platform.processor(), torch.backends.cpu.get_cpu_capability()]
+    machine = [device.type, device_name(device), torch.backends.cpu.get_cpu_capability()]
     teachers = [part for run in runs for part in (run.result.weights_sha256, dump_spec(run.spec))]
-    return [__version__, torch.__version__, engine.name, *machine, *teachers]
+    return [__version__, torch.__version__, computed_by, *machine, *teachers]
 
 
 def _native(run: Run, threads: int) -> NativeNetwork:

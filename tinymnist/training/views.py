@@ -16,12 +16,13 @@ from tinymnist.data import Split
 from tinymnist.data.affine import AffineAugmenter
 from tinymnist.data.augment import Augmenter
 from tinymnist.sealed_cache import SealedCache
-from tinymnist.training.score import BATCH_SIZE
+from tinymnist.training.score import BATCH_SIZE, in_batches
 from tinymnist.training.seeds import derived_seed
 from tinymnist.training.teacher import Teacher
 
 CACHE = SealedCache("teachers", format="tinymnist-probabilities-1", limit=1 << 30)
 PROBABILITIES = "probabilities"
+GOLDEN = 0.6180339887498949
 
 
 @dataclass(frozen=True)
@@ -34,42 +35,46 @@ class View:
     """(N, classes) float32."""
 
 
-@dataclass(frozen=True)
-class FixedViews:
-    """The views of a training. They depend on images, augmentation and teacher alone, not on the training's seed."""
+def first_view(seed: int, views: int) -> int:
+    """The view that a training begins with. Seeds that are trained at the same time begin far apart, so that they share
+    the work of the teacher: multiples of the golden ratio, modulo 1, are spread evenly."""
+    return int(seed * GOLDEN % 1 * views)
 
-    train: Split
-    augmenter: Augmenter | AffineAugmenter | None
-    teacher: Teacher
 
-    def view(self, number: int | None, before_batch: Callable[[], None]) -> View:
-        """The view of that number; with None the images as they are. Calls `before_batch` before each batch that the
-        teacher looks at, which may raise to end that."""
-        images = self._images(number)
-        key = self._key(images)
-        kept = CACHE.look_up(key)
-        if kept is not None:
-            return View(images, torch.from_numpy(kept[PROBABILITIES]).to(images.device))
-        probabilities = self._look(images, before_batch)
-        CACHE.keep(key, {PROBABILITIES: probabilities.cpu().numpy()})
-        return View(images, probabilities)
+def view_of(
+    train: Split,
+    augmenter: Augmenter | AffineAugmenter | None,
+    number: int,
+    teacher: Teacher,
+    before_batch: Callable[[], None],
+) -> View:
+    """The view of that number, which depends on images and augmentation, but not on a training's seed. Without an
+    augmenter, it is the images as they are. Calls `before_batch` before each batch that the teacher looks at, which may
+    raise to end that."""
 
-    def _images(self, number: int | None) -> Tensor:
-        images = self.train.images
-        if number is None or self.augmenter is None:
-            return images
-        batches = enumerate(images.split(BATCH_SIZE))
-        return torch.cat([self.augmenter(batch, derived_seed(number, "view", index)) for index, batch in batches])
+    def ask(batch: Tensor) -> Tensor:
+        before_batch()
+        return teacher.probabilities_of(batch)
 
-    def _look(self, images: Tensor, before_batch: Callable[[], None]) -> Tensor:
-        found = []
-        for batch in images.split(BATCH_SIZE):
-            before_batch()
-            found.append(self.teacher.probabilities_of(batch))
-        return torch.cat(found)
+    images = train.images if augmenter is None else _augmented(train.images, augmenter, number)
+    key = _key(images, teacher)
+    kept = CACHE.look_up(key)
+    if kept is not None:
+        return View(images, torch.from_numpy(kept[PROBABILITIES]).to(images.device))
+    probabilities = torch.cat(in_batches(ask, images))
+    CACHE.keep(key, {PROBABILITIES: probabilities.cpu().numpy()})
+    return View(images, probabilities)
 
-    def _key(self, images: Tensor) -> str:
-        """SHA-256 over all that the probabilities depend on."""
-        digest = hashlib.sha256(json.dumps([self.teacher.identity, *images.shape]).encode("utf-8"))
-        digest.update(images.contiguous().cpu().numpy().data)
-        return digest.hexdigest()
+
+def _augmented(images: Tensor, augmenter: Augmenter | AffineAugmenter, number: int) -> Tensor:
+    found = torch.empty_like(images)
+    for index, (batch, place) in enumerate(zip(images.split(BATCH_SIZE), found.split(BATCH_SIZE), strict=True)):
+        place.copy_(augmenter(batch, derived_seed(number, "view", index)))
+    return found
+
+
+def _key(images: Tensor, teacher: Teacher) -> str:
+    """SHA-256 over all that the probabilities depend on."""
+    digest = hashlib.sha256(json.dumps([teacher.identity, *images.shape]).encode("utf-8"))
+    digest.update(images.contiguous().cpu().numpy().data)
+    return digest.hexdigest()
