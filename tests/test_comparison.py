@@ -315,7 +315,7 @@ def test_an_architecture_without_a_series_says_so(cli: Cli, series: MakeSeries) 
     assert (outcome.code, outcome.err) == (
         2,
         "tinymnist: mini697: comes without a trained network or a series of runs: make one by `tinymnist train --arch "
-        "mini697`\n",
+        "mini697 --name mini697`\n",
     )
 
 

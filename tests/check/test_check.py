@@ -29,7 +29,7 @@ def test_without_an_archs_folder_the_packaged_ones_are_checked_and_it_says_so(
     monkeypatch.chdir(tmp_path)
     outcome = cli("check", "--max-params", 3130)
     assert outcome.code == 0
-    assert outcome.err == "no folder ./archs here: these are the 11 architectures that come with tinymnist\n"
+    assert outcome.err == "no folder ./archs here: these are the 12 architectures that come with tinymnist\n"
     assert "tiny3130.yaml" in outcome.out
 
 

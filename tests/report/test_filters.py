@@ -70,9 +70,11 @@ def test_filters_in_words(made: Filters, size: str, cut: str) -> None:
 
 @pytest.mark.parametrize("path", sorted(ARCHS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_convolution_is_there_once(path: Path) -> None:
-    """Shared ones too: together with the weights of other layers they are all parameters."""
+    """Shared ones once, and those that are sums of a basis as what they sum to."""
     model = tinymnist.build_model(tinymnist.load_spec(path))
     found = filters_of(model)
-    shown = {f"{each.name}.weight": each.weights.size for each in found}
-    assert shown == {name: each.numel() for name, each in model.named_parameters() if each.ndim == 4}
+    parameters = {name.rpartition("."): each for name, each in model.named_parameters()}
+    plain = {name: each.numel() for (name, _, kind), each in parameters.items() if kind == "weight" and each.ndim == 4}
+    summed = {name: each.shape[:2].numel() * 9 for (name, _, kind), each in parameters.items() if kind == "mix"}
+    assert {each.name: each.weights.size for each in found} == plain | summed
     assert [each.first for each in found] == [True] + [False] * (len(found) - 1)

@@ -49,7 +49,7 @@ def test_a_packaged_network_is_named_like_its_architecture(
 )
 def test_an_architecture_without_a_network_says_how_to_make_one(cli: Cli, name: str, lacks: str) -> None:
     outcome = cli("evaluate", name)
-    remedy = f"comes without {lacks}: make one by `tinymnist train --arch {name}`"
+    remedy = f"comes without {lacks}: make one by `tinymnist train --arch {name} --name {name}`"
     assert (outcome.code, outcome.err) == (2, f"tinymnist: {name}: {remedy}\n")
 
 

@@ -27,6 +27,11 @@ def packaged_files() -> dict[str, Path]:
     return {path.stem: path for path in sorted(packaged_folder().glob("*.yaml"))}
 
 
+def packaged_teachers() -> dict[str, Path]:
+    """Specs by name that are too large for any budget: what they say teaches others."""
+    return {path.stem: path for path in sorted((_PACKAGE / "teachers").glob("*.yaml"))}
+
+
 def packaged_networks() -> dict[str, Path]:
     """The trained networks that come with tinymnist by name: one file each, beside the architectures."""
     return {path.stem: path for path in sorted(packaged_folder().glob("*.safetensors"))}
@@ -108,7 +113,7 @@ def find_spec_file(arch: str) -> str:
     `SpecError`."""
     if os.path.exists(arch):
         return arch
-    packaged = packaged_files()
+    packaged = packaged_files() | packaged_teachers()
     if arch in packaged:
         return _short(packaged[arch])
     for suffix in SUFFIXES:

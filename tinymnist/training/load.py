@@ -6,7 +6,7 @@ from os import PathLike
 from pathlib import Path
 
 from tinymnist.errors import RunError
-from tinymnist.spec.packaged import packaged_files, packaged_networks, packaged_series
+from tinymnist.spec.packaged import packaged_files, packaged_networks, packaged_series, packaged_teachers
 from tinymnist.text import did_you_mean
 from tinymnist.training.directory import open_folder
 from tinymnist.training.packed import open_packed
@@ -30,9 +30,9 @@ def load_run(path: str | PathLike[str]) -> Run:
     if not os.path.lexists(folder):
         if packaged := packaged_networks().get(str(path)):
             return open_packed(packaged)
-        if str(path) in packaged_files():
+        if str(path) in packaged_files() | packaged_teachers():
             lacks = "a trained network" if str(path) in packaged_series() else "a trained network or a series of runs"
-            raise RunError(f"{path}: comes without {lacks}: make one by `tinymnist train --arch {path}`")
+            raise RunError(f"{path}: comes without {lacks}: make one by `tinymnist train --arch {path} --name {path}`")
         if re.fullmatch(r"[\w-]+", str(path)):
             hint = did_you_mean(str(path), packaged_networks())
             raise RunError(f"{path}: no such run directory, nor a trained network of tinymnist: {hint}")
