@@ -34,7 +34,7 @@ from tinymnist.export.c.gates import gate_offset, gate_peak, gate_table
 from tinymnist.export.c.int8 import int8_program
 from tinymnist.export.c.program import Program, identifier
 from tinymnist.export.c.quantization import quantize
-from tinymnist.export.c.scratch import plan_memory
+from tinymnist.export.c.scratch import plan_scratch
 from tinymnist.export.folded import GroupNorm, Network
 from tinymnist.export.folding import fold
 from tinymnist.training.score import normalized
@@ -402,7 +402,7 @@ def test_memory_is_little_more_than_the_largest_value(name: str, elements: int, 
     spec = load_run(name).spec
     network = folded(spec)
     sizes = [prod(network.shape(value)) for value in range(len(network.steps))]
-    assert (plan_memory(network, range(len(sizes))).size, max(sizes)) == (elements, largest)
+    assert (plan_scratch(network, range(len(sizes))).size, max(sizes)) == (elements, largest)
 
 
 GRID = torch.arange(-20, 20, 1 / 64, dtype=torch.float64)

@@ -101,12 +101,3 @@ def test_factors_are_those_of_the_weight() -> None:
     for weight, factors in factored:
         mix = factors.mix.reshape(*weight.shape[:2], len(factors.filters))
         np.testing.assert_allclose(np.einsum("oik,khw->oihw", mix, factors.filters), weight, atol=1e-6)
-
-
-def test_a_value_is_alive_until_its_last_use() -> None:
-    spec = load_spec(ARCHS / "separable-residual.yaml")
-    network = fold(spec, trained(spec))
-    addition = next(index for index, step in enumerate(network.steps) if step.name.endswith(".residual"))
-    entry = network.steps[addition].other  # type: ignore[union-attr]
-    assert network.last_uses[entry] == addition
-    assert network.last_uses[-1] == len(network.steps)

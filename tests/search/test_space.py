@@ -11,6 +11,7 @@ from tests.support.searches import BASE, SEARCH, search_of
 from tinymnist import build_model
 from tinymnist.search.forecast import forecast
 from tinymnist.search.space import Space, option_text
+from tinymnist.spec.scratch import int8_ram
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +100,27 @@ def test_several_budgets_hold_at_once(tmp_path: Path) -> None:
         plan = each.spec.plan
         assert each.use == max(plan.parameters / 900, plan.macs / 12000)
         assert 0.8 <= each.use <= 1
+
+
+def test_a_budget_of_memory_holds_and_is_filled(tmp_path: Path) -> None:
+    text = SEARCH.replace("max_params: 900, fill: 0.9", "max_ram: 800, fill: 0.8")
+    space = search_of(tmp_path, text).space
+    random = np.random.default_rng(0)
+    found = [each for each in (space.fitted(space.draw(random)) for _ in range(20)) if each is not None]
+    assert found
+    for each in found:
+        assert 640 <= (int8_ram(each.spec.plan) or 0) <= 800
+        assert each.spec.checks.max_ram == 800
+
+
+def test_a_network_without_an_int8_program_is_over_any_budget_of_memory(tmp_path: Path) -> None:
+    text = SEARCH.replace("max_params: 900, fill: 0.9", "max_ram: 1000000, fill: 0").replace(
+        "search:\n", "search:\n  defaults.norm: {choice: [batch, {kind: group, groups: 1}]}\n"
+    )
+    space = search_of(tmp_path, text).space
+    values = space.draw(np.random.default_rng(0))
+    assert space.fitted({**values, "defaults.norm": "batch"}) is not None
+    assert space.fitted({**values, "defaults.norm": '{"kind": "group", "groups": 1}'}) is None
 
 
 @pytest.mark.parametrize(

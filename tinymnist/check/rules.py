@@ -8,8 +8,9 @@ from tinymnist.check.doubts import Doubt, doubts
 from tinymnist.errors import CheckFailed, TinyMnistError
 from tinymnist.spec import Checks, Document, LinearCheck, Place, Plan, Spec
 from tinymnist.spec.path import Path
+from tinymnist.spec.scratch import int8_ram
 
-BUDGETS = ("exact_params", "max_params", "max_macs")
+BUDGETS = ("exact_params", "max_params", "max_macs", "max_ram")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +102,20 @@ def _judge(
         return f"--{rule.replace('_', '-')}" if of_options else rule
 
     counts = {
-        "exact_params": (checks.exact_params, plan.parameters, "exactly"),
-        "max_params": (checks.max_params, plan.parameters, "at most"),
-        "max_macs": (checks.max_macs, plan.macs, "at most"),
+        "exact_params": (checks.exact_params, plan.parameters, "parameters"),
+        "max_params": (checks.max_params, plan.parameters, "parameters"),
+        "max_macs": (checks.max_macs, plan.macs, "multiply-adds"),
     }
-    for rule, (limit, found, words) in counts.items():
+    for rule, (limit, found, unit) in counts.items():
         if limit is not None:
-            passed = found == limit if rule == "exact_params" else found <= limit
-            unit = "multiply-adds" if rule == "max_macs" else "parameters"
-            asked = f"{words} {limit:,} {unit}"
+            exact = rule == "exact_params"
+            passed = found == limit if exact else found <= limit
+            asked = f"{'exactly' if exact else 'at most'} {limit:,} {unit}"
             yield Verdict(name(rule), asked, f"{found:,}", passed, place((rule,)), given_by, found)
+    if checks.max_ram is not None:
+        asked, ram = f"at most {checks.max_ram:,} bytes of RAM in int8", int8_ram(plan)
+        words, passed = ("none: group norm has no int8", False) if ram is None else (f"{ram:,}", ram <= checks.max_ram)
+        yield Verdict(name("max_ram"), asked, words, passed, place(("max_ram",)), given_by, ram)
     for rule, features in (("require", checks.require), ("forbid", checks.forbid)):
         for index, feature in enumerate(features):
             found = plan.features[feature]

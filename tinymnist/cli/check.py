@@ -33,6 +33,9 @@ def command(
     max_macs: Annotated[
         int | None, typer.Option(metavar="N", min=0, help="At most this many multiply-adds per image.")
     ] = None,
+    max_ram: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="At most this many bytes of scratch memory in int8 C.")
+    ] = None,
     require: Annotated[
         list[str] | None,
         typer.Option(
@@ -60,6 +63,7 @@ def command(
         max_params=max_params,
         exact_params=exact_params,
         max_macs=max_macs,
+        max_ram=max_ram,
         require=_features("--require", require),
         forbid=_features("--forbid", forbid),
     )

@@ -124,14 +124,6 @@ class Network:
         return self.steps[value - 1].shape if value else self.input
 
     @property
-    def last_uses(self) -> list[int]:
-        """For each value, the index of the last step that reads it; for the logits, the number of steps."""
-        last = [len(self.steps)] * (len(self.steps) + 1)
-        for value in range(len(self.steps)):
-            last[value] = max(index for index, step in enumerate(self.steps) if value in sources(step))
-        return last
-
-    @property
     def blocks(self) -> dict[str, int]:
         """The value that each block of the spec ends with, by the block's name; `head` ends with the logits."""
         return {step.name.partition(".")[0]: index + 1 for index, step in enumerate(self.steps)}

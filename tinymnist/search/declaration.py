@@ -57,14 +57,15 @@ class Budget(Model):
 
     max_params: _Positive | None = Field(None, description="At most this many parameters.")
     max_macs: _Positive | None = Field(None, description="At most this many multiply-adds for one image.")
+    max_ram: _Positive | None = Field(None, description="At most this many bytes of scratch memory in int8 C.")
     fill: float = Field(
         0.9, ge=0, le=1, description="Networks that use less than this share of every budget are not tried."
     )
 
     @model_validator(mode="after")
     def _one_is_given(self) -> "Budget":
-        if self.max_params is None and self.max_macs is None:
-            raise ValueError("needs max_params or max_macs")
+        if self.max_params is None and self.max_macs is None and self.max_ram is None:
+            raise ValueError("needs max_params, max_macs or max_ram")
         return self
 
 

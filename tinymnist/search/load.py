@@ -20,6 +20,7 @@ from tinymnist.spec.load import (
 )
 from tinymnist.spec.packaged import find_spec_file
 from tinymnist.spec.path import Path
+from tinymnist.spec.scratch import int8_ram
 from tinymnist.spec.strict_yaml import read_file
 from tinymnist.text import counted, shown
 
@@ -150,6 +151,8 @@ def _refuse_hopeless(space: Space, place: Place) -> None:
             if found is not None:
                 plan = found.spec.plan
                 text = f"{plan.parameters:,} parameters and {plan.macs:,} multiply-adds"
+                if space.budget.max_ram is not None:
+                    text += f", and {int8_ram(plan) or 0:,} bytes of RAM"
                 distance = max(found.use - 1, space.budget.fill - found.use)
                 nearest = min(nearest or (distance, text), (distance, text))
     if nearest is None:
@@ -164,6 +167,10 @@ def _refuse_hopeless(space: Space, place: Place) -> None:
 
 def budget_text(budget: Budget) -> str:
     """`90 to 100 % of 1,000 parameters`, and the like."""
-    limits = ((budget.max_params, "parameters"), (budget.max_macs, "multiply-adds"))
+    limits = (
+        (budget.max_params, "parameters"),
+        (budget.max_macs, "multiply-adds"),
+        (budget.max_ram, "bytes of RAM in int8"),
+    )
     text = " and ".join(f"{limit:,} {unit}" for limit, unit in limits if limit is not None)
     return f"{100 * budget.fill:g} to 100 % of {text}" if budget.fill else f"at most {text}"

@@ -20,6 +20,7 @@ from tinymnist.spec.load import Document, Draft, Override, read_draft
 from tinymnist.spec.path import Path
 from tinymnist.spec.recipe import Train
 from tinymnist.spec.schedules import Plateau
+from tinymnist.spec.scratch import int8_ram
 
 Value = int | float | str
 """A number, or an option of a choice as text."""
@@ -146,7 +147,7 @@ class Space:
             Override(("name",), self.name, "name"),
             Override(("description",), self.description, "description"),
         ]
-        limits = {"exact_params": None, "max_params": self.budget.max_params, "max_macs": self.budget.max_macs}
+        limits = {rule: getattr(self.budget, rule, None) for rule in BUDGETS}
         overrides += [Override(("checks", rule), limit, "budget") for rule, limit in limits.items()]
         for axis in self.axes:
             overrides += axis.overrides(values[axis.key])
@@ -170,10 +171,15 @@ class Space:
         return read_draft(self.base, self.file)
 
     def use(self, spec: Spec) -> float:
-        """The share of the budget that a network uses; of several budgets, the largest share."""
+        """The share of the budget that a network uses; of several budgets, the largest share; infinity, if there is a
+        budget of memory and the network has no int8 program."""
         plan, budget = spec.plan, self.budget
-        pairs = (plan.parameters, budget.max_params), (plan.macs, budget.max_macs)
-        return max(count / most for count, most in pairs if most is not None)
+        shares = [plan.parameters / budget.max_params] if budget.max_params else []
+        shares += [plan.macs / budget.max_macs] if budget.max_macs else []
+        if budget.max_ram is not None:
+            ram = int8_ram(plan)
+            shares.append(math.inf if ram is None else ram / budget.max_ram)
+        return max(shares)
 
     def candidate(self, values: Values) -> Candidate | None:
         """The network that these values make; None where they do not go together, break a rule of the base that is no

@@ -86,6 +86,7 @@ class Checks(Model):
     max_params: Budget | None = Field(None, description="At most this many parameters.")
     exact_params: Budget | None = Field(None, description="Exactly this many parameters.")
     max_macs: Budget | None = Field(None, description="At most this many multiply-adds for one image.")
+    max_ram: Budget | None = Field(None, description="At most this many bytes of scratch memory in int8 C.")
     require: Features = Field((), description="What the network must have.")
     forbid: Features = Field((), description="What the network must not have.")
     linear: LinearCheck | None = Field(None, description="Sizes that a fully connected layer must have.")

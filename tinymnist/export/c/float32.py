@@ -6,7 +6,7 @@ import numpy as np
 
 from tinymnist.export.c.constants import Constants, most_features, single, size_type
 from tinymnist.export.c.program import Program, identifier, write_program
-from tinymnist.export.c.scratch import plan_memory
+from tinymnist.export.c.scratch import plan_scratch
 from tinymnist.export.c.sections import select
 from tinymnist.export.folded import Activation, Addition, Convolution, Factors, GroupNorm, Network, Pooling, Step
 
@@ -29,7 +29,7 @@ class _Writer:
         self.identifier = identifier(network.name)
         self.constants = Constants(self.identifier)
         self.parts: set[str] = set()
-        self.plan = plan_memory(network, range(len(network.steps)))
+        self.plan = plan_scratch(network, range(len(network.steps)))
         self.has_scale = any(isinstance(step, Convolution) and step.scale is not None for step in network.steps)
 
     def program(self) -> Program:

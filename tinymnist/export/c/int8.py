@@ -15,7 +15,7 @@ from tinymnist.export.c.quantization import (
     QuantizedBasis,
     QuantizedConvolution,
 )
-from tinymnist.export.c.scratch import plan_memory
+from tinymnist.export.c.scratch import plan_scratch
 from tinymnist.export.c.sections import select
 from tinymnist.export.folded import Addition, Convolution, Network, Pooling
 
@@ -34,7 +34,7 @@ class _Writer:
         self.identifier = identifier(network.name)
         self.constants = Constants(self.identifier)
         self.parts: set[str] = set()
-        self.plan = plan_memory(network, range(1, len(network.steps)))  # the image stays where the caller has it
+        self.plan = plan_scratch(network, range(1, len(network.steps)))  # the image stays where the caller has it
         outputs = [step.output for step in quantized.steps.values() if step.output]
         self.has_gate = any(output.gate for output in outputs)
         self.has_slope = any(output.slope_shift for output in outputs)
