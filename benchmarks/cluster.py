@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import dask
 from distributed import Client, Scheduler, Worker
 
 from tinymnist import load_spec, train
@@ -67,6 +68,7 @@ def _simulated(trainings: int) -> None:
                 workers = DaskWorkers(client, address, client.close)
                 with workers:
                     workers.wait_for_workers(count, 300)
+                    assert workers.slots == count
                     meter = Meter(count, trainings, scheduler)
                     train_all(tasks, workers, SeriesObserver(), StopRequest(), meter.ended)
             print(f"| {count:,} | {meter.row()} |", flush=True)
@@ -137,6 +139,9 @@ def _run_workers(address: str, number: int, count: int, packed: Packed) -> None:
         return packed
 
     remote.train_order = wait_instead
+    # what a worker does all the time to watch itself, a thousand of them on one machine cannot
+    idle = {"worker.profile.enabled": False, "admin.tick.interval": "1m", "admin.system-monitor.interval": "1m"}
+    dask.config.set({f"distributed.{key}": value for key, value in idle.items()})
 
     async def run() -> None:
         workers = [Worker(address, nthreads=1, resources={**RESOURCE}, memory_limit=0) for _ in range(number)]

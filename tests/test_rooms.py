@@ -26,6 +26,7 @@ ROOMS = [
     ("native",),
     ("training",),
     ("evaluation",),
+    ("verification",),
     ("cluster", "search"),
     ("comparison", "front", "prediction", "report", "export"),
     ("benchmark",),

@@ -53,6 +53,14 @@ def summarize(values: Sequence[float]) -> Summary:
     return Summary(mean, std, n, interval, min(values), max(values))
 
 
+def prediction_interval(values: Sequence[float]) -> Interval:
+    """Where one more value lies with a probability of 95 %: mean ± t_{n-1, 0.975} s sqrt(1 + 1/n), for at least two
+    values that are independent and normal."""
+    half = _student_quantile(len(values) - 1) * statistics.stdev(values) * math.sqrt(1 + 1 / len(values))
+    mean = statistics.mean(values)
+    return mean - half, mean + half
+
+
 def _half_width(std: float, n: int) -> float:
     return _student_quantile(n - 1) * std / math.sqrt(n)
 

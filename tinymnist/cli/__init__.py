@@ -24,6 +24,7 @@ from tinymnist.cli import (
     silence,
     summary,
     train,
+    verify,
 )
 from tinymnist.cli.help import Command
 from tinymnist.cli.silence import be_quiet, with_quiet
@@ -47,6 +48,7 @@ for module in (
     search,
     runs,
     evaluate,
+    verify,
     compare,
     predict,
     report,

@@ -1,9 +1,9 @@
 """The verdicts of `check` as text for people, JUnit for CI servers, annotations for GitHub."""
 
 from collections.abc import Sequence
-from xml.etree import ElementTree
 
 from tinymnist.check import Doubt, Report, Verdict
+from tinymnist.cli import junit
 from tinymnist.text import counted, printable
 
 
@@ -38,27 +38,12 @@ def _total(reports: Sequence[Report]) -> str:
 
 def as_junit(reports: Sequence[Report]) -> str:
     """One suite per file, one case per rule."""
-    root = ElementTree.Element("testsuites", name="tinymnist check")
-    for report in reports:
-        cases = max(1, len(report.verdicts))
-        failures = sum(not verdict.passed for verdict in report.verdicts)
-        suite = ElementTree.SubElement(
-            root,
-            "testsuite",
-            name=printable(report.file),
-            tests=str(cases),
-            failures=str(failures),
-            errors=str(int(report.error is not None)),
-        )
-        if report.error is not None:
-            case = ElementTree.SubElement(suite, "testcase", classname=printable(report.file), name="valid")
-            ElementTree.SubElement(case, "error", message=printable(str(report.error)))
-        for verdict in report.verdicts:
-            case = ElementTree.SubElement(suite, "testcase", classname=printable(report.file), name=verdict.rule)
-            if not verdict.passed:
-                ElementTree.SubElement(case, "failure", message=_line(verdict))
-    ElementTree.indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode")
+    return junit.as_junit("tinymnist check", [*map(_suite, reports)])
+
+
+def _suite(report: Report) -> junit.Suite:
+    cases = [(verdict.rule, None if verdict.passed else _line(verdict)) for verdict in report.verdicts]
+    return junit.Suite(report.file, cases, None if report.error is None else ("valid", str(report.error)))
 
 
 def as_annotations(reports: Sequence[Report]) -> str:

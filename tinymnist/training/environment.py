@@ -58,8 +58,8 @@ def describe_session(epoch: int, step: int, device: torch.device, engine: Engine
     return Session(started=_now(), epoch=epoch, step=step, **_machinery(device, engine, augmentation))
 
 
-def differences(begun: Environment, resumed: Session) -> tuple[Difference, ...]:
-    """What differs between two sessions so that the same seed gives other bits."""
+def differences(begun: Environment, resumed: Session | Environment) -> tuple[Difference, ...]:
+    """What differs between two sessions, or two trainings, so that the same seed gives other bits."""
     pairs = [("device", begun.device, resumed.device), ("processor", begun.device_name, resumed.device_name)]
     pairs += [("engine", begun.engine, resumed.engine), ("augmentation", begun.augmentation, resumed.augmentation)]
     if "torch" in (begun.engine, resumed.engine):  # the native engine gives the same bits on any number of threads

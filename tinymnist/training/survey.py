@@ -40,6 +40,16 @@ class Standing:
     """What is worth knowing of the data: the fields of notices, and their `kind`."""
 
 
+def runs_in(path: Path) -> list[Path]:
+    """The runs and series directly in a folder, by name; `path` itself, where it holds none."""
+    found = sorted(each for each in path.iterdir() if _is_begun(each)) if path.is_dir() and not _is_begun(path) else []
+    return found or [path]
+
+
+def _is_begun(path: Path) -> bool:
+    return any((path / name).is_file() for name in (ENVIRONMENT, SERIES, RESULT))
+
+
 def survey(folder: str | PathLike[str] = RUNS) -> Iterator[Standing | TinyMnistError]:
     """How each run and series directly in a folder stands, by name; for a damaged one, the error.
 
@@ -48,7 +58,7 @@ def survey(folder: str | PathLike[str] = RUNS) -> Iterator[Standing | TinyMnistE
     if not os.path.isdir(folder):
         raise RunError(f"{folder}: no such folder: train something first, or name the folder that holds your runs")
     for path in sorted(Path(folder).iterdir()):
-        if any((path / name).is_file() for name in (ENVIRONMENT, SERIES, RESULT)):
+        if _is_begun(path):
             try:
                 yield _standing(open_run(path))
             except TinyMnistError as error:
