@@ -21,7 +21,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```\n", re.S | re.M)
 """Language, the name of the file that it shows, content."""
 COMMAND = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.M)
-QUICK = ("build", "summary", "check", "data", "list", "new", "front", "compare")
+QUICK = ("build", "summary", "check", "data", "list", "new", "front", "compare", "verify")
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -52,7 +52,7 @@ def test_commands_print_what_the_page_says(
 ) -> None:
     for folder in ("archs", "docs"):
         (tmp_path / folder).symlink_to(ROOT / folder)
-    if any(words[1] == "compare" and "/" in words[2] for words in quick_commands(page)):
+    if any(words[1] == "verify" or (words[1] == "compare" and "/" in words[2]) for words in quick_commands(page)):
         monkeypatch.setenv("TINYMNIST_DATA", str(request.getfixturevalue("mnist_dir")))
     if page.name == "data.md":
         write_faulty_digits(tmp_path / "digits")
