@@ -1,8 +1,8 @@
 """Writes the reference pages that follow from the code: `python docs/generate.py`.
 
-`docs/reference/language.md` comes from the JSON Schema of a spec, `docs/reference/search.md` from that of a search
-file, `docs/reference/command-line.md` from the commands as Typer knows them. `tests/docs/test_reference.py` fails where
-a page is out of date.
+In `docs/reference`, `language.md`, `search.md` and `assignment.md` come from the JSON Schemas of a spec, a search file
+and an assignment, `command-line.md` from the commands as Typer knows them. `tests/docs/test_reference.py` fails where a
+page is out of date.
 """
 
 import re
@@ -14,6 +14,7 @@ import typer
 import yaml
 
 from tinymnist.cli import app
+from tinymnist.grading.declaration import Assignment
 from tinymnist.search.declaration import Search
 from tinymnist.spec import Spec
 
@@ -33,6 +34,12 @@ Every key of a search file, from its JSON Schema, which `tinymnist schema --sear
 [Search under a budget](../search.md) shows the keys at work.
 """
 
+ASSIGNMENT = """# The assignment
+
+Every key of an assignment, from its JSON Schema, which `tinymnist schema --assignment` prints.
+[Grade](../grade.md) shows the keys at work.
+"""
+
 COMMAND_LINE = """# The command line
 
 Every command, argument and option, as `tinymnist COMMAND --help` lists them. `ARCH` is a YAML file or the name of a
@@ -46,6 +53,7 @@ def pages() -> dict[Path, str]:
     return {
         FOLDER / "language.md": schema_page(LANGUAGE, Spec.model_json_schema()),
         FOLDER / "search.md": schema_page(SEARCH, Search.model_json_schema()),
+        FOLDER / "assignment.md": schema_page(ASSIGNMENT, Assignment.model_json_schema()),
         FOLDER / "command-line.md": command_line_page(),
     }
 

@@ -27,7 +27,7 @@ ROOMS = [
     ("training",),
     ("evaluation",),
     ("verification",),
-    ("cluster", "search"),
+    ("cluster", "search", "grading"),
     ("comparison", "front", "prediction", "report", "export"),
     ("benchmark",),
     ("console",),

@@ -69,6 +69,13 @@ class DivergedError(TinyMnistError):
     kind = "diverged"
 
 
+class TooSlowError(TinyMnistError):
+    """A training that takes longer than it may."""
+
+    exit_code = 4
+    kind = "slow"
+
+
 class Interrupted(TinyMnistError):
     """Stopped by a signal. `exit_code` is 128 + the signal's number, as shells report it."""
 

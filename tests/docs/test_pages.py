@@ -15,6 +15,7 @@ import yaml
 from tests.support.command_line import ROOT, Cli
 from tests.support.image_sets import write_faulty_digits
 from tinymnist import load_spec
+from tinymnist.grading.declaration import load_assignment
 from tinymnist.search.load import load_search
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -95,7 +96,8 @@ def is_search(snippet: str) -> bool:
 
 
 YAML = [(page, snippet) for page in PAGES for snippet in blocks(page, "yaml")]
-SNIPPETS = [(page, snippet) for page, snippet in YAML if not is_search(snippet)]
+ASSIGNMENTS = [snippet for _, snippet in YAML if re.search("^target:", snippet, re.M)]
+SNIPPETS = [(page, snippet) for page, snippet in YAML if not is_search(snippet) and snippet not in ASSIGNMENTS]
 SEARCHES = [snippet for _, snippet in YAML if is_search(snippet)]
 
 
@@ -121,6 +123,11 @@ def test_snippet_is_part_of_a_valid_search(snippet: str, spec_file: Callable[[st
         "trials": 10,
     }
     load_search(str(spec_file(yaml.safe_dump(whole | yaml.safe_load(snippet)))))
+
+
+@pytest.mark.parametrize("snippet", ASSIGNMENTS, ids=lambda snippet: snippet.split(":")[0])
+def test_an_assignment_is_valid(snippet: str, spec_file: Callable[[str], Path]) -> None:
+    load_assignment(str(spec_file(snippet)))
 
 
 EXAMPLES = [(page, example) for page in PAGES for example in blocks(page, "python")]

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 import tinymnist
 from tests.support.command_line import ROOT
+from tinymnist.grading.declaration import Assignment
 from tinymnist.search.declaration import Search
 from tinymnist.spec import Spec
 
@@ -22,7 +23,11 @@ def test_page_is_up_to_date(page: Path, request: pytest.FixtureRequest) -> None:
     assert page.read_text(encoding="utf-8").splitlines() == PAGES[page].splitlines()
 
 
-@pytest.mark.parametrize(("page", "model"), [("language.md", Spec), ("search.md", Search)], ids=["language", "search"])
+@pytest.mark.parametrize(
+    ("page", "model"),
+    [("language.md", Spec), ("search.md", Search), ("assignment.md", Assignment)],
+    ids=["language", "search", "assignment"],
+)
 def test_every_key_of_a_file_is_described(page: str, model: type[BaseModel]) -> None:
     schema = model.model_json_schema()
     keys = [key for mapping in (schema, *schema["$defs"].values()) for key in mapping["properties"]]

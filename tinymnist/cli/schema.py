@@ -1,4 +1,5 @@
-"""`tinymnist schema`: the JSON Schema of specs, of search files, or of what a command prints with `--json`."""
+"""`tinymnist schema`: the JSON Schema of specs, of search files and assignments, or of what a command prints with
+`--json`."""
 
 import json
 from typing import Annotated, Any, Union
@@ -22,14 +23,21 @@ def command(
         ),
     ] = None,
     search: Annotated[bool, typer.Option("--search", help="Describe search files instead.")] = False,
+    assignment: Annotated[bool, typer.Option("--assignment", help="Describe assignments instead.")] = False,
 ) -> None:
-    """Print the JSON Schema of specs, searches or --json output.
+    """Print the JSON Schema of specs, other files or --json output.
 
-    Editors use those of specs and search files to complete and check them.
+    Editors use those of files to complete and check them.
     """
-    if search and of is not None:
-        raise UsageError(f"schema: {shown(of)[1:-1]} and --search: are two schemas: give one of the two")
-    schema = search_schema() if search else spec_schema() if of is None else output_schema(of)
+    given = [*([shown(of)[1:-1]] if of else []), *["--search"] * search, *["--assignment"] * assignment]
+    if len(given) > 1:
+        raise UsageError(f"schema: {' and '.join(given)}: are two schemas: give one of the two")
+    if search:
+        schema = search_schema()
+    elif assignment:
+        schema = assignment_schema()
+    else:
+        schema = spec_schema() if of is None else output_schema(of)
     show(json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2))
 
 
@@ -45,6 +53,13 @@ def search_schema() -> dict[str, Any]:
     from tinymnist.search.declaration import Search
 
     return Search.model_json_schema()
+
+
+def assignment_schema() -> dict[str, Any]:
+    """Schema of an assignment."""
+    from tinymnist.grading.declaration import Assignment
+
+    return Assignment.model_json_schema()
 
 
 def output_schema(command: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from tinymnist.spec import Spec
 from tinymnist.training.api import train
 from tinymnist.training.images import asked_for, load_images
 from tinymnist.training.observer import EpochRow, Observer, Step
-from tinymnist.training.task import Conditions
+from tinymnist.training.task import Conditions, Limited
 from tinymnist.version import __version__
 
 SECONDS_BETWEEN_STEPS = 10.0
@@ -81,6 +81,7 @@ def train_order(order: Order) -> Packed | ImagesMissing | TinyMnistError:
             return ImagesMissing(worker.address)
         with tempfile.TemporaryDirectory(prefix="tinymnist-") as folder:
             asked = order.conditions
+            observer: Observer = _Reporter(order)
             run = train(
                 order.spec,
                 seed=order.seed,
@@ -92,7 +93,7 @@ def train_order(order: Order) -> Packed | ImagesMissing | TinyMnistError:
                 device=asked.device,
                 threads=asked.threads,
                 images=images,
-                observer=_Reporter(order),
+                observer=observer if asked.limit is None else Limited(observer, asked.limit),
             )
             return pack(run.path)
     except TinyMnistError as error:

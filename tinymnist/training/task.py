@@ -1,13 +1,16 @@
 """A training as a task, which any process can take up."""
 
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tinymnist.errors import TooSlowError
+from tinymnist.notices import Notice
 from tinymnist.spec import Spec
 from tinymnist.training.api import resume, train
 from tinymnist.training.initial import reopen_initial
-from tinymnist.training.observer import Observer
+from tinymnist.training.observer import EpochRow, Observer, Start, Step
 from tinymnist.training.records import Initial, Result
 
 
@@ -24,6 +27,8 @@ class Conditions:
     threads: int | None
     """CPU threads of each training; None: PyTorch's choice."""
     data_dir: Path | None
+    limit: float | None = None
+    """Seconds after which a training is given up; None: never."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +44,9 @@ class Task:
 
 
 def train_task(task: Task, observer: Observer) -> Result:
-    """Trains or resumes. Raises as `train` does."""
+    """Trains or resumes. Raises as `train` does, and `TooSlowError`."""
     asked = task.conditions
+    observer = observer if asked.limit is None else Limited(observer, asked.limit)
     if os.path.lexists(task.path):
         run = resume(task.path, data_dir=asked.data_dir, threads=asked.threads, observer=observer)
     else:
@@ -58,3 +64,28 @@ def train_task(task: Task, observer: Observer) -> Result:
             observer=observer,
         )
     return run.result
+
+
+class Limited(Observer):
+    """Passes everything on to another observer, and ends a training that takes longer than `seconds`."""
+
+    def __init__(self, observer: Observer, seconds: float) -> None:
+        self._observer, self._seconds = observer, seconds
+        self._began = time.monotonic()
+
+    def warned(self, notice: Notice) -> None:
+        self._observer.warned(notice)
+
+    def started(self, start: Start) -> None:
+        self._observer.started(start)
+
+    def epoch_started(self, epoch: int, epochs: int, images: int) -> None:
+        self._observer.epoch_started(epoch, epochs, images)
+
+    def stepped(self, step: Step) -> None:
+        self._observer.stepped(step)
+        if time.monotonic() - self._began > self._seconds:
+            raise TooSlowError(f"not finished after {self._seconds:g} s, in epoch {step.epoch}")
+
+    def epoch_ended(self, row: EpochRow) -> None:
+        self._observer.epoch_ended(row)

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 from typing import Any
 
 WITH_JSON = (
-    "build", "summary", "check", "data", "train", "search", "evaluate", "verify", "compare", "predict", "report",
-    "export", "benchmark", "front", "list", "runs",
+    "build", "summary", "check", "data", "train", "search", "evaluate", "verify", "grade", "compare", "predict",
+    "report", "export", "benchmark", "front", "list", "runs",
 )  # fmt: skip
 """The commands that have `--json`."""
 

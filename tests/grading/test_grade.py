@@ -1,0 +1,333 @@
+"""Grading: each submission gets its own verdict and reason, and none stops the others."""
+
+import csv
+import json
+import os
+import zipfile
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.support.command_line import Cli, Outcome
+
+ASSIGNMENT = """\
+name: exercise
+dataset: mnist-5k
+checks: {max_params: 700, require: [dropout], forbid: [residual]}
+recipe: {max_epochs: 2, max_batch: 400}
+seeds: [5, 6]
+target: {accuracy: 40}
+"""
+
+NET = """\
+name: quick
+blocks:
+  - convs: [{out_channels: 6, stride: 4}]
+    pool: max
+    dropout: 0.05
+train: {epochs: 2, batch_size: 400, augment: [], schedule: {name: one_cycle, max_lr: 0.1}}
+"""
+
+KINDS = {
+    "good": NET,
+    "weak": NET.replace("max_lr: 0.1", "max_lr: 0.000001"),
+    "wide": NET.replace("out_channels: 6", "out_channels: 60"),
+    "plain": NET.replace("    dropout: 0.05\n", ""),
+    "long": NET.replace("epochs: 2", "epochs: 3"),
+    "big-batch": NET.replace("batch_size: 400", "batch_size: 401"),
+    "taught": NET.replace("train: {", "train: {distill: {teacher: smooth3092}, "),
+    "broken": NET.replace("blocks:", "blocks: [", 1),
+    "unbuildable": NET.replace("stride: 4", "kernel_size: 99, padding: 0"),
+    "diverging": NET.replace("max_lr: 0.1", "max_lr: 100000"),
+    "colours": NET.replace("channels: 6", "channels: 4").replace("blocks:", "input: {channels: 3}\nblocks:"),
+    "plateau": NET.replace("{name: one_cycle, max_lr: 0.1}", "{name: plateau, lr: 0.1}"),
+    "empty": "",
+    "a list": "[1, 2]",
+    "bomb": "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n",
+    "tagged": "!!python/object/apply:os.system ['touch hacked']",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "assignment.yaml").write_text(ASSIGNMENT)
+    (tmp_path / "handed-in").mkdir()
+    return tmp_path / "handed-in"
+
+
+def hand_in(folder: Path, **specs: str) -> None:
+    for name, text in specs.items():
+        (folder / f"{name}.yaml").write_text(text)
+
+
+def grades(cli: Cli, *arguments: object) -> dict[str, dict[str, Any]]:
+    outcome = cli("grade", "assignment.yaml", *(arguments or ["handed-in"]), "--jobs", 1, "--json")
+    assert outcome.code == 0, outcome.err
+    return {each["submission"]: each for each in json.loads(outcome.out)["grades"]}
+
+
+def points(grade: dict[str, Any]) -> list[float]:
+    return [part["points"] for part in grade["parts"]]
+
+
+def reasons(grade: dict[str, Any]) -> list[str]:
+    return [part["reason"] for part in grade["parts"] if part["points"] < part["most"]]
+
+
+def test_each_kind_of_submission_gets_its_own_verdict(cli: Cli, folder: Path) -> None:
+    hand_in(folder, **KINDS)
+    found = grades(cli)
+    assert {name: (each["status"], points(each)) for name, each in found.items()} == {
+        "good": ("graded", [1, 2, 2, 5]),
+        "weak": ("graded", [1, 2, 2, 0]),
+        "wide": ("refused", [1, 0, 2, 0]),
+        "plain": ("graded", [1, 2, 0, 5]),
+        "long": ("refused", [1, 2, 0, 0]),
+        "big-batch": ("refused", [1, 2, 0, 0]),
+        "taught": ("refused", [1, 2, 0, 0]),
+        "broken": ("invalid", [0, 0, 0, 0]),
+        "unbuildable": ("invalid", [0, 0, 0, 0]),
+        "diverging": ("diverged", [1, 2, 2, 0]),
+        "colours": ("unfit", [1, 2, 2, 0]),
+        "plateau": ("unfit", [1, 2, 2, 0]),
+        "empty": ("invalid", [0, 0, 0, 0]),
+        "a list": ("invalid", [0, 0, 0, 0]),
+        "bomb": ("invalid", [0, 0, 0, 0]),
+        "tagged": ("invalid", [0, 0, 0, 0]),
+    }
+    assert reasons(found["wide"]) == [
+        "max_params: asked at most 700 parameters, found 6,130",
+        "not trained: over the budget",
+    ]
+    assert reasons(found["long"])[0] == "max_epochs: asked at most 2, found 3"
+    assert reasons(found["big-batch"])[0] == "max_batch: asked at most 400 images, found 401"
+    assert reasons(found["taught"])[0] == "forbid distill: the recipe uses it"
+    assert reasons(found["plain"]) == ["require dropout: asked at least 1, found 0"]
+    assert reasons(found["broken"])[0].startswith("handed-in/broken.yaml:")
+    assert not Path("hacked").exists()
+
+
+def test_the_accuracy_is_the_mean_over_the_graders_seeds(cli: Cli, folder: Path) -> None:
+    hand_in(folder, good=NET)
+    found = grades(cli)["good"]
+    assert len(found["accuracies"]) == 2
+    assert found["accuracy"] == sum(found["accuracies"]) / 2
+    runs = sorted(path.name for path in Path("grades/exercise/runs").glob("good-*/*"))
+    assert runs == ["seed-5", "seed-6"]
+
+
+def test_drawn_seeds_are_kept_for_the_next_time(cli: Cli, folder: Path) -> None:
+    Path("assignment.yaml").write_text(ASSIGNMENT.replace("seeds: [5, 6]", "seeds: 2"))
+    hand_in(folder, good=NET)
+    first = grades(cli)["good"]["accuracies"]
+    seeds = json.loads(Path("grades/exercise/grading.json").read_text())["seeds"]
+    assert len(set(seeds)) == 2
+    assert grades(cli)["good"]["accuracies"] == first
+
+
+def test_what_was_trained_is_not_trained_again(cli: Cli, folder: Path) -> None:
+    hand_in(folder, good=NET)
+    first = grades(cli)
+    weights = next(Path("grades").rglob("seed-5/weights.safetensors"))
+    before = weights.stat().st_mtime_ns
+    assert grades(cli) == first
+    assert weights.stat().st_mtime_ns == before
+
+
+def test_what_is_handed_in_again_is_graded_anew(cli: Cli, folder: Path) -> None:
+    hand_in(folder, mine=KINDS["weak"])
+    assert points(grades(cli)["mine"])[-1] == 0
+    hand_in(folder, mine=NET)
+    assert points(grades(cli)["mine"])[-1] == 5
+
+
+def test_another_assignment_needs_another_folder(cli: Cli, folder: Path) -> None:
+    hand_in(folder, broken="")
+    assert cli("grade", "assignment.yaml", "handed-in").code == 0
+    Path("assignment.yaml").write_text(ASSIGNMENT.replace("max_params: 700", "max_params: 800"))
+    outcome = cli("grade", "assignment.yaml", "handed-in")
+    expected = "tinymnist: grades/exercise: holds grades of another assignment, or an earlier version: "
+    assert (outcome.code, outcome.err) == (2, f"{expected}choose another --output\n")
+
+
+def test_each_of_the_last_epochs_has_to_reach_the_target(cli: Cli, folder: Path) -> None:
+    hand_in(folder, good=NET)
+    last = grades(cli)["good"]["accuracy"]
+    Path("assignment.yaml").write_text(ASSIGNMENT.replace("accuracy: 40", f"accuracy: {last - 1:.1f}, last_epochs: 2"))
+    found = grades(cli, "handed-in", "--output", "others")["good"]
+    assert points(found)[-1] == 0
+    assert " % in the last 2 epochs at least, asked " in reasons(found)[0]
+
+
+def test_folders_and_zips_hold_one_spec_each(cli: Cli, folder: Path) -> None:
+    for name, files in {"one": ["net.yaml"], "two": ["a.yaml", "b.yml"], "none": ["notes.txt"]}.items():
+        (folder / name).mkdir()
+        for file in files:
+            (folder / name / file).write_text(KINDS["wide"])
+    for name, entries in {
+        "zipped": ["work/net.yaml"],
+        "out": ["../net.yaml"],
+        "both": ["a.yaml", "b.yaml"],
+        "mac": ["__MACOSX/a.yaml"],
+    }.items():
+        with zipfile.ZipFile(folder / f"{name}.zip", "w") as archive:
+            for entry in entries:
+                archive.writestr(entry, KINDS["wide"])
+    (folder / "torn.zip").write_bytes((folder / "zipped.zip").read_bytes()[:40])
+    found = grades(cli)
+    assert {name: each["status"] for name, each in found.items()} == {
+        "one": "refused",
+        "two": "invalid",
+        "none": "invalid",
+        "zipped": "refused",
+        "out": "invalid",
+        "both": "invalid",
+        "mac": "invalid",
+        "torn": "invalid",
+    }
+    assert reasons(found["two"])[0] == "holds 2 specs: hand in one"
+    assert reasons(found["mac"])[0] == "holds no spec: hand in one YAML file"
+    assert reasons(found["torn"])[0].startswith("is no zip that can be read (")
+    assert not Path("net.yaml").exists()
+
+
+def test_a_huge_spec_in_a_small_zip_is_not_read(cli: Cli, folder: Path) -> None:
+    with zipfile.ZipFile(folder / "large.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("net.yaml", "#" * (50 << 20))
+    assert reasons(grades(cli)["large"])[0] == "its spec is larger than 1,048,576 bytes"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links")
+def test_links_are_not_followed(cli: Cli, folder: Path) -> None:
+    (folder / "linked.yaml").symlink_to("/etc/passwd")
+    (folder / "away").symlink_to("/etc")
+    found = grades(cli)
+    assert {reasons(each)[0] for each in found.values()} == {
+        "is a link, which is not followed: put the file itself there"
+    }
+
+
+def test_the_same_network_under_other_names_is_remarked(cli: Cli, folder: Path) -> None:
+    copy = NET.replace("name: quick", "name: mine").replace("  - convs", "  - name: first\n    convs")
+    more_dropout = NET.replace("dropout: 0.05", "dropout: 0.06")
+    hand_in(folder, a=NET, b=copy, c=KINDS["weak"], d=KINDS["plain"], e=more_dropout)
+    found = grades(cli)
+    assert {name: each["remarks"] for name, each in found.items()} == {
+        "a": ["says the same as b", "has the layers of c, e"],
+        "b": ["says the same as a", "has the layers of c, e"],
+        "c": ["has the layers of a, b, e"],
+        "d": [],
+        "e": ["has the layers of a, b, c"],
+    }
+
+
+def test_a_claim_that_training_contradicts_is_remarked(cli: Cli, folder: Path, quick: Path) -> None:
+    Path("assignment.yaml").write_text(ASSIGNMENT.replace("[5, 6]", "[5, 6, 7]"))
+    for name, claim in {"honest": 10.0, "boasting": 99.9, "absurd": "many"}.items():
+        (folder / name).mkdir()
+        (folder / name / "spec.yaml").write_text(NET)
+        (folder / name / "result.json").write_text(json.dumps({"accuracy": claim}))
+        (folder / name / "weights.safetensors").write_bytes(b"of no use")
+    remarked = {name: each["remarks"][0] for name, each in grades(cli).items()}
+    assert remarked["boasting"].startswith("its own result claims 99.90 %, and 95 % of seeds have at most ")
+    assert remarked["honest"].startswith("says the same as ")
+    assert remarked["absurd"].startswith("says the same as ")
+
+
+def test_a_training_that_takes_too_long_is_given_up(cli: Cli, folder: Path) -> None:
+    slow = NET.replace("epochs: 2", "epochs: 2000").replace("batch_size: 400", "batch_size: 16")
+    hand_in(folder, slow=slow, good=NET)
+    Path("assignment.yaml").write_text(ASSIGNMENT.replace("max_epochs: 2", "max_epochs: 2000"))
+    found = grades(cli, "handed-in", "--limit", 4)
+    assert {name: each["status"] for name, each in found.items()} == {"slow": "too slow", "good": "graded"}
+    assert reasons(found["slow"])[0].startswith("not finished after 4 s, in epoch ")
+
+
+def test_several_at_once_give_the_same_grades(cli: Cli, folder: Path) -> None:
+    hand_in(folder, good=NET, weak=KINDS["weak"], diverging=KINDS["diverging"])
+    one = cli("grade", "assignment.yaml", "handed-in", "--jobs", 1, "--output", "one", "--format", "csv")
+    two = cli("grade", "assignment.yaml", "handed-in", "--jobs", 2, "--output", "two", "--format", "csv")
+
+    def without_seconds(outcome: Outcome) -> list[list[str]]:
+        return [row[:-1] for row in csv.reader(StringIO(outcome.out))]
+
+    assert without_seconds(one) == without_seconds(two)
+
+
+def test_one_file_is_one_submission(cli: Cli, folder: Path) -> None:
+    hand_in(folder, good=NET, weak=KINDS["weak"])
+    assert [*grades(cli, "handed-in/good.yaml")] == ["good"]
+
+
+def test_nothing_to_grade(cli: Cli, folder: Path) -> None:
+    outcome = cli("grade", "assignment.yaml", "handed-in")
+    assert (outcome.code, outcome.err) == (
+        2,
+        "tinymnist: handed-in: holds no submission: expects specs, zips, or a folder for each student\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "message"),
+    [
+        (("seeds: [5, 6]", "seeds: [5, 5]"), 5, "seeds: names a seed twice"),
+        (("accuracy: 40", "accuracy: 0.994"), 6, "target.accuracy: must be above 1, found 0.994"),
+        (("forbid: [residual]", "forbid: [magic]"), 3, "checks.forbid[0]: "),
+    ],
+    ids=["seeds", "share", "feature"],
+)
+def test_a_mistake_in_the_assignment(change: tuple[str, str], line: int, message: str, cli: Cli, folder: Path) -> None:
+    Path("assignment.yaml").write_text(ASSIGNMENT.replace(*change))
+    outcome = cli("grade", "assignment.yaml", "handed-in")
+    assert outcome.code == 2
+    assert outcome.err.startswith(f"tinymnist: assignment.yaml:{line}: {message}")
+
+
+class TestFormats:
+    @pytest.fixture
+    def graded(self, cli: Cli, folder: Path) -> Cli:
+        hand_in(folder, **{"=cmd": NET, "b|c": KINDS["broken"]})
+        return cli
+
+    def test_text(self, graded: Cli) -> None:
+        lines = graded("grade", "assignment.yaml", "handed-in", "--jobs", 1).out.splitlines()
+        assert lines[0].split() == ["submission", "status", "parameters", "accuracy", "%", "points"]
+        assert lines[1].split()[:3] == ["=cmd", "graded", "622"]
+        assert lines[1].endswith("10 of 10")
+        assert lines[-1].startswith("b|c: handed-in/b|c.yaml:")
+        assert lines[-1].endswith("; no valid spec")
+
+    def test_csv_is_no_formula(self, graded: Cli) -> None:
+        outcome = graded("grade", "assignment.yaml", "handed-in", "--jobs", 1, "--format", "csv")
+        rows = list(csv.DictReader(StringIO(outcome.out)))
+        assert [row["submission"] for row in rows] == ["'=cmd", "b|c"]
+        assert (rows[0]["points"], rows[0]["points_accuracy"], rows[0]["reason"]) == ("10", "5", "")
+        assert Path("grades/exercise/grades.csv").read_text() == outcome.out
+
+    def test_junit(self, graded: Cli) -> None:
+        root = ElementTree.fromstring(graded("grade", "assignment.yaml", "handed-in", "--format", "junit").out)
+        assert [(suite.get("name"), suite.get("failures")) for suite in root] == [("=cmd", "0"), ("b|c", "4")]
+
+    def test_markdown_cells_end_where_they_should(self, graded: Cli) -> None:
+        lines = graded("grade", "assignment.yaml", "handed-in", "--format", "markdown").out.splitlines()
+        assert len(lines) == 4
+        assert lines[3].startswith("| b\\|c | invalid |")
+
+    def test_gradescope(self, graded: Cli) -> None:
+        content = json.loads(
+            graded("grade", "assignment.yaml", "handed-in/=cmd.yaml", "--jobs", 1, "--format", "gradescope").out
+        )
+        assert (content["score"], content["visibility"], content["output"]) == (10, "visible", "")
+        assert sum(test["max_score"] for test in content["tests"]) == 10
+        assert [entry["name"] for entry in content["leaderboard"]] == ["accuracy", "parameters"]
+
+    def test_gradescope_is_about_one(self, graded: Cli) -> None:
+        outcome = graded("grade", "assignment.yaml", "handed-in", "--jobs", 1, "--format", "gradescope")
+        assert (outcome.code, outcome.err.splitlines()[-1]) == (
+            2,
+            "tinymnist: --format gradescope: is about one submission: name its file or folder",
+        )

@@ -1,0 +1,114 @@
+"""`tinymnist grade`: give points to what students hand in."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from tinymnist import choices
+from tinymnist.cli import scheduler as cluster
+from tinymnist.cli.completion import complete_files
+from tinymnist.cli.options import COMPUTING, DataDir, Json
+from tinymnist.cli.outputs import output
+from tinymnist.console import loading_torch, say, show, show_json, width
+from tinymnist.errors import UsageError
+from tinymnist.files import write_atomically
+
+if TYPE_CHECKING:
+    from tinymnist.grading.api import Graded
+
+Format = Literal["text", "csv", "json", "junit", "markdown", "gradescope"]
+
+
+def command(
+    assignment: Annotated[
+        Path, typer.Argument(metavar="ASSIGNMENT", readable=False, autocompletion=complete_files, help="What is asked.")
+    ],
+    submissions: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SUBMISSIONS",
+            readable=False,
+            autocompletion=complete_files,
+            help="A spec, a zip or a folder with one; or a folder that holds such submissions.",
+        ),
+    ],
+    form: Annotated[Format, typer.Option("--format", help="How the grades are written.")] = "text",
+    data_dir: DataDir = None,
+    limit: Annotated[
+        float | None,
+        typer.Option("--limit", metavar="SECONDS", min=1, help="Give up a training that takes longer."),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", metavar="N", min=1, help="Trainings at once [the cores].", rich_help_panel=COMPUTING),
+    ] = None,
+    device: Annotated[
+        choices.Device, typer.Option("--device", help="Where to train.", rich_help_panel=COMPUTING)
+    ] = "auto",
+    scheduler: cluster.Scheduler = None,
+    tls_ca: cluster.Authority = None,
+    tls_cert: cluster.Certificate = None,
+    tls_key: cluster.Key = None,
+    output_folder: Annotated[
+        Path, typer.Option("--output", metavar="DIR", readable=False, help="Parent of the grades' folder.")
+    ] = Path("grades"),
+    as_json: Json = False,
+) -> None:
+    """Check and train what students hand in, and give points.
+
+    Each submission is a spec. It is trained with the grader's seeds on the grader's images; the same command again goes
+    on where it was stopped.
+    """
+    where = cluster.parsed(scheduler, tls_ca, tls_cert, tls_key, jobs)
+    with loading_torch():
+        from tinymnist.cli.grade_progress import GradingProgress
+        from tinymnist.grading.api import grade
+        from tinymnist.grading.submissions import submissions_in
+
+    if form == "gradescope" and len(submissions_in(submissions)) > 1:
+        raise UsageError("--format gradescope: is about one submission: name its file or folder")
+    with GradingProgress() as observer, cluster.opened(where) as workers:
+        graded = grade(
+            str(assignment),
+            submissions,
+            jobs=jobs,
+            limit=limit,
+            data_dir=data_dir,
+            output=output_folder,
+            device=device,
+            workers=workers,
+            observer=observer,
+        )
+    _keep(graded)
+    if as_json or form == "json":
+        show_json(_json(graded))
+    else:
+        show(_rendered(graded, form))
+    say(f"grades: {graded.grading.path}")
+
+
+def _json(graded: "Graded") -> dict[str, object]:
+    record = graded.grading.record
+    return output("grade", name=graded.grading.assignment.name, seeds=record.seeds, grades=graded.grades)
+
+
+def _keep(graded: "Graded") -> None:
+    """Writes the grades into their folder."""
+    from tinymnist.cli.grade_formats import as_csv
+
+    write_atomically(graded.grading.path / "grades.csv", as_csv(graded.grades))
+
+
+def _rendered(graded: "Graded", form: Format) -> str:
+    from tinymnist.cli import grade_formats
+
+    if form == "gradescope":
+        return grade_formats.as_gradescope(graded.grades[0])
+    if form == "csv":
+        return grade_formats.as_csv(graded.grades).rstrip("\n")
+    if form == "junit":
+        return grade_formats.as_junit_xml(graded.grades)
+    if form == "markdown":
+        return grade_formats.as_markdown(graded.grades)
+    return grade_formats.as_text(graded.grades, width())
