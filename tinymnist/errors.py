@@ -62,6 +62,10 @@ class DataError(TinyMnistError):
     kind = "data"
 
 
+class TooLargeError(DataError):
+    """A network that this machine has not enough memory for."""
+
+
 class DivergedError(TinyMnistError):
     """The loss or the weights are no longer finite numbers."""
 

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.support.command_line import Cli, Outcome
+from tinymnist.training import memory
 
 ASSIGNMENT = """\
 name: exercise
@@ -245,6 +246,14 @@ def test_a_training_that_takes_too_long_is_given_up(cli: Cli, folder: Path) -> N
     found = grades(cli, "handed-in", "--limit", 4)
     assert {name: each["status"] for name, each in found.items()} == {"slow": "too slow", "good": "graded"}
     assert reasons(found["slow"])[0].startswith("not finished after 4 s, in epoch ")
+
+
+def test_a_network_beyond_memory_stops_no_other(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "memory_of_machine", lambda: 4 << 30)
+    hand_in(folder, vast=NET.replace("stride: 4", "padding: 1000"), good=NET)
+    found = grades(cli)
+    assert {name: each["status"] for name, each in found.items()} == {"vast": "unfit", "good": "graded"}
+    assert reasons(found["vast"])[0].startswith("quick: not enough memory: ")
 
 
 def test_several_at_once_give_the_same_grades(cli: Cli, folder: Path) -> None:

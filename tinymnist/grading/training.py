@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tinymnist.errors import DataError, Interrupted, TinyMnistError
+from tinymnist.errors import DataError, Interrupted, TinyMnistError, TooLargeError
 from tinymnist.grading.observer import GradingObserver
 from tinymnist.notices import Notice
 from tinymnist.signals import StopRequest
@@ -74,7 +74,7 @@ def train_submissions(
                 observer.ended(owner.name, task.seed, outcome)
             if isinstance(outcome, Result):
                 owner.epochs[task.seed] = [row.eval_accuracy for row in load_run(task.path).read_metrics()]
-            elif isinstance(outcome, DataError):
+            elif isinstance(outcome, DataError) and not isinstance(outcome, TooLargeError):
                 problem = problem or outcome
             elif not isinstance(outcome, Interrupted):
                 owner.problem = owner.problem or outcome

@@ -8,7 +8,7 @@ from math import prod
 
 import torch
 
-from tinymnist.errors import DataError
+from tinymnist.errors import TooLargeError
 from tinymnist.machine import memory_of_machine
 from tinymnist.spec import Spec
 from tinymnist.spec.plan import FLOAT_BYTES
@@ -39,7 +39,7 @@ def keep_memory() -> None:
 
 
 def refuse_too_large(spec: Spec, batch: int = 0) -> None:
-    """Raises `DataError` where this machine has not enough memory to score with PyTorch, or to train with batches of
+    """Raises `TooLargeError` where this machine has not enough memory to score with PyTorch, or to train with batches of
     `batch` images. It is raised before anything is allocated: Linux promises more memory than it has, and then ends the
     process.
 
@@ -51,7 +51,7 @@ def refuse_too_large(spec: Spec, batch: int = 0) -> None:
     needed = max(FLOAT_BYTES * (batch * kept + 3 * plan.parameters), BATCH_SIZE * plan.peak_activation_bytes)
     limit = memory_of_machine()
     if needed > limit:
-        raise DataError(
+        raise TooLargeError(
             f"{spec.name}: not enough memory: batches of {max(batch, BATCH_SIZE):,} images need "
             f"{needed / _ONE_GIB:.1f} GiB at least, there are {limit / _ONE_GIB:.1f}: choose a smaller network or "
             "--batch-size"
@@ -60,12 +60,12 @@ def refuse_too_large(spec: Spec, batch: int = 0) -> None:
 
 @contextmanager
 def enough_memory() -> Iterator[None]:
-    """Turns a failed allocation, on the CPU or a GPU, into a `DataError`."""
+    """Turns a failed allocation, on the CPU or a GPU, into a `TooLargeError`."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, MemoryError | torch.OutOfMemoryError) or any(words in str(error) for words in _FULL):
-            raise DataError(
+            raise TooLargeError(
                 "not enough memory for a step: choose a smaller --batch-size or network, or fewer --jobs"
             ) from None
         raise
