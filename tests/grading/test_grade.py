@@ -250,7 +250,8 @@ def test_a_training_that_takes_too_long_is_given_up(cli: Cli, folder: Path) -> N
 
 def test_a_network_beyond_memory_stops_no_other(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "memory_of_machine", lambda: 4 << 30)
-    hand_in(folder, vast=NET.replace("stride: 4", "padding: 1000"), good=NET)
+    vast = NET.replace("6, stride: 4", "10, padding: 1000").replace("train:", "head: {kind: global_pool}\ntrain:")
+    hand_in(folder, vast=vast, good=NET)
     found = grades(cli)
     assert {name: each["status"] for name, each in found.items()} == {"vast": "unfit", "good": "graded"}
     assert reasons(found["vast"])[0].startswith("quick: not enough memory: ")
