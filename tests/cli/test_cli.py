@@ -43,6 +43,8 @@ def test_help_lists_every_command(cli: Cli, arguments: list[str]) -> None:
             "search",
             "runs",
             "evaluate",
+            "verify",
+            "grade",
             "compare",
             "predict",
             "report",
@@ -240,17 +242,18 @@ def test_summary_shows_the_reference_documents_table(cli: Cli) -> None:
         "Total params: 3,130",
     ):
         assert row in outcome.out.splitlines()
-    assert outcome.out.splitlines()[-4:] == [
+    assert outcome.out.splitlines()[-5:] == [
         "Parameters: 3,130 (buffers, not counted: 81)",
         "Multiply-adds: 530,100 (without biases and norms; torchinfo: 543,220)",
         "Receptive field: 28x28",
         "Peak activation memory: 37,632 bytes (inference, batch 1, float32)",
+        "Scratch memory in int8 C: 4,890 bytes",
     ]
 
 
 def test_summary_tells_what_was_seen_before_a_global_pooling(cli: Cli, spec_file: Callable[[str], Path]) -> None:
     path = spec_file("name: net\nblocks:\n  - {convs: [{out_channels: 5, kernel_size: 1}], pool: global_average}\n")
-    assert cli("summary", path).out.splitlines()[-2] == "Receptive field: 28x28 (before global pooling 1x1)"
+    assert cli("summary", path).out.splitlines()[-3] == "Receptive field: 28x28 (before global pooling 1x1)"
     assert json.loads(cli("summary", path, "--json").out)["receptive_field_before_global_pooling"] == [1, 1]
 
 

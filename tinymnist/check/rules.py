@@ -13,6 +13,20 @@ from tinymnist.spec.scratch import int8_ram
 BUDGETS = ("exact_params", "max_params", "max_macs", "max_ram")
 
 
+LIMITS: dict[str, tuple[Callable[[Spec], int | None], str]] = {
+    "max_params": (lambda spec: spec.plan.parameters, "parameters"),
+    "max_macs": (lambda spec: spec.plan.macs, "multiply-adds"),
+    "max_ram": (lambda spec: int8_ram(spec.plan), "bytes of RAM in int8"),
+    "max_layers": (
+        lambda spec: sum(each.kind in ("conv", "linear") for each in spec.plan.layers),
+        "layers with weights",
+    ),
+    "max_blocks": (lambda spec: len(spec.blocks), "blocks"),
+    "max_epochs": (lambda spec: spec.train.epochs, "epochs"),
+}
+"""What a rule limits, and its unit. A layer that is applied several times counts as often."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """One rule applied to one network."""
@@ -67,9 +81,9 @@ def check(document: Document, given: Checks | None = None, *, strict: bool = Fal
     """
     spec = document.spec
     found_doubts = tuple(replace(doubt, place=document.place(doubt.path)) for doubt in doubts(spec))
-    verdicts = [*_judge(spec.plan, spec.checks, lambda path: document.place(("checks", *path)))]
+    verdicts = [*_judge(spec, spec.checks, lambda path: document.place(("checks", *path)))]
     if given is not None:
-        verdicts += _judge(spec.plan, given, lambda _: document.place(("blocks",)), of_options=True)
+        verdicts += _judge(spec, given, lambda _: document.place(("blocks",)), of_options=True)
     if not verdicts:
         found = f"{spec.plan.parameters:,} parameters"
         verdicts = [Verdict("valid", None, found, True, document.place(()))]
@@ -84,7 +98,7 @@ def check(document: Document, given: Checks | None = None, *, strict: bool = Fal
 
 def enforce_budget(spec: Spec) -> None:
     """Raises `CheckFailed` for a network over a budget in its own `checks:`."""
-    for verdict in _judge(spec.plan, spec.checks, lambda path: Place(spec.name)):
+    for verdict in _judge(spec, spec.checks, lambda path: Place(spec.name)):
         if verdict.rule in BUDGETS and not verdict.passed:
             raise CheckFailed(
                 f"{spec.name}: checks.{verdict.rule}: asked {verdict.asked}, found {verdict.found}: "
@@ -93,32 +107,29 @@ def enforce_budget(spec: Spec) -> None:
 
 
 def _judge(
-    plan: Plan, checks: Checks, place: Callable[[Path], Place], *, of_options: bool = False
+    spec: Spec, checks: Checks, place: Callable[[Path], Place], *, of_options: bool = False
 ) -> Iterator[Verdict]:
     given_by: Literal["file", "command line"] = "command line" if of_options else "file"
+    plan = spec.plan
 
     def name(rule: str) -> str:
         """The rule as the user wrote it: `max_params` in a file, `--max-params` on the command line."""
         return f"--{rule.replace('_', '-')}" if of_options else rule
 
-    counts = {
-        "exact_params": (checks.exact_params, plan.parameters, "parameters"),
-        "max_params": (checks.max_params, plan.parameters, "parameters"),
-        "max_macs": (checks.max_macs, plan.macs, "multiply-adds"),
-    }
-    for rule, (limit, found, unit) in counts.items():
+    if checks.exact_params is not None:
+        asked, passed = f"exactly {checks.exact_params:,} parameters", plan.parameters == checks.exact_params
+        where = place(("exact_params",))
+        yield Verdict(name("exact_params"), asked, f"{plan.parameters:,}", passed, where, given_by, plan.parameters)
+    for rule, (measure, unit) in LIMITS.items():
+        limit = getattr(checks, rule)
         if limit is not None:
-            exact = rule == "exact_params"
-            passed = found == limit if exact else found <= limit
-            asked = f"{'exactly' if exact else 'at most'} {limit:,} {unit}"
-            yield Verdict(name(rule), asked, f"{found:,}", passed, place((rule,)), given_by, found)
-    if checks.max_ram is not None:
-        asked, ram = f"at most {checks.max_ram:,} bytes of RAM in int8", int8_ram(plan)
-        words, passed = ("none: group norm has no int8", False) if ram is None else (f"{ram:,}", ram <= checks.max_ram)
-        yield Verdict(name("max_ram"), asked, words, passed, place(("max_ram",)), given_by, ram)
+            found = measure(spec)
+            words = "none: group norm has no int8" if found is None else f"{found:,}"
+            passed = found is not None and found <= limit
+            yield Verdict(name(rule), f"at most {limit:,} {unit}", words, passed, place((rule,)), given_by, found)
     for rule, features in (("require", checks.require), ("forbid", checks.forbid)):
         for index, feature in enumerate(features):
-            found = plan.features[feature]
+            found = int(spec.train.distill is not None) if feature == "distill" else plan.features[feature]
             asked = "at least 1" if rule == "require" else "none"
             passed = (found > 0) == (rule == "require")
             where = place((rule, index))

@@ -36,6 +36,11 @@ def command(
     max_ram: Annotated[
         int | None, typer.Option(metavar="N", min=0, help="At most this many bytes of scratch memory in int8 C.")
     ] = None,
+    max_layers: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="At most this many convolutions and fully connected layers.")
+    ] = None,
+    max_blocks: Annotated[int | None, typer.Option(metavar="N", min=0, help="At most this many blocks.")] = None,
+    max_epochs: Annotated[int | None, typer.Option(metavar="N", min=0, help="At most this many epochs.")] = None,
     require: Annotated[
         list[str] | None,
         typer.Option(
@@ -64,6 +69,9 @@ def command(
         exact_params=exact_params,
         max_macs=max_macs,
         max_ram=max_ram,
+        max_layers=max_layers,
+        max_blocks=max_blocks,
+        max_epochs=max_epochs,
         require=_features("--require", require),
         forbid=_features("--forbid", forbid),
     )

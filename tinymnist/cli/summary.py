@@ -28,8 +28,6 @@ def command(arch: Arch, overrides: Set = None, as_json: Json = False) -> None:
 
 
 def _as_text(summary: "Summary") -> str:
-    from tinymnist.spec.scratch import int8_ram
-
     plan = summary.plan
     height, width = plan.receptive_field
     pooled = plan.field_before_global_pooling
@@ -38,13 +36,12 @@ def _as_text(summary: "Summary") -> str:
     others = (
         f"as plain convolutions: {plan.dense_macs:,}" if factored else f"torchinfo: {summary.torchinfo_mult_adds:,}"
     )
-    ram = int8_ram(plan)
     rows = {
         "Parameters": f"{plan.parameters:,} (buffers, not counted: {plan.buffers:,})",
         "Multiply-adds": f"{plan.macs:,} (without biases and norms; {others})",
         "Receptive field": f"{height}x{width}{before}",
         "Peak activation memory": f"{plan.peak_activation_bytes:,} bytes (inference, batch 1, float32)",
     }
-    if ram is not None:
-        rows["Scratch memory in int8 C"] = f"{ram:,} bytes"
+    if summary.int8_ram is not None:
+        rows["Scratch memory in int8 C"] = f"{summary.int8_ram:,} bytes"
     return "\n".join([summary.table, *(f"{name}: {value}" for name, value in rows.items())])

@@ -11,6 +11,7 @@ from tinymnist.model.builder import build_model
 from tinymnist.model.generator import drawing
 from tinymnist.quiet import own_warning_filters
 from tinymnist.spec import Plan, Spec
+from tinymnist.spec.scratch import int8_ram
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,11 @@ class Summary:
     torchinfo_mult_adds: int
     """torchinfo's count of multiply-adds for one image, which includes biases and norms."""
     plan: Plan
+
+    @property
+    def int8_ram(self) -> int | None:
+        """Bytes of scratch memory of the int8 program in C; None where there is none."""
+        return int8_ram(self.plan)
 
 
 def summarize(spec: Spec) -> Summary:

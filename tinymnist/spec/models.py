@@ -34,6 +34,7 @@ Feature = Literal[
     "batch_norm",
     "bias",
     "depthwise",
+    "distill",
     "dropout",
     "global_pool",
     "group_norm",
@@ -87,6 +88,11 @@ class Checks(Model):
     exact_params: Budget | None = Field(None, description="Exactly this many parameters.")
     max_macs: Budget | None = Field(None, description="At most this many multiply-adds for one image.")
     max_ram: Budget | None = Field(None, description="At most this many bytes of scratch memory in int8 C.")
+    max_layers: Budget | None = Field(
+        None, description="At most this many convolutions and fully connected layers, counted as often as they run."
+    )
+    max_blocks: Budget | None = Field(None, description="At most this many entries of `blocks`.")
+    max_epochs: Budget | None = Field(None, description="At most this many passes over the training images.")
     require: Features = Field((), description="What the network must have.")
     forbid: Features = Field((), description="What the network must not have.")
     linear: LinearCheck | None = Field(None, description="Sizes that a fully connected layer must have.")

@@ -40,8 +40,8 @@ def keep_memory() -> None:
 
 def refuse_too_large(spec: Spec, batch: int = 0) -> None:
     """Raises `TooLargeError` where this machine has not enough memory to score with PyTorch, or to train with batches
-    of `batch` images. It is raised before anything is allocated: Linux promises more memory than it has, and then ends the
-    process.
+    of `batch` images. It is raised before anything is allocated: Linux promises more memory than it has, and then ends
+    the process.
 
     The estimate is a lower bound: the outputs of convolutions and linear layers, which the backward pass reads again,
     or the largest layer when `BATCH_SIZE` images are scored.

@@ -35,4 +35,5 @@ class Output(Shown):
     receptive_field: tuple[int, int] = at("plan.receptive_field")
     receptive_field_before_global_pooling: tuple[int, int] | None = at("plan.field_before_global_pooling")
     peak_activation_bytes: int = at("plan.peak_activation_bytes")
+    int8_ram: int | None
     layers: list[LayerOutput] = at("plan.layers")
