@@ -73,11 +73,8 @@ class DivergedError(TinyMnistError):
     kind = "diverged"
 
 
-class TooSlowError(TinyMnistError):
+class TooSlowError(RunError):
     """A training that takes longer than it may."""
-
-    exit_code = 4
-    kind = "slow"
 
 
 class Interrupted(TinyMnistError):

@@ -297,6 +297,7 @@ def test_summary_json(cli: Cli) -> None:
         "multiply_adds": 530_100,
         "dense_multiply_adds": 530_100,
         "torchinfo_mult_adds": 543_220,
+        "int8_ram": 4890,
         "receptive_field": [28, 28],
         "receptive_field_before_global_pooling": None,
         "peak_activation_bytes": 37_632,

@@ -201,6 +201,16 @@ def leaking(place: Place) -> list[object]:
     return ["data", place.tmp / "leaking"]
 
 
+def boasting(place: Place) -> list[object]:
+    path = place.run / "result.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "accuracy": 99.99}))
+    return ["verify", place.run]
+
+
+def assignment(place: Place, more: str = "dataset: mnist-5k") -> str:
+    return place.write("assignment.yaml", f"name: exercise\ntarget: {{accuracy: 50}}\nseeds: [1]\n{more}\n")
+
+
 AS_C = ("--format", "c", "--output", "out")
 
 COMMANDS: dict[str, dict[str, Failing]] = {
@@ -282,6 +292,27 @@ COMMANDS: dict[str, dict[str, Failing]] = {
             2, lambda place: ["evaluate", of_mnist(place), "--dataset", "mnist-5k"], "usage"
         ),
         "damaged data": damaged_data(lambda place: ["evaluate", of_mnist(place), "--data-dir", place.tmp]),
+    },
+    "verify": {
+        "unknown option": usage("verify", "smooth996", "--sed"),
+        "missing argument": usage("verify"),
+        "unknown data set": usage("verify", "smooth996", "--dataset", "mnits"),
+        "no run": Failing(2, no_run("verify").make, "run", object_is_result=True),
+        "unfinished run": Failing(2, unfinished_run("verify").make, "run", object_is_result=True),
+        "damaged run": Failing(3, damaged_run("verify").make, "data", object_is_result=True),
+        "damaged weights": Failing(3, damaged_weights("verify").make, "data", object_is_result=True),
+        "a false claim": Failing(1, boasting, "check", -1, object_is_result=True),
+    },
+    "grade": {
+        "unknown option": usage("grade", "a.yaml", "net.yaml", "--sed"),
+        "missing argument": usage("grade", "a.yaml"),
+        "missing assignment": Failing(2, lambda place: ["grade", place.tmp / "nowhere.yaml", TINY], "spec"),
+        "invalid assignment": Failing(2, lambda place: ["grade", assignment(place, "points: many"), TINY], "spec"),
+        "unknown data set": Failing(2, lambda place: ["grade", assignment(place, "dataset: mnits"), TINY], "usage"),
+        "nothing to grade": Failing(2, lambda place: ["grade", assignment(place), place.empty], "run"),
+        "damaged data": damaged_data(
+            lambda place: ["grade", assignment(place, "dataset: mnist"), TINY, "--data-dir", place.tmp]
+        ),
     },
     "compare": {
         "unknown option": usage("compare", "smooth996", "smooth675", "--sed"),
@@ -496,6 +527,14 @@ SUCCESSES: dict[str, Make] = {
     "train of a series": lambda place: ["train", "--resume", place.series, "--target", 2],
     "evaluate": lambda place: ["evaluate", place.run],
     "evaluate with shifts": lambda place: ["evaluate", place.run, "--shifts", 1],
+    "verify": lambda place: ["verify", place.run],
+    "grade": lambda place: [
+        "grade",
+        assignment(place),
+        place.write("net.yaml", "name: net\nblocks: 3\n"),
+        "--output",
+        place.tmp / "grades",
+    ],
     "compare": lambda place: ["compare", place.run, place.run],
     "compare two series": lambda place: ["compare", place.series, place.series],
     "predict": lambda place: ["predict", place.run, place.write("1.png", ONE), "--show"],

@@ -43,9 +43,12 @@ def command(
     """
     with loading_torch():
         from tinymnist.cli.progress import Progress
+        from tinymnist.data import usable_source
         from tinymnist.training.survey import runs_in
         from tinymnist.verification import verify
 
+    if dataset is not None:
+        usable_source(dataset)
     runs = [run for path in paths for run in runs_in(path)]
     with Progress() as progress:
         found = [
