@@ -24,8 +24,11 @@ def choose_device(name: str) -> torch.device:
 
 
 def device_name(device: torch.device) -> str:
-    """The model of a GPU, or what the system calls its processor."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
+    """The model of a GPU; or what the system calls its processor, and its widest vectors, on which bits depend:
+    `x86_64 AVX2`."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.processor() or platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
 
 
 def prepare_device(device: str, engine: str, threads: int | None) -> torch.device:

@@ -60,7 +60,9 @@ def describe_session(epoch: int, step: int, device: torch.device, engine: Engine
 
 def differences(begun: Environment, resumed: Session | Environment) -> tuple[Difference, ...]:
     """What differs between two sessions, or two trainings, so that the same seed gives other bits."""
-    pairs = [("device", begun.device, resumed.device), ("processor", begun.device_name, resumed.device_name)]
+    pairs = [("device", begun.device, resumed.device)]
+    if begun.device_name:  # earlier versions did not know it on every system
+        pairs.append(("processor", begun.device_name, resumed.device_name))
     pairs += [("engine", begun.engine, resumed.engine), ("augmentation", begun.augmentation, resumed.augmentation)]
     if "torch" in (begun.engine, resumed.engine):  # the native engine gives the same bits on any number of threads
         pairs.append(("threads", str(begun.threads), str(resumed.threads)))
