@@ -153,14 +153,15 @@ def test_what_another_machine_trained_is_held_to_the_spread_of_seeds(cli: Cli, h
     assert "by 3 trainings here, 95 % of seeds have " in found["findings"][-1]["found"]
 
 
-@pytest.mark.parametrize("claim", ["mean", "accuracies"])
-def test_a_series_whose_figures_are_not_those_of_its_seeds(claim: str, cli: Cli, quick: Path, tmp_path: Path) -> None:
+def test_a_series_whose_figures_are_not_those_of_its_seeds(cli: Cli, quick: Path, tmp_path: Path) -> None:
     spec = tinymnist.load_spec(quick, ["train.epochs=1"])
-    series = tinymnist.train_series(spec, [0, 1], dataset="mnist-5k", output=tmp_path, name="two")
+    series = tinymnist.train_series(spec, [0, 1], jobs=1, dataset="mnist-5k", output=tmp_path, name="two")
     assert failures(cli, series.path) == {}
-    changes: dict[str, Any] = {"mean": {"mean": 99.0}, "accuracies": {"accuracies": [99.0, 99.0]}}
-    edit(series.path / "result.json", lambda result: result.update(changes[claim]))
-    assert [*failures(cli, series.path)] == ["figures"]
+    result = (series.path / "result.json").read_text()
+    lies: list[dict[str, Any]] = [{"mean": 99.0}, {"accuracies": [99.0, 99.0]}]
+    for lie in lies:
+        (series.path / "result.json").write_text(json.dumps({**json.loads(result), **lie}))
+        assert [*failures(cli, series.path)] == ["figures"]
 
 
 def test_a_folder_means_the_runs_in_it(cli: Cli, honest: Path, tmp_path: Path) -> None:

@@ -67,6 +67,8 @@ COMMANDS: dict[str, tuple[list[str], list[str]]] = {
     ),
     "search": (["search", "SEARCH", "--jobs", "1"], ["work/studies/tiny/*"]),
     "evaluate": (["evaluate", "smooth675", *MNIST], []),
+    "verify": (["verify", "smooth675", *MNIST], []),
+    "grade": (["grade", "ASSIGNMENT", "NET", "--jobs", "1"], ["work/grades/exercise/*", "home/.cache/tinymnist/native/*"]),
     "compare": (["compare", "smooth675", "smooth996", *MNIST], []),
     "predict": (["predict", "smooth675", "PICTURE"], []),
     "predict rows": (["predict", "smooth675", "ROWS", "--output", "out.csv"], ["work/out.csv"]),
@@ -106,7 +108,13 @@ def test_nothing_is_written_elsewhere_and_nobody_is_called(
     images = np.arange(40, dtype=np.uint8).reshape(10, 2, 2)
     pets = write_folders(tmp_path / "pets", {"": (images, np.tile([0, 1], 5))})
     (tmp_path / "rows.csv").write_text(f"{','.join(map(str, range(784)))}\n{','.join(['0'] * 784)}\n")
+    (tmp_path / "assignment.yaml").write_text("{name: exercise, dataset: mnist-5k, seeds: [1], target: {accuracy: 50}}")
+    (tmp_path / "net.yaml").write_text(
+        "{name: net, blocks: [{convs: [{out_channels: 4, stride: 4}]}], train: {epochs: 1}}"
+    )
     places = {
+        "ASSIGNMENT": str(tmp_path / "assignment.yaml"),
+        "NET": str(tmp_path / "net.yaml"),
         "MNIST": str(mnist_dir),
         "PETS": str(pets),
         "PICTURE": str(tmp_path / "picture.png"),

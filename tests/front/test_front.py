@@ -154,7 +154,16 @@ def test_seeds_of_a_series_are_not_points_and_single_runs_are_left_out(
     assert results_of_the_user(outcome.out) == [str(series)]
 
 
-PACKAGED = ["smooth675", "shared692", "shared986", "smooth996", "smooth1938", "bank2979", "smooth3092", "tiny3130-steady"]
+PACKAGED = [
+    "smooth675",
+    "shared692",
+    "shared986",
+    "smooth996",
+    "smooth1938",
+    "bank2979",
+    "smooth3092",
+    "tiny3130-steady",
+]
 
 
 def test_without_arguments_the_series_of_tinymnist_are_shown_anywhere(
