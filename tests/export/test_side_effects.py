@@ -68,7 +68,10 @@ COMMANDS: dict[str, tuple[list[str], list[str]]] = {
     "search": (["search", "SEARCH", "--jobs", "1"], ["work/studies/tiny/*"]),
     "evaluate": (["evaluate", "smooth675", *MNIST], []),
     "verify": (["verify", "smooth675", *MNIST], []),
-    "grade": (["grade", "ASSIGNMENT", "NET", "--jobs", "1"], ["work/grades/exercise/*", "home/.cache/tinymnist/native/*"]),
+    "grade": (
+        ["grade", "ASSIGNMENT", "NET", "--jobs", "1"],
+        ["work/grades/exercise/*", "home/.cache/tinymnist/native/*"],
+    ),
     "compare": (["compare", "smooth675", "smooth996", *MNIST], []),
     "predict": (["predict", "smooth675", "PICTURE"], []),
     "predict rows": (["predict", "smooth675", "ROWS", "--output", "out.csv"], ["work/out.csv"]),
