@@ -112,6 +112,19 @@ def test_each_kind_of_submission_gets_its_own_verdict(cli: Cli, folder: Path) ->
     assert not Path("hacked").exists()
 
 
+@pytest.mark.parametrize(
+    ("rule", "name"), [("max_epochs: 2", "long"), ("forbid: [distill]", "taught")], ids=["epochs", "teacher"]
+)
+def test_rules_of_the_checks_that_are_about_the_recipe_keep_from_training_too(
+    rule: str, name: str, cli: Cli, folder: Path
+) -> None:
+    lines = [line for line in ASSIGNMENT.splitlines() if not line.startswith(("checks", "recipe"))]
+    Path("assignment.yaml").write_text("\n".join([*lines, f"checks: {{{rule}}}", "recipe: {forbid: []}", ""]))
+    hand_in(folder, **{name: KINDS[name]})
+    found = grades(cli)[name]
+    assert (found["status"], points(found)) == ("refused", [1, 2, 0, 0])
+
+
 def test_the_accuracy_is_the_mean_over_the_graders_seeds(cli: Cli, folder: Path) -> None:
     hand_in(folder, good=NET)
     found = grades(cli)["good"]

@@ -12,6 +12,9 @@ from tinymnist.spec import Document, Spec
 from tinymnist.spec.load import document_from_text
 from tinymnist.spec.recipe import Train
 
+OF_RECIPES = ("max_epochs", "forbid distill")
+"""The rules of `checks` that are about the recipe."""
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -40,13 +43,13 @@ def judge(submission: Submission, assignment: Assignment) -> Judged:
     except SpecError as error:
         return _nothing(submission, assignment, "; ".join([str(error), *error.others]))
     spec = document.spec
-    over = [each for each in _failed(document, assignment) if _rule(each) in BUDGETS]
-    broken = [each for each in _failed(document, assignment) if _rule(each) not in BUDGETS]
-    recipe = _about_recipe(spec.train, assignment)
+    failed = {each.rule: _words(each) for each in _failed(document, assignment)}
+    over = [failed.pop(rule) for rule in BUDGETS if rule in failed]
+    recipe = [failed.pop(rule) for rule in OF_RECIPES if rule in failed] + _about_recipe(spec.train, assignment)
     parts = [
         Part("valid", points.valid, points.valid, f"{spec.plan.parameters:,} parameters"),
-        _part("budget", points.budget, [_words(each) for each in over]),
-        _part("rules", points.rules, [*(_words(each) for each in broken), *recipe]),
+        _part("budget", points.budget, over),
+        _part("rules", points.rules, [*failed.values(), *recipe]),
     ]
     if over or recipe:
         why = "over the budget" if over else "its recipe is not allowed"
@@ -68,10 +71,6 @@ def _failed(document: Document, assignment: Assignment) -> list[Verdict]:
     """The rules of the assignment that a network breaks; its own are the student's affair."""
     own = document.spec.model_copy(update={"checks": assignment.checks})
     return [each for each in check(Document(document.file, own, document.places)).verdicts if not each.passed]
-
-
-def _rule(verdict: Verdict) -> str:
-    return verdict.rule.split()[0]
 
 
 def _words(verdict: Verdict) -> str:
