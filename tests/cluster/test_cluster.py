@@ -1,5 +1,6 @@
 """Trainings on a cluster of real processes: the same bits as on one machine, whatever dies meanwhile."""
 
+import json
 import os
 import random
 import shutil
@@ -264,6 +265,22 @@ def test_a_search_on_a_cluster_stays_within_its_budget(cluster: Cluster, tmp_pat
     result = open_study(tmp_path / "tiny").result
     assert (result.trials, result.winners[0].n) == (5, 2)
     assert 810 <= result.winners[0].parameters <= 900
+
+
+def test_submissions_are_graded_on_a_cluster_as_here(cluster: Cluster, tmp_path: Path) -> None:
+    (tmp_path / "assignment.yaml").write_text("{name: a, dataset: digits-8x8, seeds: [1, 2], target: {accuracy: 50}}")
+    folder = tmp_path / "handed-in"
+    folder.mkdir()
+    (folder / "good.yaml").write_text(BASE)
+    (folder / "slow.yaml").write_text(BASE.replace("epochs: 3", "epochs: 5000"))
+    (folder / "diverging.yaml").write_text(BASE.replace("max_lr: 0.1", "max_lr: 100000"))
+    command = ["grade", str(tmp_path / "assignment.yaml"), str(folder), "--limit", "15", "--format", "json"]
+    code, out, err = start([*command, "--output", str(tmp_path / "there"), *cluster.options], tmp_path).ended()
+    assert code == 0, err
+    assert [grade["status"] for grade in json.loads(out)["grades"]] == ["diverged", "graded", "too slow"]
+    (folder / "slow.yaml").unlink()
+    _, here, _ = start([*command, "--output", str(tmp_path / "here")], tmp_path).ended()
+    assert json.loads(here)["grades"][1]["accuracies"] == json.loads(out)["grades"][1]["accuracies"]
 
 
 def test_a_cluster_without_workers_is_waited_for(certificates: Path, arch: Path, tmp_path: Path) -> None:
