@@ -8,6 +8,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from torch import Tensor
 
 import tinymnist
 from tests.support.command_line import Cli
@@ -91,7 +92,7 @@ def test_a_result_that_no_epoch_had(cli: Cli, run: Path) -> None:
     [
         ("seed", 4, "seed 4, the run 3"),
         ("epochs", 3, "epochs 3, the run 2"),
-        ("name", "mine", "name mine, the run quick"),
+        ("name", "mine", "name 'mine', the run 'quick'"),
     ],
 )
 def test_a_result_of_another_run(key: str, value: object, found: str, cli: Cli, run: Path) -> None:
@@ -104,6 +105,23 @@ def test_the_weights_of_a_packaged_network_under_another_name(cli: Cli, tmp_path
     seed = tinymnist.load_run("smooth675").environment.seed
     found = f"the weights of smooth675, seed {seed}, which comes with tinymnist"
     assert failures(cli, run, "--dataset", "mnist-5k")["originality"] == found
+
+
+@pytest.mark.parametrize("change", [lambda each: each * 1.001, lambda each: each + 1e-4], ids=["factor", "sum"])
+def test_the_weights_of_a_packaged_network_changed_a_little(
+    change: Callable[[Tensor], Tensor], cli: Cli, tmp_path: Path
+) -> None:
+    run = unpacked("smooth675", tmp_path / "mine", name="mine", change=change)
+    assert failures(cli, run, "--dataset", "mnist-5k")["originality"].startswith("the weights of smooth675, seed ")
+
+
+def test_forged_figures_of_an_earlier_epoch(cli: Cli, run: Path) -> None:
+    lines = (run / "metrics.csv").read_text().splitlines()
+    columns = dict(zip(lines[0].split(","), lines[1].split(","), strict=True)) | {"eval_accuracy": "38.5"}
+    (run / "metrics.csv").write_text("\n".join([lines[0], ",".join(columns.values()), *lines[2:]]) + "\n")
+    assert failures(cli, run, "--retrain") == {
+        "retraining": "trained again from its seed: weights identical, but metrics.csv has other figures for epoch 1"
+    }
 
 
 def test_a_network_over_its_own_budget(cli: Cli, run: Path) -> None:
@@ -198,7 +216,7 @@ def test_an_interruption_of_a_retraining_is_no_finding(honest: Path) -> None:
         list(verify(honest, retrain=True, observer=Stop()))
 
 
-def unpacked(network: str, folder: Path, name: str) -> Path:
+def unpacked(network: str, folder: Path, name: str, change: Callable[[Tensor], Tensor] = lambda each: each) -> Path:
     """A run directory with the weights of a packaged network, under another name."""
     import hashlib
 
@@ -210,7 +228,11 @@ def unpacked(network: str, folder: Path, name: str) -> Path:
     packed = tinymnist.load_run(network)
     spec = packed.spec.model_copy(update={"name": name})
     run = create_run(folder.parent, NewName.choose(folder.name, spec, ""), spec, packed.environment)
-    write_tensors(packed.load_model().state_dict(), run.path / WEIGHTS)
+    tensors = {
+        key: change(each) if each.is_floating_point() else each
+        for key, each in packed.load_model().state_dict().items()
+    }
+    write_tensors(tensors, run.path / WEIGHTS)
     digest = hashlib.sha256((run.path / WEIGHTS).read_bytes()).hexdigest()
     write_record(packed.result.model_copy(update={"name": name, "weights_sha256": digest}), run.path / RESULT)
     return run.path

@@ -235,7 +235,10 @@ class Space:
             best = found or best
         wider: Candidate | None = best
         while wider is not None:  # fill what rounding left
-            best, wider = wider, next(filter(None, map(self._within, self._wider(wider.values, values))), None)
+            best = wider
+            fitting = filter(None, map(self._within, self._wider(best.values, values)))
+            # a width that costs nothing, as most do where memory is the budget, stays as it is
+            wider = next((each for each in fitting if each.use > best.use), None)
         return best
 
     def _wider(self, values: Values, wanted: Values) -> Iterator[Values]:

@@ -31,7 +31,11 @@ def retraining(
             for seed in range(run.environment.seed, run.environment.seed + NEW_SEEDS):
                 again.append(_trained(run, seed, dataset, data_dir, Path(folder), observer))
                 if fingerprint(again[0].load_model()) == fingerprint(run.load_model()):
-                    return True, Finding("retraining", "trained again from its seed: weights identical", True)
+                    parting = None if isinstance(run, PackedRun) else _first_difference(run, again[0])
+                    found = "trained again from its seed: weights identical"
+                    if parting is not None:
+                        found += f", but metrics.csv has other figures for epoch {parting}"
+                    return True, Finding("retraining", found, parting is None)
                 elsewhere = differences(run.environment, again[0].environment)
                 if not elsewhere:
                     return False, Finding(
@@ -67,10 +71,18 @@ def _parting(run: Run, again: Run) -> str:
     """Where two trainings went different ways."""
     if isinstance(run, PackedRun):
         return f"other weights, which have {again.result.accuracy:.2f} %"
+    epoch = _first_difference(run, again)
+    if epoch is None:
+        return "the same figures in every epoch, and other weights"
+    return f"other figures from epoch {epoch} on, and in the end {again.result.accuracy:.2f} %"
+
+
+def _first_difference(run: Run, again: Run) -> int | None:
+    """The first epoch that has other figures, besides times."""
     for one, other in zip(run.read_metrics(), again.read_metrics(), strict=False):
         if replace(one, seconds=other.seconds, images_per_second=other.images_per_second) != other:
-            return f"other figures from epoch {one.epoch} on, and in the end {again.result.accuracy:.2f} %"
-    return "the same figures in every epoch, and other weights"
+            return other.epoch
+    return None
 
 
 def _like_new_seeds(result: Result, accuracies: list[float], elsewhere: tuple[Difference, ...]) -> Finding:
