@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import sys
 import zipfile
 from io import StringIO
 from pathlib import Path
@@ -45,6 +46,8 @@ KINDS = {
     "diverging": NET.replace("max_lr: 0.1", "max_lr: 100000"),
     "colours": NET.replace("channels: 6", "channels: 4").replace("blocks:", "input: {channels: 3}\nblocks:"),
     "plateau": NET.replace("{name: one_cycle, max_lr: 0.1}", "{name: plateau, lr: 0.1}"),
+    "stopping": NET.replace("train: {", "train: {early_stopping: 2, "),
+    "no such transform": NET.replace("augment: []", "augment: [{NoSuchThing: {}}]"),
     "empty": "",
     "a list": "[1, 2]",
     "bomb": "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n",
@@ -94,7 +97,9 @@ def test_each_kind_of_submission_gets_its_own_verdict(cli: Cli, folder: Path) ->
         "unbuildable": ("invalid", [0, 0, 0, 0]),
         "diverging": ("diverged", [1, 2, 2, 0]),
         "colours": ("unfit", [1, 2, 2, 0]),
-        "plateau": ("unfit", [1, 2, 2, 0]),
+        "plateau": ("refused", [1, 2, 0, 0]),
+        "stopping": ("refused", [1, 2, 0, 0]),
+        "no such transform": ("unfit", [1, 2, 2, 0]),
         "empty": ("invalid", [0, 0, 0, 0]),
         "a list": ("invalid", [0, 0, 0, 0]),
         "bomb": ("invalid", [0, 0, 0, 0]),
@@ -287,6 +292,30 @@ def test_one_file_is_one_submission(cli: Cli, folder: Path) -> None:
     assert [*grades(cli, "handed-in/good.yaml")] == ["good"]
 
 
+def test_fewer_epochs_than_are_judged_do_not_weaken_the_rule(cli: Cli, folder: Path) -> None:
+    Path("assignment.yaml").write_text(ASSIGNMENT.replace("accuracy: 40", "accuracy: 20, last_epochs: 9"))
+    hand_in(folder, good=NET)
+    found = grades(cli)["good"]
+    assert (points(found)[-1], reasons(found)) == (0, ["trains 2 epochs, and the last 9 are asked for"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are bytes")
+def test_a_name_that_is_no_text_stops_nobody(cli: Cli, folder: Path) -> None:
+    (Path(os.fsdecode(os.fsencode(folder) + b"/bad\xff.yaml"))).write_text(NET)
+    hand_in(folder, good=NET)
+    found = grades(cli)
+    assert [each["status"] for each in found.values()] == ["graded", "graded"]
+    assert cli("grade", "assignment.yaml", "handed-in", "--jobs", 1, "--format", "csv").code == 0
+
+
+def test_what_is_no_submission_is_named(cli: Cli, folder: Path) -> None:
+    hand_in(folder, good=KINDS["wide"])
+    (folder / "net.txt").write_text(NET)
+    (folder / ".hidden").write_text(NET)
+    outcome = cli("grade", "assignment.yaml", "handed-in")
+    assert "handed-in: passed over 1 file not named as a spec, a zip or a folder, such as net.txt\n" in outcome.err
+
+
 def test_nothing_to_grade(cli: Cli, folder: Path) -> None:
     outcome = cli("grade", "assignment.yaml", "handed-in")
     assert (outcome.code, outcome.err) == (
@@ -298,11 +327,12 @@ def test_nothing_to_grade(cli: Cli, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "line", "message"),
     [
-        (("seeds: [5, 6]", "seeds: [5, 5]"), 5, "seeds: names a seed twice"),
+        (("seeds: [5, 6]", "seeds: [5, 5]"), 5, "seeds: expects how many seeds, from 1 to 100, or a list of different"),
+        (("seeds: [5, 6]", "seeds: 0"), 5, "seeds: expects how many seeds, from 1 to 100, or a list of different"),
         (("accuracy: 40", "accuracy: 0.994"), 6, "target.accuracy: must be above 1, found 0.994"),
         (("forbid: [residual]", "forbid: [magic]"), 3, "checks.forbid[0]: "),
     ],
-    ids=["seeds", "share", "feature"],
+    ids=["seeds", "no seeds", "share", "feature"],
 )
 def test_a_mistake_in_the_assignment(change: tuple[str, str], line: int, message: str, cli: Cli, folder: Path) -> None:
     Path("assignment.yaml").write_text(ASSIGNMENT.replace(*change))

@@ -68,7 +68,7 @@ def grade(
     """
     observer = observer or GradingObserver()
     assignment, text = load_assignment(file)
-    judged = [judge(each, assignment) for each in submissions_in(submissions)]
+    judged = [judge(each, assignment) for each in submissions_in(submissions, observer.warned)]
     asked = Data(dataset=assignment.dataset)
     trainable_source(asked.dataset)
     chosen = prepare_device(device, "auto", threads)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, Strict, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, Strict, ValidationError
 
 from tinymnist.errors import SpecError
 from tinymnist.spec.base import MAX_ENTRIES, Epochs, Model
@@ -13,9 +13,9 @@ from tinymnist.text import shown
 
 MAX_GRADED_SEEDS = 100
 MAX_POINTS = 1000
+LARGEST_SEED = 2**31 - 1
 
 _Points = Annotated[float, Field(ge=0, le=MAX_POINTS)]
-_Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Forbidden = Literal["distill", "ema", "class_weights", "label_smoothing"]
 
 
@@ -52,7 +52,16 @@ class Points(Model):
 
 
 def _seeds(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
+    """In one message, where two types would give two."""
+    if type(value) is int and 1 <= value <= MAX_GRADED_SEEDS:
+        return value
+    seeds = tuple(value) if isinstance(value, list | tuple) else ()
+    whole = all(type(seed) is int and 0 <= seed <= LARGEST_SEED for seed in seeds)
+    if whole and 1 <= len(seeds) == len(set(seeds)) <= MAX_GRADED_SEEDS:
+        return seeds
+    raise ValueError(
+        f"expects how many seeds, from 1 to {MAX_GRADED_SEEDS}, or a list of different ones, found {shown(value)}"
+    )
 
 
 class Assignment(Model):
@@ -64,19 +73,11 @@ class Assignment(Model):
     checks: Checks = Field(Checks(), description="What every network is held to, besides its own `checks`.")
     recipe: RecipeRules = Field(RecipeRules(), description="What every recipe is held to.")
     seeds: Annotated[
-        Annotated[int, Field(ge=1, le=MAX_GRADED_SEEDS)]
-        | Annotated[tuple[_Seed, ...], Field(min_length=1, max_length=MAX_GRADED_SEEDS)],
+        int | tuple[int, ...],
         BeforeValidator(_seeds, json_schema_input_type=int | list[int]),
     ] = Field(3, description="How many seeds the grader draws, or a list of them.")
     target: Target = Field(description="What the network should reach.")
     points: Points = Field(Points(), description="What each part is worth.")
-
-    @field_validator("seeds")
-    @classmethod
-    def _seeds_are_different(cls, seeds: int | tuple[int, ...]) -> int | tuple[int, ...]:
-        if isinstance(seeds, tuple) and len(set(seeds)) < len(seeds):
-            raise ValueError("names a seed twice")
-        return seeds
 
 
 def load_assignment(file: str) -> tuple[Assignment, str]:

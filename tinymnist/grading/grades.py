@@ -57,7 +57,9 @@ class Grade:
 def accuracy_part(assignment: Assignment, epochs_by_seed: Sequence[Sequence[float]]) -> Part:
     """Whether each of the last epochs reaches the target, as a mean over the seeds."""
     most, target = assignment.points.accuracy, assignment.target
-    last = min(target.last_epochs, min(map(len, epochs_by_seed)))
+    last, epochs = target.last_epochs, min(map(len, epochs_by_seed))
+    if epochs < last:
+        return Part("accuracy", 0.0, most, f"trains {epochs} epochs, and the last {last} are asked for")
     means = [sum(column) / len(column) for column in zip(*(epochs[-last:] for epochs in epochs_by_seed), strict=True)]
     lowest = min(means)
     words = "after the last epoch" if last == 1 else f"in the last {last} epochs at least"

@@ -11,6 +11,7 @@ from tinymnist.grading.submissions import Submission
 from tinymnist.spec import Document, Spec
 from tinymnist.spec.load import document_from_text
 from tinymnist.spec.recipe import Train
+from tinymnist.spec.schedules import Plateau
 
 OF_RECIPES = ("max_epochs", "forbid distill")
 """The rules of `checks` that are about the recipe."""
@@ -84,6 +85,8 @@ def _part(rule: str, most: float, problems: list[str]) -> Part:
 def _about_recipe(recipe: Train, assignment: Assignment) -> list[str]:
     rules = assignment.recipe
     found = []
+    if recipe.early_stopping is not None or isinstance(recipe.schedule, Plateau):
+        found.append("early_stopping and plateau go by held-out images, of which there are none here")
     if rules.max_epochs is not None and recipe.epochs > rules.max_epochs:
         found.append(f"max_epochs: asked at most {rules.max_epochs:,}, found {recipe.epochs:,}")
     if rules.max_batch is not None and recipe.batch_size > rules.max_batch:

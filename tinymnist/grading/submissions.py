@@ -9,9 +9,10 @@ from pathlib import Path
 
 from tinymnist.errors import DataError, RunError, TinyMnistError
 from tinymnist.files import read_bytes
+from tinymnist.notices import FilesPassedOver, Warn, warn_in_python
 from tinymnist.spec.packaged import SUFFIXES, specs_in
 from tinymnist.spec.strict_yaml import MAX_BYTES, read_file
-from tinymnist.text import counted
+from tinymnist.text import counted, printable
 
 MAX_FILES = 1000
 """The most files that a folder or zip of one student may hold."""
@@ -34,28 +35,31 @@ class Submission:
     """The accuracy that a result beside the spec claims, percent."""
 
 
-def submissions_in(path: Path) -> list[Submission]:
-    """The submission that a file is; or those in a folder, one for each spec, folder and zip directly in it.
+def submissions_in(path: Path, warn: Warn = warn_in_python) -> list[Submission]:
+    """The submission that a file is; or those in a folder, one for each spec, folder and zip directly in it. `warn` is
+    told of what else is there.
 
     Raises `RunError` where there is nothing to grade, `DataError` where it cannot be read.
     """
     if path.is_file():
-        return [_read(path, path.stem)]
+        return [_read(path, printable(path.stem))]
     if not path.is_dir():
         raise RunError(f"{path}: no such file or folder: name a spec, a zip, or the folder of what was handed in")
     try:
-        entries = sorted(each for each in path.iterdir() if _may_be_one(each))
+        there = sorted(each for each in path.iterdir() if not each.name.startswith((".", "__MACOSX")))
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+    entries = [each for each in there if _may_be_one(each)]
+    if len(entries) < len(there):
+        others = [each for each in there if each not in entries]
+        warn(FilesPassedOver(str(path), len(others), "a spec, a zip or a folder", printable(others[0].name)))
     if not entries:
         raise RunError(f"{path}: holds no submission: expects specs, zips, or a folder for each student")
     often = Counter(each.stem for each in entries)
-    return [_read(each, each.stem if often[each.stem] == 1 else each.name) for each in entries]
+    return [_read(each, printable(each.stem if often[each.stem] == 1 else each.name)) for each in entries]
 
 
 def _may_be_one(path: Path) -> bool:
-    if path.name.startswith((".", "__MACOSX")):
-        return False
     return path.is_symlink() or path.is_dir() or path.suffix.lower() in (*SUFFIXES, ".zip")
 
 

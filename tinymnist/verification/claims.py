@@ -23,8 +23,8 @@ IMAGES_PER_DOUBT = 5000
 """Of so many scored images, one may be classified otherwise than when the run was trained: engines and processors round
 differently."""
 NEARLY = 0.01
-"""The distance, relative to the length of a tensor, up to which weights count as copied. Those of two seeds are more
-than a length apart."""
+"""The distance, relative to the length of a tensor, up to which weights count as copied. The convolutions of
+two seeds are about a length apart."""
 
 
 def rules(spec: Spec) -> Finding:
