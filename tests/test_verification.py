@@ -182,6 +182,12 @@ def test_a_series_whose_figures_are_not_those_of_its_seeds(cli: Cli, quick: Path
         assert [*failures(cli, series.path)] == ["figures"]
 
 
+def test_a_series_of_which_the_figures_alone_are_there(cli: Cli) -> None:
+    outcome = cli("verify", "shared692")
+    remedy = "make one by `tinymnist train --arch shared692 --name shared692`"
+    assert (outcome.code, outcome.err) == (2, f"tinymnist: shared692: comes without a trained network: {remedy}\n")
+
+
 def test_a_folder_means_the_runs_in_it(cli: Cli, honest: Path, tmp_path: Path) -> None:
     for name in ("b", "a"):
         shutil.copytree(honest, tmp_path / "all" / name)

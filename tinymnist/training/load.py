@@ -6,7 +6,7 @@ from os import PathLike
 from pathlib import Path
 
 from tinymnist.errors import RunError
-from tinymnist.spec.packaged import packaged_files, packaged_networks, packaged_series, packaged_teachers
+from tinymnist.spec.packaged import comes_along, packaged_files, packaged_networks, packaged_series, packaged_teachers
 from tinymnist.text import did_you_mean
 from tinymnist.training.directory import open_folder
 from tinymnist.training.packed import open_packed
@@ -31,12 +31,16 @@ def load_run(path: str | PathLike[str]) -> Run:
         if packaged := packaged_networks().get(str(path)):
             return open_packed(packaged)
         if str(path) in packaged_files() | packaged_teachers():
-            lacks = "a trained network" if str(path) in packaged_series() else "a trained network or a series of runs"
-            raise RunError(f"{path}: comes without {lacks}: make one by `tinymnist train --arch {path} --name {path}`")
+            raise _without_network(path)
         if re.fullmatch(r"[\w-]+", str(path)):
             hint = did_you_mean(str(path), packaged_networks())
             raise RunError(f"{path}: no such run directory, nor a trained network of tinymnist: {hint}")
     return open_folder(folder)
+
+
+def _without_network(path: str | PathLike[str]) -> RunError:
+    lacks = "a trained network" if str(path) in packaged_series() else "a trained network or a series of runs"
+    return RunError(f"{path}: comes without {lacks}: make one by `tinymnist train --arch {path} --name {path}`")
 
 
 def _place(path: str | PathLike[str]) -> Path:
@@ -67,4 +71,6 @@ def series_of(run: Run) -> Series | None:
 def load_runs(path: str | PathLike[str]) -> list[Run]:
     """Opens a run, or the runs of all seeds of a series. Raises as `load_run` does."""
     found = open_run(path)
+    if isinstance(found, Series) and comes_along(found.path):
+        raise _without_network(path)
     return [*found.runs] if isinstance(found, Series) else [found]

@@ -10,6 +10,7 @@ from tinymnist.errors import TinyMnistError
 from tinymnist.spec.packaged import shown_place
 from tinymnist.training import Observer, Run, Series, open_run
 from tinymnist.training.directory import not_finished
+from tinymnist.training.load import load_runs
 from tinymnist.verification.claims import accuracy, originality, records, rules
 from tinymnist.verification.findings import Finding, Verification
 from tinymnist.verification.retraining import retraining
@@ -33,7 +34,7 @@ def verify(
         opened = open_run(path)
         if isinstance(opened, Series) and not opened.finished:
             raise not_finished(opened.path)
-        runs: list[Run] = [*opened.runs] if isinstance(opened, Series) else [opened]
+        runs = load_runs(path)
     except TinyMnistError as error:
         yield Verification(str(path), None, (), error)
         return
