@@ -19,6 +19,7 @@ from tinymnist.statistics import (
     judge_last_epochs,
     mcnemar,
     paired_interval,
+    prediction_interval,
     summarize,
     welch,
     wilson_interval,
@@ -220,3 +221,9 @@ def test_paired_interval_is_antisymmetric_and_between_minus_one_and_one(only_a: 
 def test_wilson_interval_is_scipys(successes: int, trials: int) -> None:
     expected = stats.binomtest(successes, trials).proportion_ci(0.95, method="wilson")
     assert wilson_interval(successes, trials) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+def test_one_more_value_lies_within_the_prediction_interval() -> None:
+    """Of 1, 2 and 3 the mean is 2 and the deviation 1; Student's t is 4.302653 for two degrees of freedom."""
+    low, high = prediction_interval([1.0, 2.0, 3.0])
+    assert (low, high) == pytest.approx((2 - 4.302653 * (4 / 3) ** 0.5, 2 + 4.302653 * (4 / 3) ** 0.5))

@@ -46,10 +46,6 @@ class Points(Model):
     rules: _Points = Field(2, description="Network and recipe keep to the other `checks` and to `recipe`.")
     accuracy: _Points = Field(5, description="The target is reached.")
 
-    @property
-    def total(self) -> float:
-        return self.valid + self.budget + self.rules + self.accuracy
-
 
 def _seeds(value: object) -> object:
     """In one message, where two types would give two."""

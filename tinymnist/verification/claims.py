@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from torch import nn
 
 from tinymnist.check import check
@@ -65,8 +64,11 @@ def _metrics(rows: Sequence[EpochRow], result: Result) -> list[str]:
         return [f"metrics.csv has {len(rows):,} epochs, result.json {result.epochs:,}"]
     row = rows[(result.best_epoch or result.epochs) - 1]
     pairs = (row.eval_accuracy, result.accuracy), (row.eval_loss, result.loss), (row.train_loss, result.train_loss)
-    alike = all(np.isclose(one, other, rtol=1e-4, atol=1e-6) for one, other in pairs)
-    return [] if alike else [f"result.json and epoch {row.epoch} of metrics.csv have different figures"]
+    return (
+        []
+        if all(one == other for one, other in pairs)
+        else [f"result.json and epoch {row.epoch} of metrics.csv have different figures"]
+    )
 
 
 def originality(run: Run, model: nn.Module) -> Finding:
