@@ -48,6 +48,7 @@ class DaskWorkers(Workers):
     def __init__(self, client: Client, where: str, close: Any) -> None:
         self._client, self._where, self._close = client, where, close
         self._roll = Roll(client)
+        self._there: frozenset[str] = frozenset()
         self._waiting: deque[Task] = deque()
         self._going: dict[Future[Any], Sent] = {}
         self._done: SimpleQueue[Future[Any]] = SimpleQueue()
@@ -117,7 +118,10 @@ class DaskWorkers(Workers):
 
     def _take_back(self) -> None:
         """Takes back tasks whose workers have all gone: the scheduler would wait for those, whoever else is there."""
-        there = self._roll.fit
+        there = frozenset(self._roll.fit)
+        left, self._there = self._there - there, there
+        if not left:  # with a thousand workers, to look through all tasks each time would be most of the work
+            return
         stranded = [future for future, sent in self._going.items() if not (sent.workers & there or future.done())]
         if stranded:
             self._client.cancel(stranded, force=True)
@@ -131,6 +135,7 @@ class DaskWorkers(Workers):
 
     def _start(self, task: Task) -> None:
         workers = frozenset(self._roll.fit)
+        self._there |= workers
         order = Order(task.key, task.spec, task.seed, task.conditions, self._topic)
         future = self._client.submit(
             train_order,
