@@ -115,7 +115,7 @@ class ForwardAndBackward(Forward):
         sizes = listed(source.groups, source.inputs, source.outputs, *source.kernel, *source.stride, *root.shape[1:])
         return self._function(
             "weights",
-            f"KERNEL {NAME}(const vf *x, const vf *d, float *gradient, const vi mask) {{\n"
+            f"KERNEL {NAME}(const vf *x, const vf *d, fours *gradient, const vi mask) {{\n"
             f"    weight_gradient({before}, gradient, {sizes}, mask);\n}}\n",
         )
 

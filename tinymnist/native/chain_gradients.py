@@ -42,11 +42,11 @@ def sums_function(node: Node, *, keep: bool) -> str:
     channels = node.root.shape[0]
     before = [f"const vf inverse = norm[{2 * channels} + c], offset = norm[{3 * channels} + c];"]
     before.append("vf sum = {0}, product = {0};")
-    sink = ["sum += g;", "product += g * (z0 * inverse + offset);"]
+    sink = ["sum += g;", "product = fused(g, fused(z0, inverse, offset), product);"]
     if keep:
         sink.append(f"pulled[{flat(node.root.shape).at('c', 'i', 'j')}] = g;")
     after = ["sums[2 * c] = sum;", "sums[2 * c + 1] = product;"]
-    arguments = f"{ARGUMENTS}, const vf *restrict d, vf *spare, vf *sums, float *gradients, vf *restrict pulled"
+    arguments = f"{ARGUMENTS}, const vf *restrict d, vf *spare, vf *sums, fours *gradients, vf *restrict pulled"
     return _backward(f"{NAME}({arguments})", node, before, sink, after, parameters=keep)
 
 
@@ -60,7 +60,7 @@ def pull_kept_function(node: Node, layout: Layout) -> str:
             f"for (int c = 0; c < {channels}; c++) {{",
             f"const vf A = back[c], B = back[{channels} + c], D = back[{2 * channels} + c];",
             f"for (int i = 0; i < {height}; i++) for (int j = 0; j < {width}; j++)",
-            f"out[{layout.at('c', 'i', 'j')}] = A * pulled[{place}] + B * z[{place}] + D;",
+            f"out[{layout.at('c', 'i', 'j')}] = fused(A, pulled[{place}], fused(B, z[{place}], D));",
             "}",
         ],
     )
@@ -73,9 +73,9 @@ def pull_function(node: Node, layout: Layout, *, accumulate: bool) -> str:
     value = "g"
     if node.root.norm is not None:
         before = [f"const vf A = back[c], B = back[{channels} + c], D = back[{2 * channels} + c];"]
-        value = "A * g + B * z0 + D"
+        value = "fused(A, g, fused(B, z0, D))"
     sink = [f"out[{layout.at('c', 'i', 'j')}] {'+=' if accumulate else '='} {value};"]
-    arguments = f"{ARGUMENTS}, const vf *back, const vf *restrict d, vf *spare, float *gradients, vf *restrict out"
+    arguments = f"{ARGUMENTS}, const vf *back, const vf *restrict d, vf *spare, fours *gradients, vf *restrict out"
     return _backward(f"{NAME}({arguments})", node, before, sink, [], parameters=True)
 
 
@@ -119,7 +119,7 @@ def _backward(
     closing = [f"(void)slope{index};" for index in learned]
     if parameters:
         closing = [
-            f"gradients[OFFSET{index}] += lane_sum(keep_where(images_in(net, block), slope{index}));"
+            f"add_fours(&gradients[OFFSET{index}], images_in(net, block), slope{index});"
             for index in learned
         ]
     head = [*chain.channel_constants(), *before]
@@ -292,4 +292,4 @@ def _pairwise(node: Node) -> tuple[list[str], str]:
 
 
 def _normed(node: Node) -> str:
-    return "z0" if node.root.norm is None else "z0 * scale + shift"
+    return "z0" if node.root.norm is None else "fused(z0, scale, shift)"

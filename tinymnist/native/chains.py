@@ -72,7 +72,7 @@ class ChainCode:
         return [] if self.node.root.norm is None else [f"const vf scale = norm[c], shift = norm[{channels} + c];"]
 
     def root(self, y: str, x: str) -> list[str]:
-        value = "z0" if self.node.root.norm is None else "z0 * scale + shift"
+        value = "z0" if self.node.root.norm is None else "fused(z0, scale, shift)"
         return [*read_root(flat(self.node.root.shape).at("c", y, x)), f"vf v = {value};"]
 
     def before(self, value: str) -> list[str]:

@@ -19,7 +19,7 @@ from tinymnist.errors import Interrupted
 from tinymnist.native.errors import CompilerError
 from tinymnist.signals import StopRequest, signals_held, stop_on_signals
 
-FLAGS = ("-std=gnu11", "-O2", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden", "-fPIC", "-shared")
+FLAGS = ("-std=gnu11", "-O2", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden", "-fPIC", "-shared")
 LIBRARIES = ("-lm", "-pthread")
 CPU_FLAGS = ("-march=native", "-mcpu=native")
 """Which of them a compiler accepts depends on its family and its target."""

@@ -22,8 +22,8 @@ _BLOCK = [
 ]
 _TRAINED_BLOCK = [
     "vf *kept = net->activations + at * BLOCK_VECTORS;",
-    "float *gradients = net->partial + at * PARTIALS;",
-    "double *block_sums = net->sums + at * SUMS;",
+    "fours *gradients = net->partial + at * PARTIALS;",
+    "fours *block_sums = net->sums + at * SUMS;",
     "(void)kept, (void)gradients, (void)block_sums;",
 ]
 
@@ -61,7 +61,7 @@ class Phases:
         self.phases = [_Phase()]
         self.opening: list[str] = []
         self.arrays = Arrays(first_vector)  # training and scoring share no buffers, so that borders stay zero
-        self.partials = partials  # floats that a block adds to gradients: each parameter's, then those of `_early_sums`
+        self.partials = partials  # sums that a block adds to gradients: each parameter's, then those of `_early_sums`
         self.sums = 0
         self.first_sum: dict[int, int] = {}
         self.packed: set[str] = set()

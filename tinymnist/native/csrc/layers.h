@@ -30,15 +30,15 @@ INLINE void conv_tile(const int HIGH, const int WIDE, const vf *restrict x, cons
     for (int c = 0; c < inputs; c++)
         for (int i = 0; i < kernel_h; i++)
             UNROLL for (int j = 0; j < kernel_w; j++) UNROLL for (int o = 0; o < HIGH; o++) {
-                const float weight = w[((c * kernel_h + i) * kernel_w + j) * outputs + o];
+                const vf weight = splat(w[((c * kernel_h + i) * kernel_w + j) * outputs + o]);
                 UNROLL for (int t = 0; t < WIDE; t++)
-                    sum[o * WIDE + t] += weight * x[c * plane + i * row + t * stride + j];
+                    sum[o * WIDE + t] = fused(weight, x[c * plane + i * row + t * stride + j], sum[o * WIDE + t]);
             }
     UNROLL for (int o = 0; o < HIGH; o++) UNROLL for (int t = 0; t < WIDE; t++) z[o * z_plane + t] = sum[o * WIDE + t];
     if (sums)
         UNROLL for (int o = 0; o < HIGH; o++) UNROLL for (int t = 0; t < WIDE; t++) {
             sums[2 * o] += sum[o * WIDE + t];
-            sums[2 * o + 1] += sum[o * WIDE + t] * sum[o * WIDE + t];
+            sums[2 * o + 1] = fused(sum[o * WIDE + t], sum[o * WIDE + t], sums[2 * o + 1]);
         }
 }
 
@@ -86,7 +86,7 @@ INLINE void conv(const int HIGH, const int WIDE, const vf *x, const int plane, c
 /* HIGH outputs by DEEP inputs by TALL rows by WIDE columns of the weight gradient. */
 INLINE void weight_tile(const int HIGH, const int DEEP, const int TALL, const int WIDE, const vf *restrict x,
                         const int plane, const int row, const vf *restrict d, const int d_plane, const int d_row,
-                        const int d_step, float *restrict gradient, const int inputs, const int kernel_h,
+                        const int d_step, fours *restrict gradient, const int inputs, const int kernel_h,
                         const int kernel_w, const int stride_h, const int stride_w, const int height, const int width,
                         const vi mask) {
     vf sum[TILE];
@@ -97,17 +97,18 @@ INLINE void weight_tile(const int HIGH, const int DEEP, const int TALL, const in
     for (int y = 0; y < height; y++)
         UNROLL_4 for (int t = 0; t < width; t++) EACH_SUM { /* unrolled, a pixel stays in its register for the next t */
                 const vf pixel = x[c * plane + (y * stride_h + i) * row + t * stride_w + j];
-                UNROLL for (int o = 0; o < HIGH; o++) SUM(o) += d[o * d_plane + y * d_row + t * d_step] * pixel;
+                UNROLL for (int o = 0; o < HIGH; o++)
+                    SUM(o) = fused(pixel, d[o * d_plane + y * d_row + t * d_step], SUM(o));
             }
     EACH_SUM UNROLL for (int o = 0; o < HIGH; o++)
-        gradient[((o * inputs + c) * kernel_h + i) * kernel_w + j] += lane_sum(keep_where(mask, SUM(o)));
+        add_fours(&gradient[((o * inputs + c) * kernel_h + i) * kernel_w + j], mask, SUM(o));
 #undef SUM
 #undef EACH_SUM
 }
 
 INLINE void weight_column(const int HIGH, const int DEEP, const int TALL, const int WIDE, const vf *x, const int plane,
                           const int row, const vf *d, const int d_plane, const int d_row, const int d_step,
-                          float *gradient, const int inputs, const int kernel_h, const int kernel_w,
+                          fours *gradient, const int inputs, const int kernel_h, const int kernel_w,
                           const int stride_h, const int stride_w, const int height, const int width, const vi mask) {
     for (int c = 0; c < inputs; c += DEEP)
         for (int i = 0; i < kernel_h; i += TALL)
@@ -121,7 +122,7 @@ INLINE void weight_column(const int HIGH, const int DEEP, const int TALL, const 
    DEEP divides inputs, TALL divides kernel_h, and WIDE divides kernel_w. */
 INLINE void weight_gradient(const int HIGH, const int DEEP, const int TALL, const int WIDE, const vf *x,
                             const int plane, const int row, const vf *d, const int d_plane, const int d_row,
-                            const int d_step, float *gradient, const int groups, const int inputs, const int outputs,
+                            const int d_step, fours *gradient, const int groups, const int inputs, const int outputs,
                             const int kernel_h, const int kernel_w, const int stride_h, const int stride_w,
                             const int height, const int width, const vi mask) {
     const int rest = outputs % HIGH, size = inputs * kernel_h * kernel_w;
@@ -139,18 +140,18 @@ INLINE void weight_gradient(const int HIGH, const int DEEP, const int TALL, cons
 }
 
 /* Adds the sums of d to the `gradient` of a bias. */
-INLINE void bias_gradient(const vf *d, const int d_plane, const int d_row, const int d_step, float *gradient,
+INLINE void bias_gradient(const vf *d, const int d_plane, const int d_row, const int d_step, fours *gradient,
                           const int outputs, const int height, const int width, const vi mask) {
     for (int o = 0; o < outputs; o++) {
         vf sum = {0};
         for (int y = 0; y < height; y++)
             for (int t = 0; t < width; t++) sum += d[o * d_plane + y * d_row + t * d_step];
-        gradient[o] += lane_sum(keep_where(mask, sum));
+        add_fours(&gradient[o], mask, sum);
     }
 }
 
 /* Adds to `sums` (inputs, taps) the sum of the pixels of x that each tap of the kernel meets. */
-INLINE void tap_sums(const vf *x, const int plane, const int row, float *sums, const int inputs, const int kernel_h,
+INLINE void tap_sums(const vf *x, const int plane, const int row, fours *sums, const int inputs, const int kernel_h,
                      const int kernel_w, const int stride_h, const int stride_w, const int height, const int width,
                      const vi mask) {
     const int taps = kernel_h * kernel_w; /* at most TILE, because only convolutions of few taps are cheap */
@@ -160,6 +161,6 @@ INLINE void tap_sums(const vf *x, const int plane, const int row, float *sums, c
             for (int t = 0; t < width; t++)
                 UNROLL for (int k = 0; k < taps; k++)
                     sum[k] += x[c * plane + (y * stride_h + k / kernel_w) * row + t * stride_w + k % kernel_w];
-        UNROLL for (int k = 0; k < taps; k++) sums[c * taps + k] += lane_sum(keep_where(mask, sum[k]));
+        UNROLL for (int k = 0; k < taps; k++) add_fours(&sums[c * taps + k], mask, sum[k]);
     }
 }

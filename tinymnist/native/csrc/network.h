@@ -35,7 +35,7 @@ static void *copy_of(void *const *pointers, size_t count) {
 /* Bytes that `tm_open` takes with the same arguments: a double, so that no batch size overflows it. */
 EXPORT double tm_bytes(int threads, int64_t batch) {
     const double blocks = (double)((batch + LANES - 1) / LANES);
-    const double block = (double)BLOCK_VECTORS * sizeof(vf) + (double)SUMS * sizeof(double) + (double)PARTIALS * sizeof(float);
+    const double block = (double)BLOCK_VECTORS * sizeof(vf) + (double)(SUMS + PARTIALS) * sizeof(fours);
     return blocks * block + threads * (double)SCRATCH_VECTORS * sizeof(vf);
 }
 
@@ -55,7 +55,7 @@ EXPORT struct network *tm_open(int threads, int64_t batch, void **parameters, vo
     net->means = copy_of(means, (size_t)norms);
     net->variances = copy_of(variances, (size_t)norms);
     net->counters = copy_of(counters, (size_t)norms);
-    net->losses = calloc(blocks, sizeof *net->losses);
+    net->losses = calloc(blocks * FOURS, sizeof *net->losses);
     net->corrects = calloc(blocks, sizeof *net->corrects);
     net->activations = memory(blocks * BLOCK_VECTORS * sizeof(vf));
     net->sums = calloc(blocks * SUMS, sizeof *net->sums);
@@ -115,10 +115,8 @@ static void give(struct network *net, const uint8_t *images, const int64_t *labe
 }
 
 static void take_totals(const struct network *net, double *loss, int64_t *correct) {
-    for (int64_t block = 0; block < net->blocks; block++) {
-        *loss += net->losses[block];
-        *correct += net->corrects[block];
-    }
+    for (int64_t k = 0; k < net->blocks * FOURS; k++) *loss += net->losses[k];
+    for (int64_t block = 0; block < net->blocks; block++) *correct += net->corrects[block];
 }
 
 /* Forward and backward of one batch of images (n, CHANNELS, HEIGHT, WIDTH): writes the gradients of the objective's mean
@@ -144,7 +142,7 @@ EXPORT int tm_score(struct network *net, const uint8_t *images, const int64_t *l
     double *const losses = net->losses;
     int64_t *const corrects = net->corrects;
     give(net, images, labels, n, scale, shift);
-    net->losses = calloc((size_t)net->blocks, sizeof *losses);
+    net->losses = calloc((size_t)net->blocks * FOURS, sizeof *losses);
     net->corrects = calloc((size_t)net->blocks, sizeof *corrects);
     const int whole = net->losses && net->corrects;
     if (whole) {

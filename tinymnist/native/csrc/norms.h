@@ -17,12 +17,8 @@ INLINE void batch_norm(struct worker *worker, const int first_sum, const int cha
     struct network *net = worker->network;
     const double n = (double)net->n * values;
     for (int c = 0; c < channels; c++) {
-        double sum = 0, squares = 0;
-        for (int64_t block = 0; block < net->blocks; block++) {
-            const double *of = net->sums + block * SUMS + first_sum + 2 * c;
-            sum += of[0];
-            squares += of[1];
-        }
+        const fours *of = net->sums + first_sum + 2 * c;
+        const double sum = total(of, SUMS, net->blocks), squares = total(of + 1, SUMS, net->blocks);
         const double mean = sum / n, spread = squares / n - mean * mean, variance = spread > 0 ? spread : 0;
         set_norm(norm, channels, c, splat((float)mean), splat((float)(1 / sqrt(variance + (double)eps))),
                  weight ? weight[c] : 1, bias ? bias[c] : 0);
@@ -61,12 +57,8 @@ INLINE void batch_norm_back(struct worker *worker, const int first_sum, const in
     struct network *net = worker->network;
     const double n = (double)net->n * values;
     for (int c = 0; c < channels; c++) {
-        double dy = 0, dyx = 0;
-        for (int64_t block = 0; block < net->blocks; block++) {
-            const double *of = net->sums + block * SUMS + first_sum + 2 * c;
-            dy += of[0];
-            dyx += of[1];
-        }
+        const fours *of = net->sums + first_sum + 2 * c;
+        const double dy = total(of, SUMS, net->blocks), dyx = total(of + 1, SUMS, net->blocks);
         const float scale = weight ? weight[c] : 1;
         set_back(back, norm, channels, c, scale, splat((float)(scale * dy / n)), splat((float)(scale * dyx / n)));
         if (worker->number == 0 && weight_gradient) {
@@ -97,7 +89,7 @@ INLINE void group_norm(const vf *z, const int channels, const int values, const 
 
 /* Group norm backward of one block, from the sums (2 per channel) of dy and of dy times normalised z. */
 INLINE void group_norm_back(const vf *sums, const int channels, const int values, const int groups,
-                            const float *weight, float *weight_gradient, float *bias_gradient, vi mask,
+                            const float *weight, fours *weight_gradient, fours *bias_gradient, vi mask,
                             const vf *norm, vf *back) {
     const int members = channels / groups;
     for (int g = 0; g < groups; g++) {
@@ -106,8 +98,8 @@ INLINE void group_norm_back(const vf *sums, const int channels, const int values
             dy += sums[2 * c] * (weight ? weight[c] : 1);
             dyx += sums[2 * c + 1] * (weight ? weight[c] : 1);
             if (weight_gradient) {
-                weight_gradient[c] += lane_sum(keep_where(mask, sums[2 * c + 1]));
-                bias_gradient[c] += lane_sum(keep_where(mask, sums[2 * c]));
+                add_fours(&weight_gradient[c], mask, sums[2 * c + 1]);
+                add_fours(&bias_gradient[c], mask, sums[2 * c]);
             }
         }
         for (int c = g * members; c < (g + 1) * members; c++)

@@ -1,6 +1,6 @@
 /* Threads, their work and their memory. A step is a sequence of phases; in each phase the threads take blocks of LANES
    images one after another, and wait for each other at its end. Sums over images are kept per block and added in the
-   order of the blocks, so that neither the number of threads nor their speed changes a bit of the result. */
+   order of the images, so that neither the number of threads nor their speed changes a bit of the result. */
 #include <pthread.h>
 #include <sched.h>
 #if defined(__linux__)
@@ -31,15 +31,14 @@ struct network {
     float scale, shift;
     uint32_t seed;
     struct objective objective;
-    /* What comes of it: the loss of each block and its right answers; predictions and logits where asked for. */
+    /* What comes of it: the loss of each four images, each block's right answers; predictions and logits where asked for. */
     double *losses;
     int64_t *corrects, *predictions;
     float *logits;
     const struct warping *warping;
     /* Per block: activations, the sums of batch norm, what the block adds to gradients. */
     vf *activations;
-    double *sums;
-    float *partial;
+    fours *sums, *partial;
     /* Threads wanted, and threads that run already; the caller's counts. */
     int threads, running;
     struct worker *workers;
@@ -167,20 +166,20 @@ INLINE void cross_entropy(struct network *net, int64_t block, const vf *logits, 
                     gradient[k][l] -= pull * objective.teacher[(block * LANES + l) * CLASSES + k];
         }
     }
-    double loss = 0;
+    double loss[FOURS] = {0};
     int64_t correct = 0;
     for (int l = 0; l < LANES && block * LANES + l < net->n; l++) {
         const int64_t image = block * LANES + l, label = net->labels[image];
         int64_t best = 0;
         for (int k = 1; k < CLASSES; k++) best = logits[k][l] > logits[best][l] ? k : best;
-        loss += (double)(top[l] - logits[label][l]) + log((double)sum[l]);
+        loss[l / 4] += (double)(top[l] - logits[label][l]) + natural_logarithm((double)sum[l]);
         correct += best == label;
         if (gradient) gradient[label][l] -= own * (1 - objective.smoothing);
         if (net->predictions) net->predictions[image] = best;
         if (net->logits)
             for (int k = 0; k < CLASSES; k++) net->logits[image * CLASSES + k] = logits[k][l];
     }
-    net->losses[block] = loss;
+    memcpy(net->losses + block * FOURS, loss, sizeof loss);
     net->corrects[block] = correct;
     if (gradient && objective.weights)
         for (int l = 0; l < LANES && block * LANES + l < net->n; l++)
@@ -188,8 +187,9 @@ INLINE void cross_entropy(struct network *net, int64_t block, const vf *logits, 
 }
 
 /* Writes `count` sums, each over the lanes of `mask`, to `to`. */
-INLINE void keep_sums(const vf *sums, int count, vi mask, double *to) {
-    for (int k = 0; k < count; k++) to[k] = lane_sum(keep_where(mask, sums[k]));
+INLINE void keep_sums(const vf *sums, int count, vi mask, fours *to) {
+    memset(to, 0, (size_t)count * sizeof *to);
+    for (int k = 0; k < count; k++) add_fours(&to[k], mask, sums[k]);
 }
 
 /* Adds up the blocks' gradients of a parameter; each thread does its share. */
@@ -197,11 +197,7 @@ INLINE void add_gradients(struct worker *worker, const int first, const int size
     const struct network *net = worker->network;
     const int from = (int)((int64_t)size * worker->number / net->threads);
     const int end = (int)((int64_t)size * (worker->number + 1) / net->threads);
-    for (int k = from; k < end; k++) {
-        double sum = 0;
-        for (int64_t block = 0; block < net->blocks; block++) sum += net->partial[block * PARTIALS + first + k];
-        to[k] = (float)sum;
-    }
+    for (int k = from; k < end; k++) to[k] = (float)total(net->partial + first + k, PARTIALS, net->blocks);
 }
 
 /* Adds what a batch norm passes back, A g + B z + D, to the gradient of weights (groups * outputs, taps): from `first`
@@ -214,13 +210,9 @@ INLINE void add_early_gradients(struct worker *worker, const int first, const in
     const int end = (int)((int64_t)size * (worker->number + 1) / net->threads);
     for (int k = from; k < end; k++) {
         const int o = k / taps, tap = o / outputs * taps + k % taps;
-        double g = 0, z = 0, one = 0;
-        for (int64_t block = 0; block < net->blocks; block++) {
-            const float *of = net->partial + block * PARTIALS + first;
-            g += of[k];
-            z += of[size + k];
-            one += of[2 * size + tap];
-        }
+        const fours *of = net->partial + first;
+        const double g = total(of + k, PARTIALS, net->blocks), z = total(of + size + k, PARTIALS, net->blocks);
+        const double one = total(of + 2 * size + tap, PARTIALS, net->blocks);
         to[k] += (float)(back[o][0] * g + back[channels + o][0] * z + back[2 * channels + o][0] * one);
     }
 }

@@ -1,4 +1,8 @@
-/* LANES images side by side: one vector holds the same pixel of each. The generated file defines LANES. */
+/* LANES images side by side: one vector holds the same pixel of each. The generated file defines LANES.
+
+   Every machine is to give the same bits. So compilers must not contract a multiplication and an addition as they please
+   (-ffp-contract=off): where one rounding is wanted, the code says `fused`. No function of libm is called but the square
+   root, which IEEE 754 defines. And sums over images begin with four of them, whatever the width of a vector. */
 #include <math.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -10,14 +14,22 @@ typedef float vf __attribute__((vector_size(4 * LANES)));
 typedef int32_t vi __attribute__((vector_size(4 * LANES)));
 typedef uint32_t vu __attribute__((vector_size(4 * LANES)));
 
+/* What a block keeps of a sum over its images: a part for each four of them. */
+#define FOURS (LANES / 4)
+typedef struct {
+    float of[FOURS];
+} fours;
+
 #define INLINE static inline __attribute__((always_inline, unused))
 #define KERNEL static __attribute__((noinline, unused)) void
 #if defined(__clang__)
 #define UNROLL _Pragma("unroll")
 #define UNROLL_4 _Pragma("unroll 4")
+#define VECTOR_FMA __has_builtin(__builtin_elementwise_fma)
 #else
 #define UNROLL _Pragma("GCC unroll 64")
 #define UNROLL_4 _Pragma("GCC unroll 4")
+#define VECTOR_FMA 0
 #endif
 
 #if defined(__clang__)
@@ -52,33 +64,74 @@ INLINE vf maximum(vf a, vf b) { return blend(a > b, a, b); }
 INLINE vf minimum(vf a, vf b) { return blend(a < b, a, b); }
 #endif
 
-/* The sum over the lanes, always in the same order: one half is added to the other until one number is left. */
-INLINE float lane_sum(vf a) {
-    vf b = a;
-    UNROLL for (int half = LANES / 2; half > 0; half /= 2) {
-        vi other = {0};
-        UNROLL for (int l = 0; l < LANES; l++) other[l] = l ^ half;
-        b += shuffled(b, other);
-    }
-    return b[0];
+/* a * b + c, rounded once where the processor can. */
+#if VECTOR_FMA && (defined(__FMA__) || defined(__aarch64__))
+INLINE vf fused(vf a, vf b, vf c) { return __builtin_elementwise_fma(a, b, c); }
+#elif defined(__FMA__) && LANES == 16
+INLINE vf fused(vf a, vf b, vf c) { return __builtin_ia32_vfmaddps512_mask(a, b, c, -1, 4); }
+#elif defined(__FMA__) && LANES == 8
+INLINE vf fused(vf a, vf b, vf c) { return __builtin_ia32_vfmaddps256(a, b, c); }
+#elif defined(__FMA__)
+INLINE vf fused(vf a, vf b, vf c) { return __builtin_ia32_vfmaddps(a, b, c); }
+#elif defined(__aarch64__)
+INLINE vf fused(vf a, vf b, vf c) {
+    __asm__("fmla %0.4s, %1.4s, %2.4s" : "+w"(c) : "w"(a), "w"(b));
+    return c;
+}
+#else
+INLINE vf fused(vf a, vf b, vf c) { return a * b + c; }
+#endif
+
+/* Adds a sum over the lanes of `mask`: of four lanes (0 + 2) + (1 + 3). */
+INLINE void add_fours(fours *to, vi mask, vf a) {
+    vi next = {0}, neighbour = {0}, first = {0};
+    UNROLL for (int l = 0; l < LANES; l++) next[l] = l ^ 2, neighbour[l] = l ^ 1, first[l] = 4 * l % LANES;
+    a = keep_where(mask, a);
+    a += shuffled(a, next);
+    a = shuffled(a + shuffled(a, neighbour), first);
+    UNROLL for (int k = 0; k < FOURS; k++) to->of[k] += a[k];
+}
+
+/* The total of what `blocks` blocks keep, `stride` apart. Of the fours, numbered as their images are, each fourth is
+   added up by itself first: that takes vectors of any width the same number of steps. */
+INLINE double total(const fours *kept, const int64_t stride, const int64_t blocks) {
+    double sums[4] = {0};
+    for (int64_t block = 0; block < blocks; block++)
+        UNROLL for (int k = 0; k < FOURS; k++) sums[(block * FOURS + k) % 4] += (double)kept[block * stride].of[k];
+    return (sums[0] + sums[2]) + (sums[1] + sums[3]);
 }
 
 /* exp by 2^n e^r with |r| <= ln(2)/2 and the Taylor series to r^7: relative error below 1e-7. */
 INLINE vf exponential(vf x) {
     x = minimum(maximum(x, splat(-87.0f)), splat(88.0f));
     const vf rounder = splat(12582912.0f); /* 1.5 * 2^23: adding it rounds to a whole number */
-    const vf n = (x * 1.44269504f + rounder) - rounder;
-    vf r = x - n * 0.693359375f; /* ln(2) in two parts, the first exact in 9 bits (Cody and Waite 1980) */
-    r = r + n * 2.12194440e-4f;
+    const vf n = fused(x, splat(1.44269504f), rounder) - rounder;
+    vf r = fused(n, splat(-0.693359375f), x); /* ln(2) in two parts, the first exact in 9 bits (Cody and Waite 1980) */
+    r = fused(n, splat(2.12194440e-4f), r);
     vf p = splat(1.0f / 5040);
-    p = p * r + 1.0f / 720;
-    p = p * r + 1.0f / 120;
-    p = p * r + 1.0f / 24;
-    p = p * r + 1.0f / 6;
-    p = p * r + 0.5f;
-    p = p * r + 1.0f;
-    p = p * r + 1.0f;
+    p = fused(p, r, splat(1.0f / 720));
+    p = fused(p, r, splat(1.0f / 120));
+    p = fused(p, r, splat(1.0f / 24));
+    p = fused(p, r, splat(1.0f / 6));
+    p = fused(p, r, splat(0.5f));
+    p = fused(p, r, splat(1.0f));
+    p = fused(p, r, splat(1.0f));
     return p * (vf)((__builtin_convertvector(n, vi) + 127) << 23);
+}
+
+/* The logarithm of a number that is neither 0, negative nor subnormal: of m in m 2^e, between 1 / sqrt(2) and sqrt(2), by
+   the series of the inverse hyperbolic tangent of (m - 1) / (m + 1), to a few units in the last place. */
+INLINE double natural_logarithm(double x) {
+    if (!(x < (double)INFINITY)) return x;
+    int64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    const int64_t exponent = (bits - 0x3fe6a09e667f3bcd) >> 52; /* of 2, from the bits of 1 / sqrt(2) */
+    bits -= exponent * ((int64_t)1 << 52);
+    double m, sum = 0;
+    memcpy(&m, &bits, sizeof m);
+    const double s = (m - 1) / (m + 1), square = s * s;
+    for (int k = 21; k > 1; k -= 2) sum = (sum + 1.0 / k) * square;
+    return (double)exponent * 0.693147180559945309 + 2 * s * (sum + 1);
 }
 
 /* erf by Abramowitz and Stegun 7.1.26: absolute error below 1.5e-7, plus rounding. */
@@ -104,7 +157,7 @@ INLINE vf sigmoid_slope(vf x) { const vf y = sigmoid(x); return y * (1.0f - y); 
 INLINE vf hyperbolic_tangent(vf x) { return 1.0f - 2.0f / (exponential(2.0f * x) + 1.0f); }
 INLINE vf hyperbolic_tangent_slope(vf x) { const vf y = hyperbolic_tangent(x); return 1.0f - y * y; }
 INLINE vf silu(vf x) { return x * sigmoid(x); }
-INLINE vf silu_slope(vf x) { const vf s = sigmoid(x); return s * (1.0f + x * (1.0f - s)); }
+INLINE vf silu_slope(vf x) { const vf s = sigmoid(x); return s * fused(x, 1.0f - s, splat(1.0f)); }
 INLINE vf gelu(vf x) { return 0.5f * x * (1.0f + error_function(x * 0.70710678f)); }
 INLINE vf gelu_slope(vf x) {
     return 0.5f * (1.0f + error_function(x * 0.70710678f)) + x * 0.39894228f * exponential(-0.5f * x * x);
