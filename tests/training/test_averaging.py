@@ -14,7 +14,7 @@ from tinymnist.model.tensors import read_tensors
 from tinymnist.notices import Notice
 from tinymnist.spec.recipe import Train
 from tinymnist.training.averaging import Average, measure_norms
-from tinymnist.training.engine import choose_engine
+from tinymnist.training.engine import TorchEngine, choose_engine
 from tinymnist.training.optimizer import make_optimizer
 
 CALM = [f"blocks[{block}].dropout=0" for block in range(3)]
@@ -32,13 +32,14 @@ def test_the_average_follows_the_weights() -> None:
     (parameter,) = model.parameters()
     images = torch.zeros(2, 1, 1, dtype=torch.uint8)
     recipe = Train.model_validate({"ema": {"decay": 0.5}})
+    engine = TorchEngine(recipe, model, make_optimizer(recipe.optimizer, model), torch.device("cpu"), _fail)
     with torch.no_grad():
         parameter.fill_(1.0)
         average = Average(model, recipe, Split(images, torch.zeros(2, dtype=torch.int64)))
         expected = 1.0
         for step, value in enumerate([2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0]):
             parameter.fill_(value)
-            average.follow(step)
+            average.follow(step, engine)
             kept = min(0.5, (1 + step) / (10 + step))
             expected = kept * expected + (1 - kept) * value
     assert float(average.tensors["0.weight"]) == pytest.approx(expected)

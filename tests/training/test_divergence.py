@@ -12,6 +12,7 @@ from torch import Tensor
 from tests.support.command_line import Cli
 from tests.support.trainings import ENGINES
 from tinymnist.errors import DivergedError, Interrupted
+from tinymnist.native import NativeNetwork, Slot
 from tinymnist.spec import Spec, load_spec
 from tinymnist.spec.recipe import Adam
 from tinymnist.training import Observer, engine, resume, train
@@ -40,6 +41,8 @@ class Poison:
             monkeypatch.setattr(kind, "step", self._poisoned(kind.step))
         for optimizer in (torch.optim.SGD, torch.optim.Adam):
             monkeypatch.setattr(optimizer, "step", self._before(optimizer.step))
+        for step in ("sgd", "adam"):
+            monkeypatch.setattr(NativeNetwork, step, self._before_native(getattr(NativeNetwork, step)))
 
     def _poisoned(self, step: Any) -> Any:
         def poisoned(here: Any, images: Tensor, labels: Tensor, seed: int, *more: Tensor | None) -> None:
@@ -56,6 +59,14 @@ class Poison:
             if self.now and self.what == "gradient":
                 here.param_groups[0]["params"][0].grad.view(-1)[3] = self.value
             return step(here, *given)
+
+        return before
+
+    def _before_native(self, step: Any) -> Any:
+        def before(here: Any, slots: list[Slot], *given: Any, **options: Any) -> None:
+            if self.now and self.what == "gradient" and slots[0].gradient is not None:
+                slots[0].gradient.view(-1)[3] = self.value
+            step(here, slots, *given, **options)
 
         return before
 

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tinymnist.data.augment import Augmentation
 from tinymnist.data.warp import Warps, warp
+from tinymnist.numerics import Floats, sine_and_cosine, uniform
 from tinymnist.spec.augmentation import AffineOptions, AugmentStep, Batched, Flip, ShiftScaleRotateOptions, Warp
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -40,18 +40,24 @@ def is_affine(steps: Sequence[AugmentStep]) -> bool:
     return all(isinstance(step.options, Batched) for step in steps)
 
 
-def draw_parameters(options: Warp, n: int, height: int, width: int, random: np.random.Generator) -> Parameters:
+def draw_parameters(options: Warp, n: int, height: int, width: int, seed: int) -> Parameters:
     """Draws independently and uniformly for each image and axis; shifts are truncated to whole pixels."""
     scale, shift, angle, shear = _ranges(options)
+    drawn = iter(uniform(seed, 8, n))
+
+    def between(low: float, high: float) -> Floats:
+        share: Floats = next(drawn)
+        return low + (high - low) * share
+
     return Parameters(
-        applied=random.random(n) < options.p,
-        scale_x=random.uniform(*scale, n),
-        scale_y=random.uniform(*scale, n),
-        shift_x=np.trunc(random.uniform(*shift, n) * width),
-        shift_y=np.trunc(random.uniform(*shift, n) * height),
-        angle=random.uniform(*angle, n),
-        shear_x=random.uniform(*shear, n),
-        shear_y=random.uniform(*shear, n),
+        applied=next(drawn) < options.p,
+        scale_x=between(*scale),
+        scale_y=between(*scale),
+        shift_x=np.trunc(between(*shift) * width),
+        shift_y=np.trunc(between(*shift) * height),
+        angle=between(*angle),
+        shear_x=between(*shear),
+        shear_y=between(*shear),
     )
 
 
@@ -61,9 +67,10 @@ def inverse_maps(drawn: Parameters, height: int, width: int) -> Floats:
     A source pixel is scaled, rotated and sheared about the image's centre, ((width - 1) / 2, (height - 1) / 2), then
     shifted. The inverse of a singular map is 0, as in OpenCV.
     """
-    angle = np.deg2rad(drawn.angle % 360)
-    cos, sin = np.cos(angle), np.sin(angle)
-    tan_x, tan_y = np.tan(np.deg2rad(-drawn.shear_x)), np.tan(np.deg2rad(-drawn.shear_y))
+    degrees = np.array([drawn.angle, -drawn.shear_x, -drawn.shear_y]) % 360
+    sines, cosines = sine_and_cosine(degrees * (np.pi / 180))
+    sin, cos = sines[0], cosines[0]
+    tan_x, tan_y = sines[1:] / cosines[1:]
     with np.errstate(all="ignore"):  # a scale of 1e300 gives an empty image, and no error
         forward = np.array(
             [
@@ -76,7 +83,7 @@ def inverse_maps(drawn: Parameters, height: int, width: int) -> Floats:
         inverse = np.array([[d, -b], [-c, a]]) * np.where(determinant == 0, 0.0, 1.0 / determinant)
         centre = np.array([[(width - 1) / 2], [(height - 1) / 2]])
         moved = centre + np.array([drawn.shift_x, drawn.shift_y])
-        offset = np.where(determinant == 0, 0.0, centre - np.einsum("ijn,jn->in", inverse, moved))
+        offset = np.where(determinant == 0, 0.0, centre - (inverse[:, 0] * moved[0] + inverse[:, 1] * moved[1]))
     return np.ascontiguousarray(np.concatenate([inverse, offset[:, None]], axis=1).transpose(2, 0, 1))
 
 
@@ -97,23 +104,30 @@ class AffineAugmenter:
 
     def draw(self, n: int, seed: int) -> list[Warps]:
         """Draws what each step does to each of n images. A step's draws do not depend on the steps before it."""
-        return [
-            self._draw(name, options, n, np.random.default_rng([seed, index]))
-            for index, (name, options) in enumerate(self._steps)
-        ]
+        return [self._draw(name, options, n, seed + (index << 32)) for index, (name, options) in enumerate(self._steps)]
 
     def __call__(self, images: Tensor, seed: int) -> Tensor:
-        """Transforms images (N, C, H, W) uint8; the result has the same shape, type and device."""
-        planes = images.flatten(0, 1)
-        for warps in self.draw(len(images), seed):
-            planes = self.warp(planes, warps.for_each_channel(images.shape[1]))
-        return planes.view_as(images)
+        """Transforms images (N, C, H, W) uint8, all at once."""
+        return self.augmentation(len(images), seed)(images, 0)
 
-    def _draw(self, name: str, options: Batched, n: int, random: np.random.Generator) -> Warps:
+    def augmentation(self, n: int, seed: int) -> Augmentation:
+        """Draws for n images at once, which costs far less than for each batch."""
+        drawn = self.draw(n, seed)
+
+        def augment(images: Tensor, first: int) -> Tensor:
+            planes = images.flatten(0, 1)
+            for warps in drawn:
+                part = warps.of(slice(first, first + len(images)))
+                planes = self.warp(planes, part.for_each_channel(images.shape[1]))
+            return planes.view_as(images)
+
+        return augment
+
+    def _draw(self, name: str, options: Batched, n: int, seed: int) -> Warps:
         if isinstance(options, Flip):
             maps = np.repeat(_flip(name, *self._size)[None], n, axis=0)
-            return Warps(random.random(n) < options.p, maps, "nearest", "constant", 0)
-        drawn = draw_parameters(options, n, *self._size, random)
+            return Warps(uniform(seed, n) < options.p, maps, "nearest", "constant", 0)
+        drawn = draw_parameters(options, n, *self._size, seed)
         return Warps(
             applied=drawn.applied,
             inverse=inverse_maps(drawn, *self._size),

@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,11 @@ from tinymnist.spec.augmentation import AffineOptions, AugmentStep, Batched, Fli
 from tinymnist.text import did_you_mean, shape_text, shown
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else its import looks for a newer version on the internet
+
+
+Augmentation = Callable[[Tensor, int], Tensor]
+"""Transforms a batch of an epoch's images, (N, C, H, W) uint8, of which the first has this number, from 0. The result
+has the same shape, type and device."""
 
 
 class Augmenter:
@@ -35,8 +40,19 @@ class Augmenter:
         self._compose = albumentations.Compose([_transform(step, {}) for step in steps])
 
     def __call__(self, images: Tensor, seed: int) -> Tensor:
-        """Transforms images (N, C, H, W) uint8; the result has the same shape and type."""
-        self._compose.set_random_seed(seed)
+        """Transforms images (N, C, H, W) uint8, all at once."""
+        return self.augmentation(len(images), seed)(images, 0)
+
+    def augmentation(self, n: int, seed: int) -> Augmentation:
+        """Draws for each batch of n images as it comes."""
+
+        def augment(images: Tensor, first: int) -> Tensor:
+            self._compose.set_random_seed(seed + first)
+            return self._transformed(images)
+
+        return augment
+
+    def _transformed(self, images: Tensor) -> Tensor:
         in_grey = images.shape[1] == 1
         plain = images.squeeze(1) if in_grey else images.permute(0, 2, 3, 1)
         transformed = [self._compose(image=image)["image"] for image in plain.contiguous().cpu().numpy()]

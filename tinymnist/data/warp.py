@@ -45,6 +45,10 @@ class Warps:
     border_mode: BorderMode
     fill: int
 
+    def of(self, images: slice) -> "Warps":
+        """The warps of some of the images."""
+        return replace(self, applied=self.applied[images], inverse=self.inverse[images])
+
     def for_each_channel(self, channels: int) -> "Warps":
         """The warps of the (n · channels) planes of images (n, channels, H, W): those of an image are alike."""
         if channels == 1:

@@ -1,13 +1,13 @@
 """Convolutions whose filters are weighted sums of a few, which they may share with other convolutions."""
 
-from math import prod, sqrt
+from math import fsum, sqrt
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tinymnist.numerics import Floats, exponential
 from tinymnist.spec.plan import Pair
 
 SPREAD = 4
@@ -32,9 +32,7 @@ class Basis(nn.Module):
 class BasisConv2d(nn.Module):
     """A convolution with the weight `sum over k of mix[o, i, k] * filters[k]`, used like `nn.Conv2d`.
 
-    Takes and gives (N, C, H, W). The first convolution with a basis `keeps` it: there its tensors are saved. The
-    weights of the sums, `mix` (outputs, inputs / groups, number), begin with a variance of 2 by the number of terms (He
-    et al. 2015).
+    Takes and gives (N, C, H, W). The first convolution with a basis `keeps` it: there its tensors are saved.
     """
 
     def __init__(
@@ -58,10 +56,8 @@ class BasisConv2d(nn.Module):
             self.basis = basis
         number, *kernel = basis.filters.shape
         self.kernel_size = tuple(kernel)
-        terms = inputs // groups * number
-        self.mix = nn.Parameter(torch.randn(outputs, inputs // groups, number) * sqrt(2 / terms))
-        bound = 1 / sqrt(inputs // groups * prod(kernel))  # as in nn.Conv2d
-        self.bias = nn.Parameter(torch.empty(outputs).uniform_(-bound, bound)) if bias else None
+        self.mix = nn.Parameter(torch.zeros(outputs, inputs // groups, number))
+        self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
 
     @property
     def filters(self) -> Tensor:
@@ -87,16 +83,30 @@ Conv2d = nn.Conv2d | BasisConv2d
 """Every convolution that has weights of its own."""
 
 
-def gaussian_derivatives(number: int, kernel: Pair) -> NDArray[np.float64]:
+def gaussian_derivatives(number: int, kernel: Pair) -> Floats:
     """A Gaussian and its partial derivatives, by their order, on the pixels of a filter: (number, height, width).
 
     They are made orthonormal one after another (Gram and Schmidt), which leaves the Gaussian times a polynomial each.
-    At most height * width exist; derivatives that a side has no pixels for are left out.
+    At most height * width exist; derivatives that a side has no pixels for are left out. Every machine gives the same
+    bits.
     """
     (high, wide) = kernel
-    down, across = (np.arange(size) - (size - 1) / 2 for size in kernel)
+    places: list[Floats] = [np.arange(float(size)) - (size - 1) / 2 for size in kernel]
+    down, across = places
     orders = sorted(((a, b) for a in range(high) for b in range(wide)), key=lambda order: (sum(order), order))
-    bells = [np.exp(-(place**2) / (2 * (len(place) / SPREAD) ** 2)) for place in (down, across)]
-    columns = [np.outer(bells[0] * down**a, bells[1] * across**b).ravel() for a, b in orders[:number]]
-    orthonormal, triangular = np.linalg.qr(np.stack(columns, axis=1))
-    return np.ascontiguousarray((orthonormal * np.sign(np.diag(triangular))).T).reshape(number, high, wide)
+    bells = [exponential(-(place * place) / (2 * (len(place) / SPREAD) ** 2)) for place in (down, across)]
+    filters: list[Floats] = []
+    for a, b in orders[:number]:
+        filter_ = np.outer(bells[0] * _power(down, a), bells[1] * _power(across, b))
+        for _ in range(2):  # once more, for what the first pass leaves by rounding
+            for other in filters:
+                filter_ = filter_ - other * fsum((filter_ * other).flat)
+        filters.append(filter_ / sqrt(fsum((filter_ * filter_).flat)))
+    return np.stack(filters)
+
+
+def _power(places: Floats, exponent: int) -> Floats:
+    power = np.ones_like(places)
+    for _ in range(exponent):
+        power = power * places
+    return power

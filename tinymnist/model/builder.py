@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from math import prod
 
+import torch
 from torch import nn
 
 from tinymnist.errors import SpecError
 from tinymnist.model.activations import ACTIVATIONS
 from tinymnist.model.basis import Basis, BasisConv2d, Conv2d
+from tinymnist.model.initial_weights import draw_weights
 from tinymnist.model.layers import Residual, SharedConv2d
 from tinymnist.spec import Spec
 from tinymnist.spec.layers import Block, Conv, Dropout, GlobalPoolHead, LinearHead, Norm, Pool
@@ -21,12 +23,13 @@ Named = tuple[str, nn.Module]
 
 
 def build_model(spec: Spec) -> nn.Sequential:
-    """The network that `spec` describes, with torch's random initial weights (seed with `torch.manual_seed`).
+    """The network that `spec` describes, with random initial weights (seed with `torch.manual_seed`).
 
     It takes images of shape (N, channels, height, width) and gives (N, classes): log-probabilities, or logits if the
     head has `activation: none`. Raises `SpecError` for a network too large to build.
     """
     _refuse_what_cannot_fit(spec)
+    seed = int(torch.randint(2**31 - 1, ()))
     channels = spec.input.channels
     convolutions: dict[str, list[Conv2d]] = {}
     bases = _Bases(spec)
@@ -39,7 +42,9 @@ def build_model(spec: Spec) -> nn.Sequential:
         convolutions[name] = builder.convolutions
         channels = builder.channels
     head = _linear_head(spec, spec.head) if isinstance(spec.head, LinearHead) else _global_pool_head(spec.head)
-    return _sequential([*children, ("head", head)])
+    model = _sequential([*children, ("head", head)])
+    draw_weights(model, seed)
+    return model
 
 
 def _refuse_what_cannot_fit(spec: Spec) -> None:

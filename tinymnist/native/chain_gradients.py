@@ -118,10 +118,7 @@ def _backward(
     opening += [f"vf slope{index} = {{0}};" for index in learned]
     closing = [f"(void)slope{index};" for index in learned]
     if parameters:
-        closing = [
-            f"add_fours(&gradients[OFFSET{index}], images_in(net, block), slope{index});"
-            for index in learned
-        ]
+        closing = [f"add_fours(&gradients[OFFSET{index}], images_in(net, block), slope{index});" for index in learned]
     head = [*chain.channel_constants(), *before]
     shape = node.root.shape
     if node.window is None:

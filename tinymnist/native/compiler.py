@@ -19,7 +19,8 @@ from tinymnist.errors import Interrupted
 from tinymnist.native.errors import CompilerError
 from tinymnist.signals import StopRequest, signals_held, stop_on_signals
 
-FLAGS = ("-std=gnu11", "-O2", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden", "-fPIC", "-shared")
+ARITHMETIC = ("-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math")
+FLAGS = ("-std=gnu11", "-O2", *ARITHMETIC, "-fvisibility=hidden", "-fPIC", "-shared")
 LIBRARIES = ("-lm", "-pthread")
 CPU_FLAGS = ("-march=native", "-mcpu=native")
 """Which of them a compiler accepts depends on its family and its target."""
@@ -43,6 +44,11 @@ class Compiler:
         if "#define __AVX512F__ 1" in self.target:
             return 16
         return 8 if "#define __AVX__ 1" in self.target else 4
+
+    @property
+    def portable(self) -> bool:
+        """Whether this CPU multiplies and adds with one rounding, as the bits of other machines suppose."""
+        return any(f"#define {macro} 1" in self.target for macro in ("__FMA__", "__aarch64__"))
 
 
 def find_compiler() -> Compiler:

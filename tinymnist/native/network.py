@@ -4,6 +4,7 @@ import ctypes
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import fsum
 from pathlib import Path
 from typing import get_args
 
@@ -16,6 +17,7 @@ from tinymnist.machine import memory_of_machine
 from tinymnist.model.loss import Objective
 from tinymnist.native.compiler import Compiler, find_compiler, load_library
 from tinymnist.native.graph import Graph
+from tinymnist.native.optimizers import Slot, declare, in_c
 from tinymnist.native.source import c_source
 from tinymnist.native.tracing import graph_of
 from tinymnist.spec import Spec
@@ -54,10 +56,13 @@ class NativeNetwork:
         cache: Path | None = None,
     ) -> None:
         compiler = compiler or find_compiler()
+        self.portable = compiler.portable
+        """Whether every other such machine computes the same bits."""
         self._graph = graph_of(spec.plan, model)
         self._library = load_library(c_source(self._graph, compiler.lanes), compiler, cache)
         self._scale, self._shift, self._batch_size = scale, shift, batch_size
         _declare(self._library)
+        declare(self._library)
         for parameter in self._graph.parameters:
             parameter.grad = torch.zeros_like(parameter)
         self._tensors = self._tensors_of(self._graph)
@@ -85,7 +90,7 @@ class NativeNetwork:
         assert 0 < len(images) == len(labels) <= self._batch_size
         loss, correct = ctypes.c_double(), ctypes.c_int64()
         weight = 0.0 if teacher is None else objective.weight
-        relative = None if weights is None else weights / weights.mean()
+        relative = None if weights is None else weights / (fsum(weights.tolist()) / len(weights))
         taught = (objective.smoothing, weight, objective.temperature, _address(teacher), _address(relative))
         results = (_address(logits), ctypes.byref(loss), ctypes.byref(correct))
         self._library.tm_step(self._handle, *self._batch(images, labels), seed, *taught, *results)
@@ -121,6 +126,29 @@ class NativeNetwork:
             warps.fill,
         )
         return warped
+
+    def sgd(self, slots: Sequence[Slot], rate: float, momentum: float, *, nesterov: bool) -> None:
+        """One step of SGD, with momenta in `first` unless there is no momentum."""
+        self._library.tm_sgd(*in_c(slots), rate, momentum, nesterov)
+
+    def adam(
+        self,
+        slots: Sequence[Slot],
+        rate: float,
+        betas: tuple[float, float],
+        corrections: tuple[float, float],
+        eps: float,
+        *,
+        decoupled: bool,
+    ) -> None:
+        """One step of Adam, with means of gradients in `first` and of their squares in `second`. Means are divided by
+        the first correction, roots of means of squares by the second."""
+        each = (part for beta in betas for part in (beta, 1 - beta))
+        self._library.tm_adam(*in_c(slots), rate / corrections[0], *each, corrections[1], eps, rate, decoupled)
+
+    def average(self, slots: Sequence[Slot], share: float) -> None:
+        """Moves the averages in `first` by `share` towards the values."""
+        self._library.tm_average(*in_c(slots), share)
 
     def _batch(self, images: Tensor, labels: Tensor) -> tuple[object, ...]:
         assert (images.dtype, labels.dtype) == (torch.uint8, torch.int64)

@@ -12,6 +12,7 @@ from tinymnist.native.phases import c_function, listed
 from tinymnist.native.tiles import SUMS
 
 HEADERS = ("vectors.h", "layers.h", "runtime.h", "norms.h", "warp.h", "bases.h")
+INTERFACE = ("network.h", "optimizers.h")
 
 
 def c_source(graph: Graph, lanes: int) -> str:
@@ -44,7 +45,7 @@ def c_source(graph: Graph, lanes: int) -> str:
     places = "".join(f"#define OFFSET{index} {offset}\n" for index, offset in enumerate(offsets))
     named = "".join(text.replace(NAME, name, 1) for text, name in functions.items())
     return "".join(
-        [defines, headers, places, named, train_text, score_text, _compositions(graph), _header("network.h")]
+        [defines, headers, places, named, train_text, score_text, _compositions(graph), *map(_header, INTERFACE)]
     )
 
 

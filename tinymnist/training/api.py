@@ -183,7 +183,7 @@ def _noted(
     run: RunDirectory, progress: Progress, material: Material, parts: _Parts, observer: Observer
 ) -> RunDirectory:
     """The run with this session in its `environment.json`. Warns where its bits will not be those of the run so far."""
-    session = describe_session(progress.epoch, progress.step, parts.device, parts.engine, material.augmentation)
+    session = describe_session(progress.epoch, progress.step, parts.device, parts.engine, material)
     if found := differences(run.environment, session):
         observer.warned(ResumedElsewhere(run.path, found))
     before = read_record(Environment, run.path / ENVIRONMENT)  # again, now that nobody else writes it

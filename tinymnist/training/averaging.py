@@ -33,10 +33,10 @@ class Average:
         names = [name for name, _ in self._model.named_parameters()]
         return dict(zip(names, self._weights, strict=True))
 
-    def follow(self, step: int) -> None:
+    def follow(self, step: int, engine: Engine) -> None:
         """Takes the weights after step `step`, counted from 0 over the whole training, into the average."""
         decay = min(self._options.decay, (1 + step) / (10 + step))
-        torch._foreach_lerp_(self._weights, self._parameters, 1 - decay)
+        engine.average(self._weights, self._parameters, 1 - decay)
 
     @contextmanager
     def in_place(self, engine: Engine) -> Iterator[None]:

@@ -1,7 +1,7 @@
 """What computes a training: PyTorch, or C generated for the network."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Literal
 
@@ -14,13 +14,14 @@ from tinymnist.data.warp import Warps, maps_of_all, resampled, warp
 from tinymnist.model.basis import Conv2d
 from tinymnist.model.generator import drawing
 from tinymnist.model.loss import objective_loss, objective_of
-from tinymnist.native import CompilerError, NativeNetwork, NotCoveredError
+from tinymnist.native import CompilerError, NativeNetwork, NotCoveredError, Slot
 from tinymnist.notices import CudaGraphUnavailable, NativeEngineUnavailable, Warn
 from tinymnist.spec import Spec
 from tinymnist.spec.recipe import Train
 from tinymnist.training.cuda_graphs import GraphedFunction
 from tinymnist.training.memory import enough_memory, refuse_too_large
-from tinymnist.training.optimizer import Optimizer
+from tinymnist.training.native_steps import step_of
+from tinymnist.training.optimizer import MuonAndSgd, Optimizer
 from tinymnist.training.precision import exact_convolutions
 from tinymnist.training.score import Score, normalized, score
 from tinymnist.training.threads import torch_threads
@@ -35,6 +36,8 @@ class Engine(ABC):
     name: Literal["torch", "native"]
     threads: int
     """The CPU threads that it computes on."""
+    own_numerics: tuple[str, ...] = ()
+    """Why its bits are those of this machine, where they are."""
 
     @abstractmethod
     def step(
@@ -61,6 +64,10 @@ class Engine(ABC):
         next step overwrites."""
 
     @abstractmethod
+    def average(self, averages: Sequence[Tensor], values: Sequence[Tensor], share: float) -> None:
+        """Moves averages by `share` towards values, in place."""
+
+    @abstractmethod
     def warp(self, images: Tensor, warps: Warps) -> Tensor:
         """Resamples images (n, H, W) uint8 under affine maps; every engine gives the same bits."""
 
@@ -79,6 +86,7 @@ class TorchEngine(Engine):
     """
 
     name = "torch"
+    own_numerics = ("PyTorch",)
 
     def __init__(
         self,
@@ -152,6 +160,9 @@ class TorchEngine(Engine):
         """For networks without dropout, threads need not wait for each other."""
         return drawing(seed, self._device) if self._draws else nullcontext()
 
+    def average(self, averages: Sequence[Tensor], values: Sequence[Tensor], share: float) -> None:
+        torch._foreach_lerp_(list(averages), list(values), share)
+
     def warp(self, images: Tensor, warps: Warps) -> Tensor:
         if self._device.type != "cuda":
             return warp(images, warps)
@@ -175,7 +186,7 @@ def _channels_last(convolution: nn.Module, inputs: object, outputs: Tensor) -> T
 
 
 class NativeEngine(Engine):
-    """C compiled for the network, on the CPU, with PyTorch's optimizer.
+    """C compiled for the network, on the CPU. Muon's steps alone are PyTorch's.
 
     Raises `NotCoveredError`, `CompilerError` and `MemoryError`.
     """
@@ -185,11 +196,16 @@ class NativeEngine(Engine):
     def __init__(self, spec: Spec, model: nn.Sequential, optimizer: Optimizer, threads: int) -> None:
         recipe = spec.train
         scale, shift = recipe.normalize.scale_and_shift
-        self._optimizer, self._objective = optimizer, objective_of(recipe)
+        self._objective = objective_of(recipe)
         self.threads = threads
         self._network = NativeNetwork(
             spec, model, scale=scale, shift=shift, batch_size=recipe.batch_size, threads=threads
         )
+        if not self._network.portable:
+            self.own_numerics += ("a processor without fused multiply-add",)
+        if isinstance(optimizer, MuonAndSgd):
+            self.own_numerics += ("Muon in PyTorch",)
+        self._descend = step_of(optimizer, self._network)
         self._settings = ExitStack()
         # torch's threads spin for a while after each small operation, on the same cores
         self._settings.enter_context(torch_threads(1))
@@ -199,7 +215,7 @@ class NativeEngine(Engine):
         self, images: Tensor, labels: Tensor, seed: int, teacher: Tensor | None = None, weights: Tensor | None = None
     ) -> None:
         totals = self._network.step(images, labels, seed, objective=self._objective, teacher=teacher, weights=weights)
-        self._optimizer.step()
+        self._descend()
         self._loss_sum += totals.loss
         self._correct += totals.correct
 
@@ -215,6 +231,10 @@ class NativeEngine(Engine):
 
     def pass_over(self, images: Tensor, labels: Tensor) -> None:
         self._network.step(images, labels, 0)
+
+    def average(self, averages: Sequence[Tensor], values: Sequence[Tensor], share: float) -> None:
+        slots = [Slot(value, None, average) for average, value in zip(averages, values, strict=True)]
+        self._network.average(slots, share)
 
     def warp(self, images: Tensor, warps: Warps) -> Tensor:
         return self._network.warp(images, warps)

@@ -10,13 +10,14 @@ from typing import Any
 import torch
 
 from tinymnist.notices import Difference
+from tinymnist.numerics import PORTABLE
 from tinymnist.text import printable
 from tinymnist.training.device import device_name
 from tinymnist.training.engine import Engine
 from tinymnist.training.images import origin_of
 from tinymnist.training.material import Material
 from tinymnist.training.records import Environment, Initial, Session
-from tinymnist.training.teacher import teacher_digests
+from tinymnist.training.teacher import is_native, teacher_digests
 from tinymnist.version import __version__
 
 PACKAGES = ("torch", "torchvision", "albumentations", "opencv-python-headless", "numpy", "safetensors")
@@ -38,7 +39,7 @@ def describe_environment(
         seed=seed,
         **images_and_teachers(material),
         initial=initial,
-        **_machinery(device, engine, material.augmentation),
+        **_machinery(device, engine, material),
     )
 
 
@@ -53,13 +54,15 @@ def images_and_teachers(material: Material) -> dict[str, Any]:
     }
 
 
-def describe_session(epoch: int, step: int, device: torch.device, engine: Engine, augmentation: str) -> Session:
+def describe_session(epoch: int, step: int, device: torch.device, engine: Engine, material: Material) -> Session:
     """Describes how a run is resumed here, after `epoch` epochs and `step` steps of the next."""
-    return Session(started=_now(), epoch=epoch, step=step, **_machinery(device, engine, augmentation))
+    return Session(started=_now(), epoch=epoch, step=step, **_machinery(device, engine, material))
 
 
 def differences(begun: Environment, resumed: Session | Environment) -> tuple[Difference, ...]:
     """What differs between two sessions, or two trainings, so that the same seed gives other bits."""
+    if begun.numerics == resumed.numerics == PORTABLE and all(one.numerics == PORTABLE for one in begun.sessions):
+        return ()
     pairs = [("device", begun.device, resumed.device)]
     if begun.device_name:  # earlier versions did not know it on every system
         pairs.append(("processor", begun.device_name, resumed.device_name))
@@ -75,13 +78,24 @@ def _now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
-def _machinery(device: torch.device, engine: Engine, augmentation: str) -> dict[str, Any]:
+def _numerics(engine: Engine, material: Material) -> str:
+    """`PORTABLE`, or what makes the bits of a training those of this machine alone."""
+    own = [*engine.own_numerics]
+    if material.augmentation == "albumentations":
+        own.append("albumentations")
+    if not all(is_native(run) for run in material.teachers):
+        own.append("a teacher in PyTorch")
+    return f"own: {', '.join(own)}" if own else PORTABLE
+
+
+def _machinery(device: torch.device, engine: Engine, material: Material) -> dict[str, Any]:
     """The fields that an environment and a session share."""
     return {
+        "numerics": _numerics(engine, material),
         "device": device.type,
         "device_name": device_name(device),
         "engine": engine.name,
-        "augmentation": augmentation,
+        "augmentation": material.augmentation,
         "threads": engine.threads,
         "versions": {
             "tinymnist": __version__,

@@ -7,14 +7,16 @@ import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from tinymnist.data import Dataset
 from tinymnist.data.affine import AffineAugmenter
-from tinymnist.data.augment import Augmenter
+from tinymnist.data.augment import Augmentation, Augmenter
 from tinymnist.errors import DataError, DivergedError, Interrupted
 from tinymnist.files import sweep
+from tinymnist.numerics import uniform
 from tinymnist.signals import StopRequest
 from tinymnist.spec import Spec
 from tinymnist.training.averaging import Average
@@ -62,6 +64,7 @@ class Trainer:
         self.progress = Progress()
         self.began = 0.0
         self.view: View | None = None
+        self.augment: Augmentation | None = None
 
     @property
     def spec(self) -> Spec:
@@ -108,6 +111,7 @@ class Trainer:
         self.engine.begin(progress.loss_sum, progress.correct)
         self.view = None  # before the next one needs memory
         self.view = self._view(stop)
+        self.augment = self._augmentation()
         while self.progress.step < self.steps_per_epoch:
             self.observer.stepped(self._step(order))
             self._stop_if(stop)
@@ -127,15 +131,22 @@ class Trainer:
         with enough_memory():
             return view_of(self.dataset.train, self._augmenter_now, number, self.teacher, lambda: self._stop_if(stop))
 
+    def _augmentation(self) -> Augmentation | None:
+        """What augments the batches of this epoch."""
+        if self.view is not None or self._augmenter_now is None:
+            return None
+        seed = derived_seed(self.seed, "augment", self.progress.epoch)
+        return self._augmenter_now.augmentation(len(self.dataset.train), seed)
+
     def _order(self) -> Tensor:
-        generator = torch.Generator().manual_seed(derived_seed(self.seed, "order", self.progress.epoch))
-        return torch.randperm(len(self.dataset.train), generator=generator).to(self.dataset.train.labels.device)
+        drawn = uniform(derived_seed(self.seed, "order", self.progress.epoch), len(self.dataset.train))
+        return torch.from_numpy(np.argsort(drawn, kind="stable")).to(self.dataset.train.labels.device)
 
     def _step(self, order: Tensor) -> Step:
         progress, recipe = self.progress, self.spec.train
         first = progress.step * recipe.batch_size
         chosen = order[first : first + recipe.batch_size]
-        images, labels = self._batch(chosen)
+        images, labels = self._batch(chosen, first)
         teacher = self._taught(chosen, images)
         weights = None if self.class_weights is None else self.class_weights[labels]
         number = progress.epoch * self.steps_per_epoch + progress.step
@@ -145,17 +156,16 @@ class Trainer:
         with enough_memory():
             self.engine.step(images, labels, seed, teacher, weights)
         if self.average is not None:
-            self.average.follow(number)
+            self.average.follow(number, self.engine)
         self.progress = replace(progress, step=progress.step + 1, images=progress.images + len(chosen))
         return Step(progress.epoch + 1, self.progress.images, hyper.lr)
 
-    def _batch(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
+    def _batch(self, chosen: Tensor, first: int) -> tuple[Tensor, Tensor]:
         if self.view is not None:
             return self.view.images.index_select(0, chosen), self.dataset.train.labels[chosen]
         images = self.dataset.train.images.index_select(0, chosen)  # several times faster than [chosen]
-        if (augmenter := self._augmenter_now) is not None:
-            seed = derived_seed(self.seed, "augment", self.progress.epoch, self.progress.step)
-            images = augmenter(images, seed)
+        if self.augment is not None:
+            images = self.augment(images, first)
         return images, self.dataset.train.labels[chosen]
 
     def _taught(self, chosen: Tensor, images: Tensor) -> Tensor | None:

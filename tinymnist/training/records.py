@@ -123,6 +123,8 @@ class Session(BaseModel):
     device: str
     device_name: str
     engine: str
+    numerics: Line = ""
+    """`portable-1`, whose bits every machine gives, or why they are its own; empty in runs of earlier versions."""
     augmentation: str
     threads: Threads
     versions: dict[str, str]
@@ -149,6 +151,8 @@ class Environment(Record):
     device: str
     device_name: str
     engine: str
+    numerics: Line = ""
+    """`portable-1`, whose bits every machine gives, or why they are its own; empty in runs of earlier versions."""
     augmentation: str
     threads: Threads
     versions: dict[str, str]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+from tinymnist.numerics import cosine
 from tinymnist.spec.recipe import Adam, Train
 from tinymnist.spec.schedules import Falling, OneCycle, Plateau, Step
 
@@ -85,7 +86,7 @@ def _plateau_rate(plan: Plateau, losses: Sequence[float]) -> float:
 
 
 def _cos(start: float, end: float, share: float) -> float:
-    return end + (start - end) / 2.0 * (1 + math.cos(math.pi * share))
+    return end + (start - end) / 2.0 * (1 + cosine(math.pi * share))
 
 
 def _linear(start: float, end: float, share: float) -> float:

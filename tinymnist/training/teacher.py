@@ -3,13 +3,16 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from tinymnist.data import Dataset, Split
 from tinymnist.errors import DataError, RunError, UsageError
 from tinymnist.native import CompilerError, NativeNetwork, NotCoveredError
+from tinymnist.native.tracing import graph_of
 from tinymnist.notices import NativeTeacherUnavailable, Warn
+from tinymnist.numerics import PORTABLE, softmax
 from tinymnist.spec import Spec
 from tinymnist.spec.dump import dump_spec
 from tinymnist.spec.recipe import Distill
@@ -51,8 +54,10 @@ class Teacher:
 
     def probabilities_of(self, images: Tensor) -> Tensor:
         """Probabilities (n, classes) float32 for these images (n, C, H, W)."""
-        each = [torch.softmax(logits(images) / self._temperature, 1) for logits in self._networks]
-        return torch.stack(each).mean(0)
+        total = torch.zeros(())
+        for logits in self._networks:  # one after another, for the same bits on every machine
+            total = total + _softmax(logits(images), self._temperature)
+        return total / len(self._networks)
 
 
 def teacher_runs(distill: Distill | None) -> list[Run]:
@@ -101,6 +106,15 @@ def _trained_on(environment: Environment) -> str:
     return f"{environment.dataset}, " + (f"of which {held:,} images were held out" if held else "all of it")
 
 
+def is_native(run: Run) -> bool:
+    """Whether C can compute this teacher."""
+    try:
+        graph_of(run.spec.plan, run.load_model())
+    except NotCoveredError:
+        return False
+    return True
+
+
 @contextmanager
 def teaching(
     runs: Sequence[Run], spec: Spec, engine: Engine, device: torch.device, warn: Warn
@@ -123,19 +137,27 @@ def teaching(
                 continue
         networks.append(_torch_logits(run, device))
     try:
-        # the native engine gives the same bits on any number of threads
-        computed_by = "native" if len(opened) == len(runs) else f"torch on {engine.threads} threads"
-        yield Teacher(networks, spec.train.distill, _identity(runs, computed_by, device))
+        portable = len(opened) == len(runs) and all(network.portable for network in opened)
+        numerics = [PORTABLE] if portable else _own_numerics(engine, device)
+        yield Teacher(networks, spec.train.distill, [*numerics, *_weights(runs)])
     finally:
         for network in opened:
             network.close()
 
 
-def _identity(runs: Sequence[Run], computed_by: str, device: torch.device) -> list[str]:
-    """What the bits of the runs' probabilities depend on, besides the images."""
-    machine = [device.type, device_name(device)]
-    teachers = [part for run in runs for part in (run.result.weights_sha256, dump_spec(run.spec))]
-    return [__version__, torch.__version__, computed_by, *machine, *teachers]
+def _softmax(logits: Tensor, temperature: float) -> Tensor:
+    if logits.device.type != "cpu":
+        return torch.softmax(logits / temperature, 1)
+    return torch.from_numpy(softmax(logits.numpy() / temperature).astype(np.float32))
+
+
+def _own_numerics(engine: Engine, device: torch.device) -> list[str]:
+    """What the bits that a machine computes depend on."""
+    return [__version__, torch.__version__, engine.name, str(engine.threads), device.type, device_name(device)]
+
+
+def _weights(runs: Sequence[Run]) -> list[str]:
+    return [part for run in runs for part in (run.result.weights_sha256, dump_spec(run.spec))]
 
 
 def _native(run: Run, threads: int) -> NativeNetwork:

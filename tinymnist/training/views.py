@@ -67,10 +67,9 @@ def view_of(
 
 
 def _augmented(images: Tensor, augmenter: Augmenter | AffineAugmenter, number: int) -> Tensor:
-    found = torch.empty_like(images)
-    for index, (batch, place) in enumerate(zip(images.split(BATCH_SIZE), found.split(BATCH_SIZE), strict=True)):
-        place.copy_(augmenter(batch, derived_seed(number, "view", index)))
-    return found
+    augment = augmenter.augmentation(len(images), derived_seed(number, "view"))
+    firsts = range(0, len(images), BATCH_SIZE)
+    return torch.cat([augment(images[first : first + BATCH_SIZE], first) for first in firsts])
 
 
 def _key(images: Tensor, teacher: Teacher) -> str:
