@@ -49,7 +49,8 @@ def logarithm(x: ArrayLike) -> Floats:
     m, n = np.where(small, 2 * m, m), np.where(small, n - 1, n)
     s = (m - 1) / (m + 1)
     series = 2 * s * _polynomial(s * s, _TANGENT)
-    return n * _LN2[0] + (n * _LN2[1] + series)
+    result: Floats = n * _LN2[0] + (n * _LN2[1] + series)
+    return result
 
 
 def sine_and_cosine(x: ArrayLike) -> tuple[Floats, Floats]:
@@ -88,7 +89,8 @@ def uniform(seed: int, *shape: int) -> Floats:
         z = np.uint64(seed) + count * np.uint64(0x9E3779B97F4A7C15)
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return ((z ^ (z >> np.uint64(31))) >> np.uint64(11)).astype(np.float64).reshape(shape) * 2.0**-53
+    result: Floats = ((z ^ (z >> np.uint64(31))) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return result.reshape(shape)
 
 
 def normal(seed: int, *shape: int) -> Floats:

@@ -20,8 +20,8 @@ def mean_and_std(pixels: NDArray[np.uint8], where: str) -> tuple[float, float]:
     for start in range(0, len(pixels), AT_ONCE):
         counts += np.bincount(pixels[start : start + AT_ONCE].ravel(), minlength=256)
     levels, shares = np.arange(256) / 255, counts / counts.sum()
-    mean = float(levels @ shares)
-    std = math.sqrt(float((levels - mean) ** 2 @ shares))
+    mean = math.fsum(levels * shares)
+    std = math.sqrt(math.fsum((levels - mean) * (levels - mean) * shares))
     if std < 0.001:
         raise DataError(f"{where}: all pixels are nearly alike: there is nothing that a network could tell apart")
     return round(mean, 4), round(std, 4)
