@@ -16,7 +16,7 @@ PACKAGE = Path(tinymnist.__file__).parent
 
 ROOMS = [
     ("choices", "errors", "notices", "text", "version"),
-    ("machine", "quiet", "signals", "statistics"),
+    ("machine", "numerics", "quiet", "signals", "statistics"),
     ("files",),
     ("plotting", "sealed", "templating"),
     ("sealed_cache",),

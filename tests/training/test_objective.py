@@ -39,7 +39,7 @@ WEIGHTS = torch.tensor([3.0, 1, 0.25, 1, 1, 2, 1, 1, 1, 40])
 def test_native_gradients_are_those_of_the_objective(name: str, weighted: bool) -> None:
     objective, taught = OBJECTIVES[name]
     spec = load_spec(ARCHS / "tiny3130.yaml", CALM)
-    torch.manual_seed(0)
+    torch.manual_seed(1)  # with 0, two values in a window of a pooling differ by less than float32 can tell
     model = build_model(spec)
     reference = copy.deepcopy(model).double()
     scale, shift = spec.train.normalize.scale_and_shift

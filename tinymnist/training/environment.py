@@ -63,7 +63,10 @@ def differences(begun: Environment, resumed: Session | Environment) -> tuple[Dif
     """What differs between two sessions, or two trainings, so that the same seed gives other bits."""
     if begun.numerics == resumed.numerics == PORTABLE and all(one.numerics == PORTABLE for one in begun.sessions):
         return ()
-    pairs = [("device", begun.device, resumed.device)]
+    pairs = [
+        ("numerics", begun.numerics or "of an earlier version", resumed.numerics),
+        ("device", begun.device, resumed.device),
+    ]
     if begun.device_name:  # earlier versions did not know it on every system
         pairs.append(("processor", begun.device_name, resumed.device_name))
     pairs += [("engine", begun.engine, resumed.engine), ("augmentation", begun.augmentation, resumed.augmentation)]
