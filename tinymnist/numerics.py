@@ -36,7 +36,7 @@ def exponential(x: ArrayLike) -> Floats:
     clipped = np.clip(x, -708.0, 709.0)
     n = np.rint(clipped / (_LN2[0] + _LN2[1]))
     r = (clipped - n * _LN2[0]) - n * _LN2[1]
-    power: Floats = np.ldexp(_polynomial(r, _EXPONENTIAL), n.astype(np.int64))
+    power: Floats = np.ldexp(_polynomial(r, _EXPONENTIAL), np.nan_to_num(n).astype(np.int64))
     result: Floats = power * (x >= -708.0)
     return result
 

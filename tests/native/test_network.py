@@ -90,13 +90,6 @@ def test_any_batch_size_computes_what_torch_does(n: int) -> None:
     assert beyond_tolerance(differences(load_spec(ARCHS / "tiny3130.yaml"), n=n)) == {}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("lanes", [4, 8])
-def test_shorter_vectors_compute_what_torch_does(lanes: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tinymnist.native.compiler.Compiler.lanes", lanes)
-    assert beyond_tolerance(differences(load_spec(ARCHS / "separable-residual.yaml"), n=37)) == {}
-
-
 def gradients(threads: int, seed: int = 3) -> list[Tensor]:
     spec = load_spec(ARCHS / "tiny3130.yaml", ["blocks[0].dropout=0.5"])
     torch.manual_seed(0)
