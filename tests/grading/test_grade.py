@@ -287,6 +287,15 @@ def test_several_at_once_give_the_same_grades(cli: Cli, folder: Path) -> None:
     assert without_seconds(one) == without_seconds(two)
 
 
+def test_a_folder_is_one_submission_if_that_is_said(cli: Cli, folder: Path) -> None:
+    (folder / "work").mkdir()
+    (folder / "work" / "net.yaml").write_text(KINDS["wide"])
+    (folder / "work" / "notes.md").write_text("I tried.")
+    assert {name: each["status"] for name, each in grades(cli, "handed-in/work", "--one").items()} == {
+        "work": "refused"
+    }
+
+
 def test_one_file_is_one_submission(cli: Cli, folder: Path) -> None:
     hand_in(folder, good=NET, weak=KINDS["weak"])
     assert [*grades(cli, "handed-in/good.yaml")] == ["good"]
@@ -381,9 +390,53 @@ class TestFormats:
         assert sum(test["max_score"] for test in content["tests"]) == 10
         assert [entry["name"] for entry in content["leaderboard"]] == ["accuracy", "parameters"]
 
-    def test_gradescope_is_about_one(self, graded: Cli) -> None:
+    def test_gradescope_takes_a_folder_as_one_submission(self, graded: Cli) -> None:
         outcome = graded("grade", "assignment.yaml", "handed-in", "--jobs", 1, "--format", "gradescope")
-        assert (outcome.code, outcome.err.splitlines()[-1]) == (
-            2,
-            "tinymnist: --format gradescope: is about one submission: name its file or folder",
-        )
+        content = json.loads(outcome.out)
+        assert (outcome.code, content["score"]) == (0, 0)
+        assert content["tests"][0]["output"].startswith("holds 2 specs: hand in one")
+
+    def test_gradescope_is_told_where_grading_fails(self, graded: Cli) -> None:
+        outcome = graded("grade", "assignment.yaml", "nowhere", "--format", "gradescope")
+        content = json.loads(outcome.out)
+        assert (outcome.code, content["score"], content["visibility"]) == (2, 0, "visible")
+        assert content["output"].startswith("could not be graded: nowhere: no such file or folder: ")
+
+
+def test_the_page_of_a_class_shows_who_reached_what(cli: Cli, folder: Path) -> None:
+    hand_in(folder, good=NET, small=NET.replace("channels: 6", "channels: 4"), broken="", wide=KINDS["wide"])
+    (folder / "<b>bold.yaml").write_text(KINDS["weak"])
+    found = grades(cli, "handed-in", "--page", "class.html")
+    page = Path("class.html").read_text()
+    assert "5, of which 3 were trained" in page
+    row = '<td>good</td><td>graded</td><td class="number">{parameters}</td><td class="number">{accuracy:.2f}</td>'
+    assert row.format(**found["good"]) in page
+    assert "<td>&lt;b&gt;bold</td>" in page
+    assert "not trained: over the budget" in page
+    assert '<td>accuracy</td><td class="number">2 of 5</td>' in page
+
+
+def test_an_anonymous_page_has_no_names_points_or_reasons(cli: Cli, folder: Path) -> None:
+    hand_in(folder, alice=NET, bob=NET.replace("channels: 6", "channels: 4"), carol=KINDS["wide"])
+    found = grades(cli, "handed-in", "--page", "class.html", "--anonymous")
+    page = Path("class.html").read_text()
+    assert not [word for word in ("alice", "bob", "carol", "points", "reason", "over the budget") if word in page]
+    best = max(found.values(), key=lambda each: each["accuracy"] or 0)
+    assert (
+        f'<td>1</td><td class="number">{best["parameters"]:,}</td><td class="number">{best["accuracy"]:.2f}</td>'
+        in page
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--anonymous"], "--anonymous: is about the page: name it with --page"),
+        (["--page", "class.pdf"], "class.pdf: expects a name that ends in .html"),
+    ],
+)
+def test_a_page_that_cannot_be_is_refused_at_once(options: list[str], message: str, cli: Cli, folder: Path) -> None:
+    hand_in(folder, good=NET)
+    outcome = cli("grade", "assignment.yaml", "handed-in", *options)
+    assert (outcome.code, outcome.err) == (2, f"tinymnist: {message}\n")
+    assert not Path("grades").exists()

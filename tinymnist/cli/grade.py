@@ -1,5 +1,7 @@
 """`tinymnist grade`: give points to what students hand in."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -8,10 +10,11 @@ import typer
 from tinymnist import choices
 from tinymnist.cli import scheduler as cluster
 from tinymnist.cli.completion import complete_files
+from tinymnist.cli.matplotlib_folder import use_own_folder
 from tinymnist.cli.options import COMPUTING, DataDir, Json
 from tinymnist.cli.outputs import output
 from tinymnist.console import loading_torch, say, show, show_json, width
-from tinymnist.errors import UsageError
+from tinymnist.errors import TinyMnistError, UsageError
 from tinymnist.files import write_atomically
 
 if TYPE_CHECKING:
@@ -33,6 +36,9 @@ def command(
             help="A spec, a zip or a folder with one; or a folder that holds such submissions.",
         ),
     ],
+    one: Annotated[
+        bool, typer.Option("--one", help="SUBMISSIONS is a single one, even where it is a folder [gradescope: always].")
+    ] = False,
     form: Annotated[Format, typer.Option("--format", help="How the grades are written.")] = "text",
     data_dir: DataDir = None,
     limit: Annotated[
@@ -53,6 +59,18 @@ def command(
     output_folder: Annotated[
         Path, typer.Option("--output", metavar="DIR", readable=False, help="Parent of the grades' folder.")
     ] = Path("grades"),
+    page: Annotated[
+        Path | None,
+        typer.Option(
+            "--page",
+            metavar="FILE",
+            readable=False,
+            help="Write a page about the class: what was handed in, and the front of accuracy against parameters.",
+        ),
+    ] = None,
+    anonymous: Annotated[
+        bool, typer.Option("--anonymous", help="On the page, numbers instead of names, and no points.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Check and train what students hand in, and give points.
@@ -60,19 +78,24 @@ def command(
     Each submission is a spec. It is trained with the grader's seeds on the grader's images; the same command again goes
     on where it was stopped.
     """
+    if anonymous and page is None:
+        raise UsageError("--anonymous: is about the page: name it with --page")
+    use_own_folder()
     where = cluster.parsed(scheduler, tls_ca, tls_cert, tls_key, jobs)
     with loading_torch():
         from tinymnist.cli.grade_progress import GradingProgress
         from tinymnist.grading.api import grade
-        from tinymnist.grading.submissions import submissions_in
 
-    if form == "gradescope" and len(submissions_in(submissions)) > 1:
-        raise UsageError("--format gradescope: is about one submission: name its file or folder")
-    with GradingProgress() as observer, cluster.opened(where) as workers:
+    if page is not None:
+        from tinymnist.report.api import page_path
+
+        page_path(page)
+    with _told_to_gradescope(form), GradingProgress() as observer, cluster.opened(where) as workers:
         graded = grade(
             str(assignment),
             submissions,
             jobs=jobs,
+            one=one or form == "gradescope",
             limit=limit,
             data_dir=data_dir,
             output=output_folder,
@@ -81,11 +104,30 @@ def command(
             observer=observer,
         )
     _keep(graded)
+    if page is not None:
+        from tinymnist.report.class_page import write_class_page
+
+        write_class_page(graded, page, anonymous=anonymous)
     if as_json or form == "json":
         show_json(_json(graded))
     else:
         show(_rendered(graded, form))
     say(f"grades: {graded.grading.path}")
+    if page is not None:
+        say(f"page: {page}")
+
+
+@contextmanager
+def _told_to_gradescope(form: Format) -> Iterator[None]:
+    """Lets Gradescope know why there are no grades, since it expects a result in any case."""
+    try:
+        yield
+    except TinyMnistError as error:
+        if form == "gradescope":
+            from tinymnist.cli.grade_formats import as_failed_in_gradescope
+
+            show(as_failed_in_gradescope(str(error)))
+        raise
 
 
 def _json(graded: "Graded") -> dict[str, object]:

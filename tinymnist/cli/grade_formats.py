@@ -73,6 +73,13 @@ def as_junit_xml(grades: Sequence[Grade]) -> str:
     return as_junit("tinymnist grade", suites)
 
 
+def as_failed_in_gradescope(problem: str) -> str:
+    """What Gradescope reads where grading itself failed."""
+    return json.dumps(
+        {"score": 0, "output": printable(f"could not be graded: {problem}"), "visibility": "visible"}, indent=2
+    )
+
+
 def as_gradescope(grade: Grade) -> str:
     """The `results.json` of an autograder: https://gradescope-autograders.readthedocs.io/en/latest/specs/"""
     tests = [

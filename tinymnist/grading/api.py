@@ -21,7 +21,7 @@ from tinymnist.grading.record import (
     drawn_seeds,
     open_grading,
 )
-from tinymnist.grading.submissions import submissions_in
+from tinymnist.grading.submissions import submission_at, submissions_in
 from tinymnist.grading.training import Training, folder_of, train_submissions
 from tinymnist.signals import stop_on_signals
 from tinymnist.spec.data import Data
@@ -50,6 +50,7 @@ def grade(
     submissions: Path,
     *,
     jobs: int | None = None,
+    one: bool = False,
     limit: float | None = None,
     data_dir: Path | None = None,
     output: Path = Path("grades"),
@@ -61,14 +62,17 @@ def grade(
     """Grades what was handed in by the assignment in `file`, in the folder `output/NAME`, where NAME is that of the
     assignment.
 
-    Where that folder exists, its seeds are used again, and what was trained is not trained again. A training is given
-    up after `limit` seconds. The other options are those of `train_series`. What is wrong with a submission is in its
-    grade. Raises `SpecError` for the assignment, `RunError` where there is nothing to grade, `UsageError` for options,
+    If `one`, `submissions` is a single one, even where it is a folder. Where the folder of the grades exists, its seeds
+    are used again, and what was trained is not trained again. A training is given up after `limit` seconds. The other
+    options are those of `train_series`. What is wrong with a submission is in its grade.
+
+    Raises `SpecError` for the assignment, `RunError` where there is nothing to grade, `UsageError` for options,
     `DataError` for data and files, and `Interrupted`.
     """
     observer = observer or GradingObserver()
     assignment, text = load_assignment(file)
-    judged = [judge(each, assignment) for each in submissions_in(submissions, observer.warned)]
+    handed_in = [submission_at(submissions)] if one else submissions_in(submissions, observer.warned)
+    judged = [judge(each, assignment) for each in handed_in]
     asked = Data(dataset=assignment.dataset)
     trainable_source(asked.dataset)
     chosen = prepare_device(device, "auto", threads)

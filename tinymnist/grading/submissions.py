@@ -35,6 +35,13 @@ class Submission:
     """The accuracy that a result beside the spec claims, percent."""
 
 
+def submission_at(path: Path) -> Submission:
+    """The one submission that a file or a folder is. Raises `RunError` where there is none."""
+    if not path.exists():
+        raise RunError(f"{path}: no such file or folder: name a spec, a zip, or the folder of what was handed in")
+    return _read(path, printable(path.resolve().stem))
+
+
 def submissions_in(path: Path, warn: Warn = warn_in_python) -> list[Submission]:
     """The submission that a file is; or those in a folder, one for each spec, folder and zip directly in it. `warn` is
     told of what else is there.

@@ -57,6 +57,16 @@ def scale_errors(axes: "Axes", low: float, high: float) -> None:
     _mark(axes, ticks, lambda value: f"{100 - value:g}" if value <= 100 else "")
 
 
+def count_plainly(axes: "Axes") -> None:
+    """Labels the x-axis with plain numbers, few enough not to touch."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+    is_log = axes.get_xscale() == "log"
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)) if is_log else MaxNLocator(5))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+
+
 def _mark(axes: "Axes", ticks: list[float], label: Callable[[float], str]) -> None:
     from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 

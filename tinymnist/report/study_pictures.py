@@ -5,7 +5,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Literal
 
 from tinymnist.plotting import BLUE, VERMILION, constrained_figure, picture_bytes, picture_settings
-from tinymnist.report.scales import plain_axes, scale_errors, scale_losses, shown_figure
+from tinymnist.report.scales import count_plainly, plain_axes, scale_errors, scale_losses, shown_figure
 from tinymnist.report.study_axes import axes_picture
 from tinymnist.report.study_contents import StudyContents
 from tinymnist.report.study_words import unit_of_time
@@ -75,7 +75,7 @@ def cost_picture(contents: StudyContents, cost: Cost) -> bytes:
         if max(every) > 5 * min(every):
             axes.set_xscale("log")
         _finish(axes, contents, [trial.last for trial in contents.trained])
-        _count(axes)
+        count_plainly(axes)
         axes.set_xlabel("parameters" if cost == "parameters" else "multiply-adds")
         figure.legend(loc="outside lower left", ncols=3, frameon=False, fontsize=7.5)
     return picture_bytes(figure, "svg")
@@ -110,7 +110,7 @@ def progress_picture(contents: StudyContents, by: Effort) -> bytes:
         axes.step(places, best, where="post", color=VERMILION, linewidth=1.4, label="best so far")
         _finish(axes, contents, [each.figures for each in ended])
         axes.set_xlim(0, None)
-        _count(axes)
+        count_plainly(axes)
         axes.set_xlabel("trainings" if by == "trainings" else f"{unit} of training")
         figure.legend(loc="outside lower left", ncols=4, frameon=False, fontsize=7.5)
     return picture_bytes(figure, "svg")
@@ -141,13 +141,3 @@ def _finish(axes: "Axes", contents: StudyContents, figures: Sequence[Figures]) -
     (scale_losses if contents.by_loss else scale_errors)(axes, min(heights), max(heights))
     title = "Loss (nats per image)" if contents.by_loss else "Accuracy, %"
     axes.set_title(f"{title}, of held-out images", loc="left", fontsize=9)
-
-
-def _count(axes: "Axes") -> None:
-    """Labels the x-axis with plain numbers, few enough not to touch."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
-
-    is_log = axes.get_xscale() == "log"
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)) if is_log else MaxNLocator(5))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
