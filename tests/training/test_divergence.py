@@ -12,7 +12,7 @@ from torch import Tensor
 from tests.support.command_line import Cli
 from tests.support.trainings import ENGINES
 from tinymnist.errors import DivergedError, Interrupted
-from tinymnist.native import NativeNetwork, Slot
+from tinymnist.native import NativeNetwork, Slots
 from tinymnist.spec import Spec, load_spec
 from tinymnist.spec.recipe import Adam
 from tinymnist.training import Observer, engine, resume, train
@@ -63,9 +63,10 @@ class Poison:
         return before
 
     def _before_native(self, step: Any) -> Any:
-        def before(here: Any, slots: list[Slot], *given: Any, **options: Any) -> None:
-            if self.now and self.what == "gradient" and slots[0].gradient is not None:
-                slots[0].gradient.view(-1)[3] = self.value
+        def before(here: Any, slots: Slots, *given: Any, **options: Any) -> None:
+            gradient = slots.slots[0].gradient
+            if self.now and self.what == "gradient" and gradient is not None:
+                gradient.view(-1)[3] = self.value
             step(here, slots, *given, **options)
 
         return before

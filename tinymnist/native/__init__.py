@@ -3,6 +3,6 @@
 from tinymnist.native.compiler import find_compiler
 from tinymnist.native.errors import CompilerError, NotCoveredError
 from tinymnist.native.network import NativeNetwork
-from tinymnist.native.optimizers import Slot
+from tinymnist.native.optimizers import Slot, Slots
 
-__all__ = ["CompilerError", "NativeNetwork", "NotCoveredError", "Slot", "find_compiler"]
+__all__ = ["CompilerError", "NativeNetwork", "NotCoveredError", "Slot", "Slots", "find_compiler"]

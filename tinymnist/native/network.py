@@ -17,7 +17,7 @@ from tinymnist.machine import memory_of_machine
 from tinymnist.model.loss import Objective
 from tinymnist.native.compiler import Compiler, find_compiler, load_library
 from tinymnist.native.graph import Graph
-from tinymnist.native.optimizers import Slot, declare, in_c
+from tinymnist.native.optimizers import Slots, declare
 from tinymnist.native.source import c_source
 from tinymnist.native.tracing import graph_of
 from tinymnist.spec import Spec
@@ -127,13 +127,13 @@ class NativeNetwork:
         )
         return warped
 
-    def sgd(self, slots: Sequence[Slot], rate: float, momentum: float, *, nesterov: bool) -> None:
+    def sgd(self, slots: Slots, rate: float, momentum: float, *, nesterov: bool) -> None:
         """One step of SGD, with momenta in `first` unless there is no momentum."""
-        self._library.tm_sgd(*in_c(slots), rate, momentum, nesterov)
+        self._library.tm_sgd(*slots.arguments, rate, momentum, nesterov)
 
     def adam(
         self,
-        slots: Sequence[Slot],
+        slots: Slots,
         rate: float,
         betas: tuple[float, float],
         corrections: tuple[float, float],
@@ -144,11 +144,11 @@ class NativeNetwork:
         """One step of Adam, with means of gradients in `first` and of their squares in `second`. Means are divided by
         the first correction, roots of means of squares by the second."""
         each = (part for beta in betas for part in (beta, 1 - beta))
-        self._library.tm_adam(*in_c(slots), rate / corrections[0], *each, corrections[1], eps, rate, decoupled)
+        self._library.tm_adam(*slots.arguments, rate / corrections[0], *each, corrections[1], eps, rate, decoupled)
 
-    def average(self, slots: Sequence[Slot], share: float) -> None:
+    def average(self, slots: Slots, share: float) -> None:
         """Moves the averages in `first` by `share` towards the values."""
-        self._library.tm_average(*in_c(slots), share)
+        self._library.tm_average(*slots.arguments, share)
 
     def _batch(self, images: Tensor, labels: Tensor) -> tuple[object, ...]:
         assert (images.dtype, labels.dtype) == (torch.uint8, torch.int64)

@@ -41,13 +41,17 @@ def declare(library: ctypes.CDLL) -> None:
     library.tm_sgd.restype = library.tm_adam.restype = library.tm_average.restype = None
 
 
-def in_c(slots: Sequence[Slot]) -> tuple[int, object]:
-    """Their number and their table, as C takes them."""
-    table = (_Slot * len(slots))()
-    for place, slot in zip(table, slots, strict=True):
-        place.size, place.values, place.decay = slot.values.numel(), slot.values.data_ptr(), slot.decay
-        place.gradients, place.first, place.second = map(_address, (slot.gradient, slot.first, slot.second))
-    return len(slots), table
+class Slots:
+    """Parameters as C takes them: `arguments` are their number and their table. Made once, since that takes longer than
+    a step; the tensors stay where they are as long as this lives."""
+
+    def __init__(self, slots: Sequence[Slot]) -> None:
+        self.slots = tuple(slots)
+        table = (_Slot * len(slots))()
+        for place, slot in zip(table, slots, strict=True):
+            place.size, place.values, place.decay = slot.values.numel(), slot.values.data_ptr(), slot.decay
+            place.gradients, place.first, place.second = map(_address, (slot.gradient, slot.first, slot.second))
+        self.arguments = len(slots), table
 
 
 def _address(tensor: Tensor | None) -> int | None:

@@ -14,7 +14,7 @@ from tinymnist.data.warp import Warps, maps_of_all, resampled, warp
 from tinymnist.model.basis import Conv2d
 from tinymnist.model.generator import drawing
 from tinymnist.model.loss import objective_loss, objective_of
-from tinymnist.native import CompilerError, NativeNetwork, NotCoveredError, Slot
+from tinymnist.native import CompilerError, NativeNetwork, NotCoveredError, Slot, Slots
 from tinymnist.notices import CudaGraphUnavailable, NativeEngineUnavailable, Warn
 from tinymnist.spec import Spec
 from tinymnist.spec.recipe import Train
@@ -205,6 +205,7 @@ class NativeEngine(Engine):
             self.own_numerics += ("a processor without fused multiply-add",)
         if isinstance(optimizer, MuonAndSgd):
             self.own_numerics += ("Muon in PyTorch",)
+        self._averages: Slots | None = None
         self._descend = step_of(optimizer, self._network)
         self._settings = ExitStack()
         # torch's threads spin for a while after each small operation, on the same cores
@@ -233,8 +234,10 @@ class NativeEngine(Engine):
         self._network.step(images, labels, 0)
 
     def average(self, averages: Sequence[Tensor], values: Sequence[Tensor], share: float) -> None:
-        slots = [Slot(value, None, average) for average, value in zip(averages, values, strict=True)]
-        self._network.average(slots, share)
+        if self._averages is None or self._averages.slots[0].first is not averages[0]:
+            pairs = zip(averages, values, strict=True)
+            self._averages = Slots([Slot(value, None, average) for average, value in pairs])
+        self._network.average(self._averages, share)
 
     def warp(self, images: Tensor, warps: Warps) -> Tensor:
         return self._network.warp(images, warps)

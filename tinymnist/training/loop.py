@@ -162,11 +162,11 @@ class Trainer:
 
     def _batch(self, chosen: Tensor, first: int) -> tuple[Tensor, Tensor]:
         if self.view is not None:
-            return self.view.images.index_select(0, chosen), self.dataset.train.labels[chosen]
+            return self.view.images.index_select(0, chosen), self.dataset.train.labels.index_select(0, chosen)
         images = self.dataset.train.images.index_select(0, chosen)  # several times faster than [chosen]
         if self.augment is not None:
             images = self.augment(images, first)
-        return images, self.dataset.train.labels[chosen]
+        return images, self.dataset.train.labels.index_select(0, chosen)
 
     def _taught(self, chosen: Tensor, images: Tensor) -> Tensor | None:
         """The teacher's probabilities for these training images, as the network sees them."""
