@@ -155,11 +155,14 @@ def test_seeds_of_a_series_are_not_points_and_single_runs_are_left_out(
 
 
 PACKAGED = [
+    "bank673",
     "smooth675",
     "shared692",
+    "bank984",
     "shared986",
     "smooth996",
     "smooth1938",
+    "bank1981",
     "bank2979",
     "smooth3092",
     "tiny3130-steady",
@@ -172,14 +175,14 @@ def test_without_arguments_the_series_of_tinymnist_are_shown_anywhere(
     monkeypatch.chdir(tmp_path)
     outcome = cli("front")
     assert (outcome.code, outcome.err) == (0, "")
-    assert [line.split()[0] for line in outcome.out.splitlines()[2:11]] == [*PACKAGED, "tiny3130"]
+    assert [line.split()[0] for line in outcome.out.splitlines()[2:14]] == [*PACKAGED, "tiny3130"]
 
 
 def test_series_stand_beside_those_of_tinymnist_of_the_same_images(result: MakeResult, cli: Cli) -> None:
     mine = result("mine", 2000, [99.5, 99.6])
     content = json.loads(cli("front", mine, "--json").out)
-    assert [(each["name"], each["packaged"]) for each in content["series"]][4:7] == [
-        ("smooth1938", True), ("mine", False), ("bank2979", True),
+    assert [(each["name"], each["packaged"]) for each in content["series"]][7:10] == [
+        ("bank1981", True), ("mine", False), ("bank2979", True),
     ]  # fmt: skip
     of_fashion = result("fashion", 2000, [89.5, 89.6], dataset="fashion-mnist")
     assert [each["name"] for each in json.loads(cli("front", of_fashion, "--json").out)["series"]] == ["fashion"]
