@@ -169,7 +169,7 @@ def test_what_another_machine_trained_is_held_to_the_spread_of_seeds(cli: Cli, h
     assert (found["identical"], found["findings"][-1]["question"]) == (False, "retraining")
     text = found["findings"][-1]["found"]
     assert (
-        "other weights, which proves nothing (trained with numerics own: PyTorch, here portable-1, processor a Z80"
+        "other weights, as is to be expected (trained with numerics own: PyTorch, here portable-1, processor a Z80"
         in text
     )
     assert "by 3 trainings here, 95 % of seeds have " in text
@@ -258,3 +258,21 @@ def unpacked(network: str, folder: Path, name: str, change: Callable[[Tensor], T
     digest = hashlib.sha256((run.path / WEIGHTS).read_bytes()).hexdigest()
     write_record(packed.result.model_copy(update={"name": name, "weights_sha256": digest}), run.path / RESULT)
     return run.path
+
+
+def test_what_a_run_starts_from_is_verified_too(cli: Cli, honest: Path, tmp_path: Path) -> None:
+    def child(parent: Path, name: str) -> Path:
+        spec = tinymnist.load_run(parent).spec
+        return tinymnist.train(spec, seed=1, dataset="mnist-5k", initial=parent, output=tmp_path, name=name).path
+
+    parent = tmp_path / "parent"
+    shutil.copytree(honest, parent)
+    good = child(parent, "good")
+    assert failures(cli, good) == {}
+    edit(parent / "result.json", lambda content: content.update(accuracy=99.99))
+    (found,) = failures(cli, good).items()
+    assert found[0] == "origins"
+    assert found[1].startswith(f"builds on {parent}: ")
+    shutil.rmtree(parent)
+    assert failures(cli, good) == {}
+    assert "which is not there, so it is not verified" in cli("verify", good).out

@@ -64,9 +64,9 @@ def hand_in_all(folder: Path) -> None:
     (folder / "renamed.yaml").write_text(
         NET.replace("name: quick", "name: my-own").replace("{out_channels", "{ out_channels")
     )
-    for width, (name, claim) in enumerate(CLAIMS.items(), start=13):
+    for channels, (name, claim) in enumerate(CLAIMS.items(), start=13):
         (folder / name).mkdir()
-        (folder / name / "spec.yaml").write_text(NET.replace("out_channels: 6", f"out_channels: {width}"))
+        (folder / name / "spec.yaml").write_text(NET.replace("out_channels: 6", f"out_channels: {channels}"))
         (folder / name / "result.json").write_text(json.dumps({"accuracy": claim}))
         (folder / name / "weights.safetensors").write_bytes((ARCHS / "smooth3092.safetensors").read_bytes())
     with zipfile.ZipFile(folder / "outside.zip", "w") as archive:

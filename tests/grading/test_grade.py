@@ -440,3 +440,33 @@ def test_a_page_that_cannot_be_is_refused_at_once(options: list[str], message: s
     outcome = cli("grade", "assignment.yaml", "handed-in", *options)
     assert (outcome.code, outcome.err) == (2, f"tinymnist: {message}\n")
     assert not Path("grades").exists()
+
+
+def test_a_folder_is_called_by_its_whole_name(cli: Cli, folder: Path) -> None:
+    for name in ("jane.doe", "joe@example.org"):
+        (folder / name).mkdir()
+        (folder / name / "net.yaml").write_text(KINDS["wide"])
+    assert [*grades(cli)] == ["jane.doe", "joe@example.org"]
+    assert [*grades(cli, "handed-in/jane.doe", "--one")] == ["jane.doe"]
+
+
+def test_a_run_is_one_submission_with_its_claim(cli: Cli, folder: Path) -> None:
+    (folder / "run").mkdir()
+    (folder / "run" / "spec.yaml").write_text(KINDS["wide"])
+    (folder / "run" / "result.json").write_text("{}")
+    assert [*grades(cli, "handed-in/run")] == ["run"]
+
+
+def test_one_submission_leaves_the_table_of_the_class_alone(cli: Cli, folder: Path) -> None:
+    hand_in(folder, a=KINDS["wide"], b=KINDS["plain"].replace("blocks", "block"))
+    grades(cli)
+    table = Path("grades/exercise/grades.csv").read_text()
+    assert [*grades(cli, "handed-in/a.yaml")] == ["a"]
+    assert Path("grades/exercise/grades.csv").read_text() == table
+    last = json.loads(Path("grades/exercise/grades.json").read_text())
+    assert [each["submission"] for each in last["grades"]] == ["a"]
+
+
+def test_the_exit_code_can_ask_for_points(cli: Cli, folder: Path) -> None:
+    hand_in(folder, wide=KINDS["wide"])
+    assert [cli("grade", "assignment.yaml", "handed-in", "--at-least", asked).code for asked in (3, 3.5)] == [0, 1]

@@ -68,6 +68,7 @@ def graph(request: pytest.FixtureRequest) -> Graph:
 
 NATIVE = find_compiler()
 EVERY = pytest.mark.parametrize("graph", SPECS, indirect=True)
+CLANG = pytest.mark.skipif(shutil.which("clang") is None, reason="clang is not installed")
 ONE = pytest.mark.parametrize("graph", ["smooth675"], indirect=True)
 portable = pytest.mark.skipif(not NATIVE.portable, reason="this processor multiplies and adds with two roundings")
 
@@ -89,11 +90,25 @@ def test_short_vectors_give_the_bits_of_long_ones(graph: Graph, tmp_path: Path) 
 @portable
 @EVERY
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("clang") is None, reason="clang is not installed")
+@CLANG
 def test_compilers_give_the_same_bits(graph: Graph, tmp_path: Path) -> None:
     assert outcome(graph, NATIVE.lanes, ("clang", "-march=native"), tmp_path) == outcome(
         graph, NATIVE.lanes, HERE, tmp_path
     )
+
+
+@portable
+@ONE
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "flags", ["-ffast-math", "-Ofast", "-fassociative-math -fno-signed-zeros", "-ffp-contract=fast"]
+)
+@pytest.mark.parametrize("compiler", ["cc", pytest.param("clang", marks=CLANG)])
+def test_what_the_user_gives_the_compiler_changes_no_bit(
+    compiler: str, flags: str, graph: Graph, tmp_path: Path
+) -> None:
+    given = (compiler, *flags.split(), "-march=native")
+    assert outcome(graph, NATIVE.lanes, given, tmp_path) == outcome(graph, NATIVE.lanes, HERE, tmp_path)
 
 
 @portable

@@ -8,6 +8,7 @@ import torch
 
 from tests.support.command_line import ARCHS
 from tinymnist import build_model, load_spec
+from tinymnist.notices import Notice
 from tinymnist.training.engine import choose_engine
 from tinymnist.training.optimizer import apply, make_optimizer, optimizer_tensors, restore_optimizer
 from tinymnist.training.schedule import Hyper
@@ -21,6 +22,10 @@ OPTIMIZERS = {
 }
 
 
+def _no_notice(notice: Notice) -> None:
+    pytest.fail(str(notice))
+
+
 @pytest.mark.parametrize("options", OPTIMIZERS.values(), ids=OPTIMIZERS.keys())
 def test_steps_in_c_are_those_of_torch(options: dict[str, Any]) -> None:
     spec = load_spec(ARCHS / "tiny3130.yaml", [f"blocks[{block}].dropout=0" for block in range(3)])
@@ -30,7 +35,7 @@ def test_steps_in_c_are_those_of_torch(options: dict[str, Any]) -> None:
     model = build_model(spec)
     reference = copy.deepcopy(model)
     ours, theirs = make_optimizer(recipe.optimizer, model), make_optimizer(recipe.optimizer, reference)
-    engine = choose_engine("native", spec, model, ours, torch.device("cpu"), pytest.fail)
+    engine = choose_engine("native", spec, model, ours, torch.device("cpu"), _no_notice)
     images = torch.randint(0, 256, (64, 1, 28, 28), dtype=torch.uint8)
     labels = torch.randint(0, 10, (64,))
     for number in range(6):
@@ -53,7 +58,7 @@ def test_averages_in_c_move_by_their_share() -> None:
     spec = load_spec(ARCHS / "tiny3130.yaml")
     model = build_model(spec)
     engine = choose_engine(
-        "native", spec, model, make_optimizer(spec.train.optimizer, model), torch.device("cpu"), pytest.fail
+        "native", spec, model, make_optimizer(spec.train.optimizer, model), torch.device("cpu"), _no_notice
     )
     averages, values = [torch.zeros(3), torch.ones(2, 2)], [torch.ones(3), torch.full((2, 2), 5.0)]
     engine.average(averages, values, 0.25)

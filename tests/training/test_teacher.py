@@ -17,7 +17,9 @@ from tests.support.trainings import StopAfter
 from tinymnist import Spec, load_spec, train
 from tinymnist.data import load_dataset
 from tinymnist.errors import DataError, Interrupted, SpecError, UsageError
-from tinymnist.training import Run, resume, train_series, views
+from tinymnist.native import CompilerError, NativeNetwork
+from tinymnist.notices import NativeTeacherUnavailable, Notice
+from tinymnist.training import Run, load_run, resume, train_series, views
 from tinymnist.training.observer import Observer
 from tinymnist.training.teacher import Teacher, refuse_unfit_teachers
 
@@ -205,3 +207,23 @@ def test_a_teacher_must_have_held_out_the_very_images(quick: Path, tmp_path: Pat
 
 def _weights(run: Run) -> bytes:
     return (run.path / "weights.safetensors").read_bytes()
+
+
+def test_a_teacher_that_pytorch_computes_makes_the_bits_those_of_this_machine(
+    quick: Path, teacher: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(run: Run, threads: int) -> NativeNetwork:
+        raise CompilerError("out of memory")
+
+    class Listening(Observer):
+        def warned(self, notice: Notice) -> None:
+            assert isinstance(notice, NativeTeacherUnavailable)
+
+    native = train(taught(quick, teacher.path), seed=1, dataset="mnist-5k", output=tmp_path, name="native")
+    monkeypatch.setattr("tinymnist.training.teacher._native", fails)
+    by_torch = train(
+        taught(quick, teacher.path), seed=1, dataset="mnist-5k", output=tmp_path, name="torch", observer=Listening()
+    )
+    assert native.environment.numerics == "portable-1"
+    assert by_torch.environment.numerics == "own: a teacher in PyTorch"
+    assert load_run(by_torch.path).environment.numerics == "own: a teacher in PyTorch"

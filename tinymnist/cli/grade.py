@@ -1,5 +1,6 @@
 """`tinymnist grade`: give points to what students hand in."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,8 +72,12 @@ def command(
     anonymous: Annotated[
         bool, typer.Option("--anonymous", help="On the page, numbers instead of names, and no points.")
     ] = False,
+    at_least: Annotated[
+        float | None,
+        typer.Option("--at-least", metavar="POINTS", min=0, help="Exit code 1 if a submission has fewer points."),
+    ] = None,
     as_json: Json = False,
-) -> None:
+) -> int:
     """Check and train what students hand in, and give points.
 
     Each submission is a spec. It is trained with the grader's seeds on the grader's images; the same command again goes
@@ -103,7 +108,7 @@ def command(
             workers=workers,
             observer=observer,
         )
-    _keep(graded)
+    _keep(graded, alone=one or form == "gradescope" or not submissions.is_dir())
     if page is not None:
         from tinymnist.report.class_page import write_class_page
 
@@ -115,6 +120,7 @@ def command(
     say(f"grades: {graded.grading.path}")
     if page is not None:
         say(f"page: {page}")
+    return int(at_least is not None and any(grade.points < at_least for grade in graded.grades))
 
 
 @contextmanager
@@ -135,11 +141,14 @@ def _json(graded: "Graded") -> dict[str, object]:
     return output("grade", name=graded.grading.assignment.name, seeds=record.seeds, grades=graded.grades)
 
 
-def _keep(graded: "Graded") -> None:
-    """Writes the grades into their folder."""
+def _keep(graded: "Graded", *, alone: bool) -> None:
+    """Writes the grades into their folder; where one submission was graded `alone`, without the table of the class."""
     from tinymnist.cli.grade_formats import as_csv
 
-    write_atomically(graded.grading.path / "grades.csv", as_csv(graded.grades))
+    path = graded.grading.path
+    write_atomically(path / "grades.json", json.dumps(_json(graded), indent=2) + "\n")
+    if not alone:
+        write_atomically(path / "grades.csv", as_csv(graded.grades))
 
 
 def _rendered(graded: "Graded", form: Format) -> str:

@@ -27,7 +27,9 @@ class RecipeRules(Model):
         None, description="At most this many images per step."
     )
     forbid: Annotated[tuple[Forbidden, ...], Strict(False), Field(max_length=MAX_ENTRIES)] = Field(
-        ("distill",), description="Keys that a recipe may not use; a teacher network smuggles parameters in."
+        ("distill",),
+        description="Keys that a recipe may not use; a teacher network smuggles parameters in. A list of your own "
+        "replaces this one: name `distill` in it too.",
     )
 
 

@@ -39,7 +39,7 @@ def submission_at(path: Path) -> Submission:
     """The one submission that a file or a folder is. Raises `RunError` where there is none."""
     if not path.exists():
         raise RunError(f"{path}: no such file or folder: name a spec, a zip, or the folder of what was handed in")
-    return _read(path, printable(path.resolve().stem))
+    return _read(path, printable(_name(path.resolve())))
 
 
 def submissions_in(path: Path, warn: Warn = warn_in_python) -> list[Submission]:
@@ -48,8 +48,8 @@ def submissions_in(path: Path, warn: Warn = warn_in_python) -> list[Submission]:
 
     Raises `RunError` where there is nothing to grade, `DataError` where it cannot be read.
     """
-    if path.is_file():
-        return [_read(path, printable(path.stem))]
+    if path.is_file() or (path / SPEC).is_file():  # a run, for one
+        return [submission_at(path)]
     if not path.is_dir():
         raise RunError(f"{path}: no such file or folder: name a spec, a zip, or the folder of what was handed in")
     try:
@@ -62,8 +62,13 @@ def submissions_in(path: Path, warn: Warn = warn_in_python) -> list[Submission]:
         warn(FilesPassedOver(str(path), len(others), "a spec, a zip or a folder", printable(others[0].name)))
     if not entries:
         raise RunError(f"{path}: holds no submission: expects specs, zips, or a folder for each student")
-    often = Counter(each.stem for each in entries)
-    return [_read(each, printable(each.stem if often[each.stem] == 1 else each.name)) for each in entries]
+    often = Counter(map(_name, entries))
+    return [_read(each, printable(_name(each) if often[_name(each)] == 1 else each.name)) for each in entries]
+
+
+def _name(path: Path) -> str:
+    """What a submission is called: a file without its ending, a folder as it is."""
+    return path.name if path.is_dir() else path.stem
 
 
 def _may_be_one(path: Path) -> bool:

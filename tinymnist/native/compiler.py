@@ -19,7 +19,14 @@ from tinymnist.errors import Interrupted
 from tinymnist.native.errors import CompilerError
 from tinymnist.signals import StopRequest, signals_held, stop_on_signals
 
-ARITHMETIC = ("-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math")
+STRICT = ("fast-math", "unsafe-math-optimizations", "associative-math", "reciprocal-math", "finite-math-only")
+ARITHMETIC = (
+    *(f"-fno-{freedom}" for freedom in STRICT),  # whatever `CC` says
+    "-fsigned-zeros",
+    "-ffp-contract=off",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+)
 FLAGS = ("-std=gnu11", "-O2", *ARITHMETIC, "-fvisibility=hidden", "-fPIC", "-shared")
 LIBRARIES = ("-lm", "-pthread")
 CPU_FLAGS = ("-march=native", "-mcpu=native")

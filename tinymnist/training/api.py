@@ -28,7 +28,7 @@ from tinymnist.training.device import prepare_device
 from tinymnist.training.directory import WEIGHTS, RunDirectory, create_run
 from tinymnist.training.early_stopping import best_row
 from tinymnist.training.engine import Engine, choose_engine
-from tinymnist.training.environment import describe_environment, describe_session, differences
+from tinymnist.training.environment import describe_environment, describe_session, differences, numerics
 from tinymnist.training.images import asked_for, of_run, refuse_changed_images, refuse_missing_images
 from tinymnist.training.initial import copy_initial, initial_record, open_initial, refuse_unfit_initial, reopen_initial
 from tinymnist.training.known import refuse_known_images
@@ -43,7 +43,7 @@ from tinymnist.training.optimizer import Optimizer, make_optimizer
 from tinymnist.training.records import ENVIRONMENT, RESULT, Environment, Result, read_record, write_record
 from tinymnist.training.run import Run
 from tinymnist.training.seeds import LARGEST_SEED, derived_seed, draw_seed
-from tinymnist.training.teacher import teacher_digests, teaching
+from tinymnist.training.teacher import Teacher, teacher_digests, teaching
 from tinymnist.training.threads import torch_threads
 
 
@@ -171,7 +171,9 @@ def _train_to_end(
         )
         trainer.resume()
         if resumed:
-            run = _noted(run, trainer.progress, material, parts, observer)
+            run = _noted(run, trainer.progress, material, parts, teacher, observer)
+        else:
+            run = _with_numerics(run, parts.engine, teacher)
         observer.started(_start(run, parts))
         rows = trainer.train(stop)
         write_tensors(trainer.result_tensors(), run.path / WEIGHTS)
@@ -179,11 +181,26 @@ def _train_to_end(
     return run
 
 
+def _with_numerics(run: RunDirectory, engine: Engine, teacher: Teacher | None) -> RunDirectory:
+    """The run with what its bits depend on, now that its teacher is there, in its `environment.json`."""
+    found = numerics(engine, run.environment.augmentation, teacher)
+    if found == run.environment.numerics:
+        return run
+    environment = run.environment.model_copy(update={"numerics": found})
+    write_record(environment, run.path / ENVIRONMENT)
+    return replace(run, environment=environment)
+
+
 def _noted(
-    run: RunDirectory, progress: Progress, material: Material, parts: _Parts, observer: Observer
+    run: RunDirectory,
+    progress: Progress,
+    material: Material,
+    parts: _Parts,
+    teacher: Teacher | None,
+    observer: Observer,
 ) -> RunDirectory:
     """The run with this session in its `environment.json`. Warns where its bits will not be those of the run so far."""
-    session = describe_session(progress.epoch, progress.step, parts.device, parts.engine, material)
+    session = describe_session(progress.epoch, progress.step, parts.device, parts.engine, material, teacher)
     if found := differences(run.environment, session):
         observer.warned(ResumedElsewhere(run.path, found))
     before = read_record(Environment, run.path / ENVIRONMENT)  # again, now that nobody else writes it

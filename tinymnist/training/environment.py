@@ -17,7 +17,7 @@ from tinymnist.training.engine import Engine
 from tinymnist.training.images import origin_of
 from tinymnist.training.material import Material
 from tinymnist.training.records import Environment, Initial, Session
-from tinymnist.training.teacher import is_native, teacher_digests
+from tinymnist.training.teacher import Teacher, teacher_digests
 from tinymnist.version import __version__
 
 PACKAGES = ("torch", "torchvision", "albumentations", "opencv-python-headless", "numpy", "safetensors")
@@ -32,14 +32,15 @@ def describe_environment(
     engine: Engine,
     initial: Initial | None,
 ) -> Environment:
-    """Describes how a run is made here."""
+    """Describes how a run is made here. What computes its teacher is known only once that is there: `numerics` says it
+    then."""
     return Environment(
         created=_now(),
         command=[printable(argument) for argument in sys.argv],
         seed=seed,
         **images_and_teachers(material),
         initial=initial,
-        **_machinery(device, engine, material),
+        **_machinery(device, engine, material, None),
     )
 
 
@@ -54,9 +55,11 @@ def images_and_teachers(material: Material) -> dict[str, Any]:
     }
 
 
-def describe_session(epoch: int, step: int, device: torch.device, engine: Engine, material: Material) -> Session:
+def describe_session(
+    epoch: int, step: int, device: torch.device, engine: Engine, material: Material, teacher: Teacher | None
+) -> Session:
     """Describes how a run is resumed here, after `epoch` epochs and `step` steps of the next."""
-    return Session(started=_now(), epoch=epoch, step=step, **_machinery(device, engine, material))
+    return Session(started=_now(), epoch=epoch, step=step, **_machinery(device, engine, material, teacher))
 
 
 def differences(begun: Environment, resumed: Session | Environment) -> tuple[Difference, ...]:
@@ -81,20 +84,20 @@ def _now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
-def _numerics(engine: Engine, material: Material) -> str:
+def numerics(engine: Engine, augmentation: str, teacher: Teacher | None) -> str:
     """`PORTABLE`, or what makes the bits of a training those of this machine alone."""
     own = [*engine.own_numerics]
-    if material.augmentation == "albumentations":
+    if augmentation == "albumentations":
         own.append("albumentations")
-    if not all(is_native(run) for run in material.teachers):
+    if teacher is not None and not teacher.portable:
         own.append("a teacher in PyTorch")
     return f"own: {', '.join(own)}" if own else PORTABLE
 
 
-def _machinery(device: torch.device, engine: Engine, material: Material) -> dict[str, Any]:
+def _machinery(device: torch.device, engine: Engine, material: Material, teacher: Teacher | None) -> dict[str, Any]:
     """The fields that an environment and a session share."""
     return {
-        "numerics": _numerics(engine, material),
+        "numerics": numerics(engine, material.augmentation, teacher),
         "device": device.type,
         "device_name": device_name(device),
         "engine": engine.name,

@@ -10,7 +10,6 @@ from torch import Tensor
 from tinymnist.data import Dataset, Split
 from tinymnist.errors import DataError, RunError, UsageError
 from tinymnist.native import CompilerError, NativeNetwork, NotCoveredError
-from tinymnist.native.tracing import graph_of
 from tinymnist.notices import NativeTeacherUnavailable, Warn
 from tinymnist.numerics import PORTABLE, softmax
 from tinymnist.spec import Spec
@@ -33,8 +32,12 @@ Logits = Callable[[Tensor], Tensor]
 class Teacher:
     """One or more networks, whose probabilities at one temperature are averaged."""
 
-    def __init__(self, networks: Sequence[Logits], options: Distill, identity: Sequence[str]) -> None:
+    def __init__(
+        self, networks: Sequence[Logits], options: Distill, identity: Sequence[str], *, portable: bool
+    ) -> None:
         self._networks = networks
+        self.portable = portable
+        """Whether its probabilities have the same bits on every machine."""
         self._temperature = options.temperature
         self.views = options.views
         self.identity = [*identity, str(options.temperature)]
@@ -106,15 +109,6 @@ def _trained_on(environment: Environment) -> str:
     return f"{environment.dataset}, " + (f"of which {held:,} images were held out" if held else "all of it")
 
 
-def is_native(run: Run) -> bool:
-    """Whether C can compute this teacher."""
-    try:
-        graph_of(run.spec.plan, run.load_model())
-    except NotCoveredError:
-        return False
-    return True
-
-
 @contextmanager
 def teaching(
     runs: Sequence[Run], spec: Spec, engine: Engine, device: torch.device, warn: Warn
@@ -139,7 +133,7 @@ def teaching(
     try:
         portable = len(opened) == len(runs) and all(network.portable for network in opened)
         numerics = [PORTABLE] if portable else _own_numerics(engine, device)
-        yield Teacher(networks, spec.train.distill, [*numerics, *_weights(runs)])
+        yield Teacher(networks, spec.train.distill, [*numerics, *_weights(runs)], portable=portable)
     finally:
         for network in opened:
             network.close()

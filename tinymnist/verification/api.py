@@ -8,10 +8,10 @@ from statistics import fmean
 
 from tinymnist.errors import TinyMnistError
 from tinymnist.spec.packaged import shown_place
-from tinymnist.training import Observer, Run, Series, open_run
+from tinymnist.training import Observer, Run, Series, load_run, open_run
 from tinymnist.training.directory import not_finished
 from tinymnist.training.load import load_runs
-from tinymnist.verification.claims import accuracy, originality, records, rules
+from tinymnist.verification.claims import accuracy, originality, origins, records, rules
 from tinymnist.verification.findings import Finding, Verification
 from tinymnist.verification.retraining import retraining
 
@@ -52,11 +52,29 @@ def _of_run(run: Run, dataset: str | None, data_dir: Path | None, retrain: bool,
         return Verification(place, name, (), error)
     scored, about_score = accuracy(run, result, dataset, data_dir, observer.warned)
     findings = [rules(run.spec), records(run, result), originality(run, model), *about_score]
+    findings += [_of_origin(origin, digest, dataset, data_dir, observer) for origin, digest in origins(run)]
     identical = None
     if retrain:
         identical, finding = retraining(run, result, dataset, data_dir, observer)
         findings.append(finding)
     return Verification(place, name, tuple(findings), None, result.accuracy, scored, identical)
+
+
+def _of_origin(path: str, digest: str, dataset: str | None, data_dir: Path | None, observer: Observer) -> Finding:
+    """Whether a network that a run begins with, or learns from, is itself what it claims to be. It is not trained
+    again."""
+    try:
+        run = load_run(path)
+        result, model = run.result, run.load_model()
+    except TinyMnistError:
+        return Finding("origins", f"builds on {path}, which is not there, so it is not verified", True)
+    if result.weights_sha256 != digest:
+        return Finding("origins", f"builds on {path}, which has other weights now", False)
+    _, about_score = accuracy(run, result, dataset, data_dir, observer.warned)
+    findings = [rules(run.spec), records(run, result), originality(run, model), *about_score]
+    failed = [f"{finding.question}: {finding.found}" for finding in findings if not finding.passed]
+    said = "; ".join(failed) or "its claims hold; it was not trained again"
+    return Finding("origins", f"builds on {path}: {said}", not failed)
 
 
 def _of_series(series: Series, runs: list[Run]) -> Verification:

@@ -83,6 +83,13 @@ def originality(run: Run, model: nn.Module) -> Finding:
     return Finding("originality", "the weights of no network that comes with tinymnist", True)
 
 
+def origins(run: Run) -> list[tuple[str, str]]:
+    """The trained networks that a run builds on, its beginning and its teachers: their paths and digests."""
+    initial = run.environment.initial
+    beginning = [] if initial is None else [(initial.run, initial.weights_sha256)]
+    return [*beginning, *run.environment.teachers.items()]
+
+
 def _are_nearly(model: nn.Module, known: nn.Module) -> bool:
     """Whether each tensor of one network is within `NEARLY` of one of the other's, whatever the layers are called."""
     ours, theirs = ([each.detach().double() for each in network.parameters()] for network in (model, known))

@@ -5,7 +5,7 @@ from typing import Literal
 
 from tinymnist.errors import TinyMnistError
 
-Question = Literal["rules", "records", "originality", "images", "accuracy", "retraining", "figures"]
+Question = Literal["rules", "records", "originality", "origins", "images", "accuracy", "retraining", "figures"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ def _like_new_seeds(result: Result, accuracies: list[float], elsewhere: tuple[Di
     low, high = prediction_interval(accuracies)
     there = ", ".join(f"{each.what} {each.before}, here {each.now}" for each in elsewhere)
     text = (
-        f"other weights, which proves nothing (trained with {there}); claims {result.accuracy:.2f} %, and by "
-        f"{len(accuracies)} trainings here, 95 % of seeds have {low:.2f} to {high:.2f} %"
+        f"other weights, as is to be expected (trained with {there}); claims {result.accuracy:.2f} %, and by "
+        f"{len(accuracies)} trainings here, 95 % of seeds have {max(low, 0):.2f} to {min(high, 100):.2f} %"
     )
     return Finding("retraining", text, low <= result.accuracy <= high)
