@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,12 @@ def filled(text: str, inputs: dict[str, str], action: str) -> str:
 
 def run_step(step: dict[str, Any], folder: Path, **given: str) -> subprocess.CompletedProcess[str]:
     inputs = {name: each.get("default", "") for name, each in ACTION["inputs"].items()} | given
+    path = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"  # the step before has installed it
     variables = {name: filled(text, inputs, str(ROOT)) for name, text in step["env"].items()}
     files = {name: str(folder / name.lower()) for name in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT", "RUNNER_TEMP")}
     return subprocess.run(
         ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
-        cwd=folder, env={**os.environ, **files, **variables}, capture_output=True, text=True, check=False,
+        cwd=folder, env={**os.environ, "PATH": path, **files, **variables}, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 

@@ -273,6 +273,8 @@ def test_what_a_run_starts_from_is_verified_too(cli: Cli, honest: Path, tmp_path
     (found,) = failures(cli, good).items()
     assert found[0] == "origins"
     assert found[1].startswith(f"builds on {parent}: ")
+    (parent / "weights.safetensors").write_bytes(b"damaged")
+    assert failures(cli, good)["origins"].startswith(f"builds on {parent}")
     shutil.rmtree(parent)
     assert failures(cli, good) == {}
     assert "which is not there, so it is not verified" in cli("verify", good).out

@@ -457,14 +457,21 @@ def test_a_run_is_one_submission_with_its_claim(cli: Cli, folder: Path) -> None:
     assert [*grades(cli, "handed-in/run")] == ["run"]
 
 
-def test_one_submission_leaves_the_table_of_the_class_alone(cli: Cli, folder: Path) -> None:
-    hand_in(folder, a=KINDS["wide"], b=KINDS["plain"].replace("blocks", "block"))
+@pytest.mark.parametrize(
+    "alone", [("handed-in/a.yaml",), ("run/a",), ("handed-in", "--one")], ids=["a file", "a run", "a folder"]
+)
+def test_one_submission_leaves_the_table_of_the_class_alone(cli: Cli, folder: Path, alone: tuple[str, ...]) -> None:
+    hand_in(folder, a=KINDS["wide"])
+    run = Path("run/a")
+    run.mkdir(parents=True)
+    (run / "spec.yaml").write_text(KINDS["wide"])
+    table = Path("grades/exercise/grades.csv")
     grades(cli)
-    table = Path("grades/exercise/grades.csv").read_text()
-    assert [*grades(cli, "handed-in/a.yaml")] == ["a"]
-    assert Path("grades/exercise/grades.csv").read_text() == table
-    last = json.loads(Path("grades/exercise/grades.json").read_text())
-    assert [each["submission"] for each in last["grades"]] == ["a"]
+    table.write_text("of the class")
+    (one,) = grades(cli, *alone)
+    assert table.read_text() == "of the class"
+    last = json.loads(table.with_suffix(".json").read_text())
+    assert [each["submission"] for each in last["grades"]] == [one]
 
 
 def test_the_exit_code_can_ask_for_points(cli: Cli, folder: Path) -> None:

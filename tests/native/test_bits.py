@@ -17,7 +17,7 @@ from tinymnist.native.source import c_source
 from tinymnist.native.tracing import graph_of
 
 MAIN = ROOT / "tests" / "support" / "native_step.c"
-HERE, ARM = ("cc", "-march=native"), ("aarch64-linux-gnu-gcc", "-static")
+ARM = ("aarch64-linux-gnu-gcc", "-static")
 QEMU = "qemu-aarch64"
 N = 43
 
@@ -78,13 +78,13 @@ portable = pytest.mark.skipif(not NATIVE.portable, reason="this processor multip
 @pytest.mark.slow
 def test_vectors_of_every_width_give_the_same_bits(graph: Graph, tmp_path: Path) -> None:
     widths = [lanes for lanes in (4, 8, 16) if lanes <= NATIVE.lanes]
-    assert len({outcome(graph, lanes, HERE, tmp_path) for lanes in widths}) == 1
+    assert len({outcome(graph, lanes, NATIVE.command, tmp_path) for lanes in widths}) == 1
 
 
 @portable
 @ONE
 def test_short_vectors_give_the_bits_of_long_ones(graph: Graph, tmp_path: Path) -> None:
-    assert outcome(graph, 4, HERE, tmp_path) == outcome(graph, NATIVE.lanes, HERE, tmp_path)
+    assert outcome(graph, 4, NATIVE.command, tmp_path) == outcome(graph, NATIVE.lanes, NATIVE.command, tmp_path)
 
 
 @portable
@@ -93,7 +93,7 @@ def test_short_vectors_give_the_bits_of_long_ones(graph: Graph, tmp_path: Path) 
 @CLANG
 def test_compilers_give_the_same_bits(graph: Graph, tmp_path: Path) -> None:
     assert outcome(graph, NATIVE.lanes, ("clang", "-march=native"), tmp_path) == outcome(
-        graph, NATIVE.lanes, HERE, tmp_path
+        graph, NATIVE.lanes, NATIVE.command, tmp_path
     )
 
 
@@ -108,7 +108,7 @@ def test_what_the_user_gives_the_compiler_changes_no_bit(
     compiler: str, flags: str, graph: Graph, tmp_path: Path
 ) -> None:
     given = (compiler, *flags.split(), "-march=native")
-    assert outcome(graph, NATIVE.lanes, given, tmp_path) == outcome(graph, NATIVE.lanes, HERE, tmp_path)
+    assert outcome(graph, NATIVE.lanes, given, tmp_path) == outcome(graph, NATIVE.lanes, NATIVE.command, tmp_path)
 
 
 @portable
@@ -116,4 +116,4 @@ def test_what_the_user_gives_the_compiler_changes_no_bit(
 @pytest.mark.slow
 @pytest.mark.skipif(not (shutil.which(ARM[0]) and shutil.which(QEMU)), reason=f"{ARM[0]} or {QEMU} is not installed")
 def test_an_arm_processor_gives_the_bits_of_this_one(graph: Graph, tmp_path: Path) -> None:
-    assert outcome(graph, 4, ARM, tmp_path, (QEMU,)) == outcome(graph, NATIVE.lanes, HERE, tmp_path)
+    assert outcome(graph, 4, ARM, tmp_path, (QEMU,)) == outcome(graph, NATIVE.lanes, NATIVE.command, tmp_path)

@@ -93,6 +93,7 @@ def command(
 
     if page is not None:
         from tinymnist.report.api import page_path
+        from tinymnist.report.class_page import write_class_page
 
         page_path(page)
     with _told_to_gradescope(form), GradingProgress() as observer, cluster.opened(where) as workers:
@@ -108,10 +109,8 @@ def command(
             workers=workers,
             observer=observer,
         )
-    _keep(graded, alone=one or form == "gradescope" or not submissions.is_dir())
+    _keep(graded)
     if page is not None:
-        from tinymnist.report.class_page import write_class_page
-
         write_class_page(graded, page, anonymous=anonymous)
     if as_json or form == "json":
         show_json(_json(graded))
@@ -141,13 +140,13 @@ def _json(graded: "Graded") -> dict[str, object]:
     return output("grade", name=graded.grading.assignment.name, seeds=record.seeds, grades=graded.grades)
 
 
-def _keep(graded: "Graded", *, alone: bool) -> None:
-    """Writes the grades into their folder; where one submission was graded `alone`, without the table of the class."""
+def _keep(graded: "Graded") -> None:
+    """Writes the grades into their folder; those of a single submission leave the table of the class as it was."""
     from tinymnist.cli.grade_formats import as_csv
 
     path = graded.grading.path
     write_atomically(path / "grades.json", json.dumps(_json(graded), indent=2) + "\n")
-    if not alone:
+    if not graded.one:
         write_atomically(path / "grades.csv", as_csv(graded.grades))
 
 

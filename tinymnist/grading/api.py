@@ -21,7 +21,7 @@ from tinymnist.grading.record import (
     drawn_seeds,
     open_grading,
 )
-from tinymnist.grading.submissions import submission_at, submissions_in
+from tinymnist.grading.submissions import is_one_submission, submission_at, submissions_in
 from tinymnist.grading.training import Training, folder_of, train_submissions
 from tinymnist.signals import stop_on_signals
 from tinymnist.spec.data import Data
@@ -43,6 +43,8 @@ class Graded:
 
     grading: Grading
     grades: tuple[Grade, ...]
+    one: bool
+    """Whether a single submission was asked about, not those of a class."""
 
 
 def grade(
@@ -71,6 +73,7 @@ def grade(
     """
     observer = observer or GradingObserver()
     assignment, text = load_assignment(file)
+    one = one or is_one_submission(submissions)
     handed_in = [submission_at(submissions)] if one else submissions_in(submissions, observer.warned)
     judged = [judge(each, assignment) for each in handed_in]
     asked = Data(dataset=assignment.dataset)
@@ -104,7 +107,7 @@ def grade(
         name = each.submission.name
         found = _grade(each, trainings[name], assignment) if name in trainings else each.grade
         grades.append(replace(found, remarks=(*found.remarks, *remarks[name])))
-    return Graded(grading, tuple(grades))
+    return Graded(grading, tuple(grades), one)
 
 
 def _fitting(judged: Judged, assignment: Assignment, data: Dataset) -> Judged:

@@ -42,14 +42,17 @@ def submission_at(path: Path) -> Submission:
     return _read(path, printable(_name(path.resolve())))
 
 
+def is_one_submission(path: Path) -> bool:
+    """Whether it is a file, or a folder with a `spec.yaml`, as a run is."""
+    return path.is_file() or (path / SPEC).is_file()
+
+
 def submissions_in(path: Path, warn: Warn = warn_in_python) -> list[Submission]:
-    """The submission that a file is; or those in a folder, one for each spec, folder and zip directly in it. `warn` is
-    told of what else is there.
+    """The submissions in a folder, one for each spec, folder and zip directly in it. `warn` is told of what else is
+    there.
 
     Raises `RunError` where there is nothing to grade, `DataError` where it cannot be read.
     """
-    if path.is_file() or (path / SPEC).is_file():  # a run, for one
-        return [submission_at(path)]
     if not path.is_dir():
         raise RunError(f"{path}: no such file or folder: name a spec, a zip, or the folder of what was handed in")
     try:

@@ -1,7 +1,6 @@
 """The page about a class: what was handed in, and which networks no other one beats."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
@@ -13,22 +12,10 @@ from tinymnist.report.api import page_path
 from tinymnist.report.class_picture import Mark, class_picture
 from tinymnist.report.columns import data_url
 from tinymnist.report.page import page_style
+from tinymnist.search.ranking import front
 from tinymnist.templating import render
 from tinymnist.text import counted
 from tinymnist.version import __version__
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A line of the table."""
-
-    name: str
-    status: str
-    parameters: str
-    accuracy: str
-    on_front: bool
-    points: str
-    reason: str
 
 
 def write_class_page(graded: Graded, output: str | PathLike[str], *, anonymous: bool = False) -> Path:
@@ -45,8 +32,11 @@ def write_class_page(graded: Graded, output: str | PathLike[str], *, anonymous: 
     )
     names = {grade.submission: str(place + 1) if anonymous else grade.submission for place, grade in enumerate(trained)}
     marks = [_mark(grade, names) for grade in trained]
-    front = _front(marks)
-    shown = trained if anonymous else graded.grades
+    best = [marks[place] for place in front([(-accuracy, parameters) for _, parameters, accuracy in marks])]
+    on_front = {name for name, _, _ in best}
+    shown = [
+        (names.get(grade.submission, grade.submission), grade) for grade in (trained if anonymous else graded.grades)
+    ]
     content = render(
         "tinymnist.report",
         "class.html",
@@ -54,8 +44,8 @@ def write_class_page(graded: Graded, output: str | PathLike[str], *, anonymous: 
         assignment=assignment,
         facts=_facts(graded),
         anonymous=anonymous,
-        picture=_picture(marks, front, assignment),
-        rows=[_row(grade, names, {name for name, _, _ in front}) for grade in shown],
+        picture=_picture(marks, best, assignment),
+        shown=[(name, grade, grade.accuracy is not None and name in on_front) for name, grade in shown],
         parts=[] if anonymous else _parts(graded.grades),
         style=page_style(),
         version=__version__,
@@ -70,32 +60,10 @@ def _mark(grade: Grade, names: dict[str, str]) -> Mark:
     return names[grade.submission], grade.parameters, grade.accuracy
 
 
-def _front(marks: Sequence[Mark]) -> list[Mark]:
-    """The networks than which none is better with as few parameters, or as good with fewer."""
-    front: list[Mark] = []
-    for each in sorted(marks, key=lambda mark: (mark[1], -mark[2])):
-        if not front or each[2] > front[-1][2] or each[1:] == front[-1][1:]:
-            front.append(each)
-    return front
-
-
 def _picture(marks: Sequence[Mark], front: Sequence[Mark], assignment: Assignment) -> str | None:
     if not marks:
         return None
     return data_url(class_picture(marks, front, assignment.target.accuracy, assignment.checks.max_params), "svg+xml")
-
-
-def _row(grade: Grade, names: dict[str, str], front: set[str]) -> Row:
-    name = names.get(grade.submission, grade.submission)
-    return Row(
-        name=name,
-        status=grade.status,
-        parameters="" if grade.parameters is None else f"{grade.parameters:,}",
-        accuracy="" if grade.accuracy is None else f"{grade.accuracy:.2f}",
-        on_front=grade.accuracy is not None and name in front,
-        points=f"{grade.points:g} of {grade.most:g}",
-        reason=grade.reason,
-    )
 
 
 def _facts(graded: Graded) -> list[tuple[str, str]]:

@@ -28,7 +28,7 @@ from tinymnist.training.device import prepare_device
 from tinymnist.training.directory import WEIGHTS, RunDirectory, create_run
 from tinymnist.training.early_stopping import best_row
 from tinymnist.training.engine import Engine, choose_engine
-from tinymnist.training.environment import describe_environment, describe_session, differences, numerics
+from tinymnist.training.environment import describe_environment, describe_session, differences
 from tinymnist.training.images import asked_for, of_run, refuse_changed_images, refuse_missing_images
 from tinymnist.training.initial import copy_initial, initial_record, open_initial, refuse_unfit_initial, reopen_initial
 from tinymnist.training.known import refuse_known_images
@@ -91,9 +91,9 @@ def train(
     if first is not None:
         refuse_unfit_initial(first, spec, material.data, asked.validation)
         refuse_known_images(first, material.data, data_dir, observer.warned)
-    with torch_threads(threads), _parts(spec, seed, spec.train.engine, chosen_device, observer) as parts:
+    with torch_threads(threads), _parts(spec, seed, spec.train.engine, chosen_device, material, observer) as parts:
         known = None if first is None else initial_record(first)
-        environment = describe_environment(material, seed, chosen_device, parts.engine, known)
+        environment = describe_environment(material, seed, chosen_device, parts.engine, parts.teacher, known)
         run = create_run(Path(output), new_name, spec, environment)
         if first is not None:
             copy_initial(first, parts.model)
@@ -128,7 +128,7 @@ def resume(
         raise DataError(f"{run.path}: was begun on other {before.dataset} files than those here: start a new run")
     if teacher_digests(material.teachers) != before.teachers:
         raise DataError(f"{run.path}: its teachers are not those it was begun with: start a new run")
-    with torch_threads(threads), _parts(run.spec, before.seed, engine, chosen_device, observer) as parts:
+    with torch_threads(threads), _parts(run.spec, before.seed, engine, chosen_device, material, observer) as parts:
         if before.initial is not None and not os.path.isfile(run.checkpoint):
             copy_initial(reopen_initial(before.initial, str(run.path)), parts.model)
         return _train_to_end(run, material, parts, observer, resumed=True)
@@ -142,38 +142,37 @@ class _Parts:
     optimizer: Optimizer
     engine: Engine
     device: torch.device
+    teacher: Teacher | None
 
 
 @contextmanager
-def _parts(spec: Spec, seed: int, engine: str, device: torch.device, observer: Observer) -> Iterator[_Parts]:
+def _parts(
+    spec: Spec, seed: int, engine: str, device: torch.device, material: Material, observer: Observer
+) -> Iterator[_Parts]:
     with drawing(derived_seed(seed, "weights")), enough_memory():
         model = build_model(spec).to(device)
     optimizer = make_optimizer(spec.train.optimizer, model)
-    with closing(choose_engine(engine, spec, model, optimizer, device, observer.warned)) as chosen:
-        yield _Parts(model, optimizer, chosen, device)
+    with (
+        closing(choose_engine(engine, spec, model, optimizer, device, observer.warned)) as chosen,
+        teaching(material.teachers, spec, chosen, device, observer.warned) as teacher,
+    ):
+        yield _Parts(model, optimizer, chosen, device, teacher)
 
 
 def _train_to_end(
     run: RunDirectory, material: Material, parts: _Parts, observer: Observer, *, resumed: bool = False
 ) -> RunDirectory:
     """Trains from the run's checkpoint, or from the beginning, to its end, and writes weights and result."""
-    spec, device = run.spec, parts.device
     data, augmenter = material.data, material.augmenter
     if isinstance(augmenter, AffineAugmenter):
         augmenter.warp = parts.engine.warp
-    with (
-        locked(run.path),
-        teaching(material.teachers, spec, parts.engine, device, observer.warned) as teacher,
-        stop_on_signals() as stop,
-    ):
+    with locked(run.path), stop_on_signals() as stop:
         trainer = Trainer(
-            run, parts.model, parts.optimizer, parts.engine, data.to(device), augmenter, teacher, observer
+            run, parts.model, parts.optimizer, parts.engine, data.to(parts.device), augmenter, parts.teacher, observer
         )
         trainer.resume()
         if resumed:
-            run = _noted(run, trainer.progress, material, parts, teacher, observer)
-        else:
-            run = _with_numerics(run, parts.engine, teacher)
+            run = _noted(run, trainer.progress, material, parts, observer)
         observer.started(_start(run, parts))
         rows = trainer.train(stop)
         write_tensors(trainer.result_tensors(), run.path / WEIGHTS)
@@ -181,26 +180,11 @@ def _train_to_end(
     return run
 
 
-def _with_numerics(run: RunDirectory, engine: Engine, teacher: Teacher | None) -> RunDirectory:
-    """The run with what its bits depend on, now that its teacher is there, in its `environment.json`."""
-    found = numerics(engine, run.environment.augmentation, teacher)
-    if found == run.environment.numerics:
-        return run
-    environment = run.environment.model_copy(update={"numerics": found})
-    write_record(environment, run.path / ENVIRONMENT)
-    return replace(run, environment=environment)
-
-
 def _noted(
-    run: RunDirectory,
-    progress: Progress,
-    material: Material,
-    parts: _Parts,
-    teacher: Teacher | None,
-    observer: Observer,
+    run: RunDirectory, progress: Progress, material: Material, parts: _Parts, observer: Observer
 ) -> RunDirectory:
     """The run with this session in its `environment.json`. Warns where its bits will not be those of the run so far."""
-    session = describe_session(progress.epoch, progress.step, parts.device, parts.engine, material, teacher)
+    session = describe_session(progress.epoch, progress.step, parts.device, parts.engine, material, parts.teacher)
     if found := differences(run.environment, session):
         observer.warned(ResumedElsewhere(run.path, found))
     before = read_record(Environment, run.path / ENVIRONMENT)  # again, now that nobody else writes it

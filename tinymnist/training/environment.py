@@ -30,17 +30,17 @@ def describe_environment(
     seed: int,
     device: torch.device,
     engine: Engine,
+    teacher: Teacher | None,
     initial: Initial | None,
 ) -> Environment:
-    """Describes how a run is made here. What computes its teacher is known only once that is there: `numerics` says it
-    then."""
+    """Describes how a run is made here."""
     return Environment(
         created=_now(),
         command=[printable(argument) for argument in sys.argv],
         seed=seed,
         **images_and_teachers(material),
         initial=initial,
-        **_machinery(device, engine, material, None),
+        **_machinery(device, engine, material, teacher),
     )
 
 
