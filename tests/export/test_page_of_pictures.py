@@ -149,6 +149,7 @@ def page(browser: Page, cli: Cli, colours: Run, tmp_path: Path) -> Page:
     html_of(cli, colours, tmp_path / "page")
     browser.resize(1280, 860)
     browser.open(tmp_path / "page" / "index.html")
+    browser.evaluate("{ const before = take; window.take = (file) => (window.showing = before(file)); }")
     return browser
 
 
@@ -174,7 +175,13 @@ def bring(page: Page, event: str, carrier: str, content: bytes) -> None:
 
 def settle(page: Page) -> None:
     """Waits until a picture has been decoded and shown."""
-    page.evaluate("new Promise(done => setTimeout(done, 300))")
+    page.evaluate(
+        """(async () => {
+        while (!window.showing) await new Promise((done) => setTimeout(done, 10));
+        await window.showing;
+        window.showing = null;
+        })()"""
+    )
     page.settle()
 
 
