@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 class _Array:
     vectors: int
     phases: set[int] = field(default_factory=set)
+    kept_at: int | None = None
 
 
 class Arrays:
@@ -35,6 +36,7 @@ class Arrays:
         """The program with every placeholder replaced by a place."""
         for name, array in self._arrays.items():
             if len(array.phases) > 1:
+                array.kept_at = self.block_vectors
                 place = f"(kept + {self.block_vectors})"
                 self.block_vectors += array.vectors
             else:
@@ -42,3 +44,14 @@ class Arrays:
                 self.scratch_vectors += array.vectors
             text = text.replace(f"@{name}@", place)
         return text
+
+    def longest_run(self, phase: int) -> tuple[int, int]:
+        """The longest part of what a block keeps, first and end, that this phase finds there from earlier ones."""
+        longest, first = (0, 0), 0
+        for array in self._arrays.values():
+            if array.kept_at is not None:
+                end = array.kept_at + array.vectors
+                if not min(array.phases) < phase <= max(array.phases) or phase not in array.phases:
+                    first = end
+                longest = max(longest, (first, end), key=lambda run: run[1] - run[0])
+        return longest

@@ -3,7 +3,7 @@
 from math import prod
 
 from tinymnist.native.chain_gradients import is_costly, pull_function, pull_kept_function, sums_function
-from tinymnist.native.chains import NAME
+from tinymnist.native.chains import NAME, costly_layer
 from tinymnist.native.forward import Forward
 from tinymnist.native.graph import BatchNorm, Convolution, GroupNorm, Node, Root
 from tinymnist.native.layout import Layout, flat
@@ -20,6 +20,7 @@ class ForwardAndBackward(Forward):
         logits, output = self._all_roots(), self.graph.output
         self._line(f"cross_entropy(net, block, {logits}, {self._gradient(output)});")
         self.contributed.add(output.index)
+        self.returning = True
         for root in reversed(self.graph.roots[1:]):
             self._backward(root)
         self.phases[-1].closing += [
@@ -48,6 +49,17 @@ class ForwardAndBackward(Forward):
                     continue
                 self._pull(node, self._gradient(source), flat(source.shape), self._adds(source))
 
+    def _keeps(self, node: Node) -> bool:
+        """Going back, a chain is computed once more for the layer that reads it, and then gone back over in the same
+        phase."""
+        if self.returning and costly_layer(node) is not None:
+            self.kept = (node.root.index, len(self.phases))
+            return True
+        return False
+
+    def _has_parts(self, node: Node) -> bool:
+        return self.kept == (node.root.index, len(self.phases))
+
     def _adds(self, node: Node) -> bool:
         """Whether the node has a gradient already, to which the next is added."""
         already = node.index in self.contributed
@@ -67,8 +79,8 @@ class ForwardAndBackward(Forward):
         if norm is None:
             return
         keep = early or is_costly(node)
-        name = self._function("sums", sums_function(node, keep=keep))
-        arguments = listed(self._root(root), self._norm(root), self._gradient(node), self._spare())
+        name = self._function("sums", sums_function(node, keep=keep, parts=self._has_parts(node)))
+        arguments = listed(self._root(root), self._norm(root), self._gradient(node), self._spare(), self._parts())
         values = prod(root.shape[1:])
         pulled = self._pulled(root) if keep else "NULL"
         self._line(f"vf totals{root.index}[{2 * channels}];")
@@ -131,10 +143,11 @@ class ForwardAndBackward(Forward):
                 f"{name}({self._root(node.root)}, {self._pulled(node.root)}, {self._back(node.root)}, {target});"
             )
             return
-        name = self._function("pull", pull_function(node, layout, accumulate=accumulate))
+        parts = self._has_parts(node)
+        name = self._function("pull", pull_function(node, layout, accumulate=accumulate, parts=parts))
         root = node.root
-        vectors = (self._root(root), self._norm_or_null(root), self._back(root), self._gradient(node), self._spare())
-        self._line(f"{name}(net, block, {listed(*vectors)}, gradients, {target});")
+        vectors = (self._root(root), self._norm_or_null(root), self._back(root), self._gradient(node))
+        self._line(f"{name}(net, block, {listed(*vectors, self._spare(), self._parts())}, gradients, {target});")
 
     def _backward_convolution(self, root: Root, source: Convolution, node: Node) -> None:
         x, plane, row = self._input(root)
@@ -175,4 +188,4 @@ class ForwardAndBackward(Forward):
             plane, row, source.groups, source.outputs, source.inputs, source.kernel, (1, 1), size
         )
         weights, add = self._packed(source, turned=True), int(self._adds(source.node))
-        self._line(f"{name}({d}, {weights}, NULL, {add}, {self._gradient(source.node)}, NULL);")
+        self._line(f"{name}({d}, {weights}, NULL, {add}, {self._gradient(source.node)}, NULL, &worker->ahead);")

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 
 from tinymnist.native.chains import (
     ARGUMENTS,
+    CHEAP,
     NAME,
     SMALL_WINDOW,
     ChainCode,
     argument_text,
+    costly_layer,
     divisor,
     dropout_text,
     kernel,
@@ -24,9 +26,6 @@ from tinymnist.native.graph import Activation, Dropout, Elementwise, Node, Windo
 from tinymnist.native.layout import Layout, flat
 from tinymnist.native.literals import real
 
-CHEAP = ("relu", "relu6", "leaky_relu", "hardswish")
-"""Activations that take a few instructions; the others need an exponential."""
-
 
 def is_costly(node: Node) -> bool:
     """Whether going back over the chain to its norm is so slow that the result is kept rather than computed twice."""
@@ -35,10 +34,10 @@ def is_costly(node: Node) -> bool:
     return node.root.norm is not None and (scattered or any(name not in CHEAP for name in layers))
 
 
-def sums_function(node: Node, *, keep: bool) -> str:
-    """`NAME(…, d, spare, sums, gradients, pulled)`: per channel, the sum of the gradient at the norm's output, and the
+def sums_function(node: Node, *, keep: bool, parts: bool) -> str:
+    """`NAME(…, d, spare, parts, sums, gradients, pulled)`: per channel, the sum of the gradient at the norm's output, and the
     sum of it times normalised z. With `keep`, it also adds up the gradients of parameters in the chain, and writes the
-    gradient at the norm's output to `pulled`."""
+    gradient at the norm's output to `pulled`. With `parts`, the way forward has kept them."""
     channels = node.root.shape[0]
     before = [f"const vf inverse = norm[{2 * channels} + c], offset = norm[{3 * channels} + c];"]
     before.append("vf sum = {0}, product = {0};")
@@ -46,8 +45,11 @@ def sums_function(node: Node, *, keep: bool) -> str:
     if keep:
         sink.append(f"pulled[{flat(node.root.shape).at('c', 'i', 'j')}] = g;")
     after = ["sums[2 * c] = sum;", "sums[2 * c + 1] = product;"]
-    arguments = f"{ARGUMENTS}, const vf *restrict d, vf *spare, vf *sums, fours *gradients, vf *restrict pulled"
-    return _backward(f"{NAME}({arguments})", node, before, sink, after, parameters=keep)
+    arguments = (
+        f"{ARGUMENTS}, const vf *restrict d, vf *spare, const vf *restrict parts, vf *sums, fours *gradients, "
+        "vf *restrict pulled"
+    )
+    return _backward(f"{NAME}({arguments})", node, before, sink, after, parameters=keep, parts=parts)
 
 
 def pull_kept_function(node: Node, layout: Layout) -> str:
@@ -66,8 +68,8 @@ def pull_kept_function(node: Node, layout: Layout) -> str:
     )
 
 
-def pull_function(node: Node, layout: Layout, *, accumulate: bool) -> str:
-    """`NAME(…, back, d, spare, gradients, out)`: the gradient at the root, and those of parameters in the chain."""
+def pull_function(node: Node, layout: Layout, *, accumulate: bool, parts: bool) -> str:
+    """`NAME(…, back, d, spare, parts, gradients, out)`: the gradient at the root, and those of parameters in the chain."""
     channels = node.root.shape[0]
     before: list[str] = []
     value = "g"
@@ -75,14 +77,18 @@ def pull_function(node: Node, layout: Layout, *, accumulate: bool) -> str:
         before = [f"const vf A = back[c], B = back[{channels} + c], D = back[{2 * channels} + c];"]
         value = "fused(A, g, fused(B, z0, D))"
     sink = [f"out[{layout.at('c', 'i', 'j')}] {'+=' if accumulate else '='} {value};"]
-    arguments = f"{ARGUMENTS}, const vf *back, const vf *restrict d, vf *spare, fours *gradients, vf *restrict out"
-    return _backward(f"{NAME}({arguments})", node, before, sink, [], parameters=True)
+    arguments = (
+        f"{ARGUMENTS}, const vf *back, const vf *restrict d, vf *spare, const vf *restrict parts, fours *gradients, "
+        "vf *restrict out"
+    )
+    return _backward(f"{NAME}({arguments})", node, before, sink, [], parameters=True, parts=parts)
 
 
 def _forth_and_back(
-    layers: Sequence[Elementwise], start: str, prefix: str, element: str
+    layers: Sequence[Elementwise], start: str, prefix: str, element: str, kept: int | None = None
 ) -> tuple[list[str], list[str]]:
-    """C that runs `layers` from `start` and keeps each input, and C that takes `g` back through them."""
+    """C that runs `layers` from `start` and keeps each input, and C that takes `g` back through them. The layer `kept`
+    goes on from its part."""
     forth, back = [], []
     value = start
     for number, layer in enumerate(layers):
@@ -92,6 +98,11 @@ def _forth_and_back(
                 f"const vf {following}f = {dropout_text(layer, element)}, {following} = {value} * {following}f;"
             )
             back.append([f"g = g * {following}f;"])
+        elif layer.name not in CHEAP:
+            part = f"parts[{element}]" if number == kept else f"{layer.name}_part({value})"
+            forth.append(f"const vf {following}p = {part}, {following} = {layer.name}_of({value}, {following}p);")
+            forth.append(f"(void){following}, (void){following}p;")
+            back.append([f"g = g * {layer.name}_slope_of({value}, {following}p);"])
         else:
             forth.append(f"const vf {following} = {layer.name}({value}{argument_text(layer)}); (void){following};")
             steps = []
@@ -108,13 +119,14 @@ def _forth_and_back(
 
 
 def _backward(
-    signature: str, node: Node, before: list[str], sink: list[str], after: list[str], *, parameters: bool = False
+    signature: str, node: Node, before: list[str], sink: list[str], after: list[str], *, parameters: bool, parts: bool
 ) -> str:
     """The function that goes back over a chain. `sink` runs for each value (c, i, j) of the root, with the value `z0`
     and the gradient `g` at the norm's output."""
     chain = ChainCode(node, training=True)
     learned = learned_parameters([*node.before, *node.after])
-    opening = ["(void)net, (void)block, (void)norm, (void)spare, (void)gradients;", *chain.constants()]
+    opening = ["(void)net, (void)block, (void)norm, (void)spare, (void)parts, (void)gradients;", *chain.constants()]
+    kept = costly_layer(node) if parts else None
     opening += [f"vf slope{index} = {{0}};" for index in learned]
     closing = [f"(void)slope{index};" for index in learned]
     if parameters:
@@ -122,22 +134,22 @@ def _backward(
     head = [*chain.channel_constants(), *before]
     shape = node.root.shape
     if node.window is None:
-        body = _plain(node, sink)
+        body = _plain(node, sink, kept)
     elif _fits_registers(node):
-        body = _windowed(node, sink)
+        body = _windowed(node, sink, kept)
     else:
         plane = shape[1] * shape[2]
         opening.append(f"vf *values = spare, *routed = spare + {plane}, *gates = spare + {2 * plane};")
         closing.append("(void)gates;")
-        body = _scattered(node, sink)
+        body = _scattered(node, sink, kept)
     loop = [f"for (int c = 0; c < {shape[0]}; c++) {{", *head, *body, *after, "}"]
     return kernel(signature, [*opening, *loop, *closing])
 
 
-def _plain(node: Node, sink: list[str]) -> list[str]:
+def _plain(node: Node, sink: list[str], kept: int | None) -> list[str]:
     _, height, width = node.root.shape
     place = flat(node.root.shape).at("c", "i", "j")
-    forth, back = _forth_and_back(node.before, "n0", "b", place)
+    forth, back = _forth_and_back(node.before, "n0", "b", place, kept)
     return [
         f"for (int i = 0; i < {height}; i++) for (int j = 0; j < {width}; j++) {{",
         *read_root(place),
@@ -162,7 +174,7 @@ def _fits_registers(node: Node) -> bool:
     return small and inside and window.kernel == window.stride and window.padding == (0, 0)
 
 
-def _windowed(node: Node, sink: list[str]) -> list[str]:
+def _windowed(node: Node, sink: list[str], kept: int | None) -> list[str]:
     """Back over windows in registers: each is computed forward, and its gradient goes to all values of an average, or
     to the first value that equals the maximum."""
     window = node.window
@@ -171,7 +183,7 @@ def _windowed(node: Node, sink: list[str]) -> list[str]:
     _, rows, columns = node.shape
     _, height, width = node.root.shape
     place = flat(node.root.shape).at("c", "i", "j")
-    forth, back = _forth_and_back(node.before, "n0", "b", place)
+    forth, back = _forth_and_back(node.before, "n0", "b", place, kept)
     each = f"UNROLL for (int p = 0; p < {high}; p++) UNROLL for (int q = 0; q < {wide}; q++) {{"
     locate = f"const int i = y * {high} + p, j = x * {wide} + q;"
     read = [*read_root(place), f"const vf n0 = {_normed(node)};"]
@@ -207,10 +219,10 @@ def _reduced(window: Window, count: int) -> list[str]:
     return ["vf m = value[0];", f"UNROLL for (int k = 1; k < {count}; k++) m = maximum(value[k], m);"]
 
 
-def _scattered(node: Node, sink: list[str]) -> list[str]:
+def _scattered(node: Node, sink: list[str], kept: int | None) -> list[str]:
     """Back over windows of any kind: the gradients of a whole channel's windows are scattered first."""
     _, height, width = node.root.shape
-    forth, back = _forth_and_back(node.before, "n0", "b", flat(node.root.shape).at("c", "i", "j"))
+    forth, back = _forth_and_back(node.before, "n0", "b", flat(node.root.shape).at("c", "i", "j"), kept)
     read = f"const vf z0 = z[{flat(node.root.shape).at('c', 'i', 'j')}];"
     normed = f"const vf n0 = {_normed(node)};"
     each = f"for (int i = 0; i < {height}; i++) for (int j = 0; j < {width}; j++) {{"

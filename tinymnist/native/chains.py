@@ -20,21 +20,34 @@ than the machine prefetches by itself."""
 SMALL_WINDOW = 9
 """The most values of a window that are kept in registers."""
 
+CHEAP = ("relu", "relu6", "leaky_relu", "hardswish")
+"""Activations that take a few instructions; the others need an exponential."""
+
 ARGUMENTS = "const struct network *net, const uint32_t block, const vf *restrict z, const vf *norm"
 
 
-def forward_function(node: Node, layout: Layout, *, training: bool, accumulate: bool) -> str:
-    """`NAME(…, spare, out)`: computes the chain from the root's block, and writes its end to `out` in `layout`, or with
-    `accumulate` adds it."""
+def costly_layer(node: Node) -> int | None:
+    """Where among the layers before pooling the first activation is that needs an exponential."""
+    costly = (number for number, layer in enumerate(node.before) if _is_costly(layer))
+    return next(costly, None)
+
+
+def _is_costly(layer: Elementwise) -> bool:
+    return isinstance(layer, Activation) and layer.name not in CHEAP
+
+
+def forward_function(node: Node, layout: Layout, *, training: bool, accumulate: bool, keep: bool = False) -> str:
+    """`NAME(…, spare, parts, out)`: computes the chain from the root's block, and writes its end to `out` in `layout`,
+    or with `accumulate` adds it. With `keep`, the way back finds in `parts` what the costly layer has computed."""
     chain = ChainCode(node, training)
-    opening = ["(void)net, (void)block, (void)norm, (void)spare;", *chain.constants()]
+    opening = ["(void)net, (void)block, (void)norm, (void)spare, (void)parts;", *chain.constants()]
     window = node.window
     body = chain.channel_constants()
     if window is None:
-        body += ["EACH_PIXEL {", *chain.root("y", "x"), *chain.before("v")]
+        body += ["EACH_PIXEL {", *chain.root("y", "x"), *chain.before("v", keep=keep)]
     else:
         overlaps = any(kernel > stride for kernel, stride in zip(window.kernel, window.stride, strict=True))
-        read = [*chain.root("i", "j"), *chain.before("v")]
+        read = [*chain.root("i", "j"), *chain.before("v", keep=keep)]
         if overlaps:  # several windows read each value, which is computed once
             _, height, width = node.root.shape
             body += [f"for (int i = 0; i < {height}; i++) for (int j = 0; j < {width}; j++) {{", *read]
@@ -47,7 +60,7 @@ def forward_function(node: Node, layout: Layout, *, training: bool, accumulate: 
             body.append(f"m *= 1.0f / (float)({divisor(node)});")
         body.append("vf v = m;")
     body += [*chain.after("v"), f"out[{layout.at('c', 'y', 'x')}] {'+=' if accumulate else '='} v;"]
-    signature = f"{NAME}({ARGUMENTS}, vf *restrict spare, vf *restrict out)"
+    signature = f"{NAME}({ARGUMENTS}, vf *restrict spare, vf *restrict parts, vf *restrict out)"
     return kernel(signature, [*opening, *_channels(node.shape, body)])
 
 
@@ -75,9 +88,14 @@ class ChainCode:
         value = "z0" if self.node.root.norm is None else "fused(z0, scale, shift)"
         return [*read_root(flat(self.node.root.shape).at("c", y, x)), f"vf v = {value};"]
 
-    def before(self, value: str) -> list[str]:
+    def before(self, value: str, *, keep: bool) -> list[str]:
         element = flat(self.node.root.shape).at("c", "i" if self.node.window else "y", "j" if self.node.window else "x")
-        return [f"{value} = {_call(layer, value, element)};" for layer in self.layers(self.node.before)]
+        kept = costly_layer(self.node) if keep else None
+        return [
+            f"{value} = {_call(layer, value, element, f'parts[{element}] = ' if number == kept else '')};"
+            for number, layer in enumerate(self.node.before)
+            if layer in self.layers([layer])
+        ]
 
     def after(self, value: str) -> list[str]:
         element = flat(self.node.shape).at("c", "y", "x")
@@ -90,9 +108,12 @@ def learned_parameters(layers: Sequence[Elementwise]) -> list[int]:
     return sorted(index for index in indices if index is not None)
 
 
-def _call(layer: Elementwise, value: str, element: str) -> str:
+def _call(layer: Elementwise, value: str, element: str, keep: str = "") -> str:
+    """C for the layer's output. `keep` assigns what a costly one computes on the way."""
     if isinstance(layer, Dropout):
         return f"{value} * {dropout_text(layer, element)}"
+    if _is_costly(layer):
+        return f"{layer.name}_of({value}, {keep}{layer.name}_part({value}))"
     return f"{layer.name}({value}{argument_text(layer)})"
 
 

@@ -124,7 +124,7 @@ class Forward(Phases):
         )
         weights = self._packed(source, turned=False)
         bias = self._pointer(source.bias) if not isinstance(root.norm, BatchNorm) else "NULL"
-        self._line(f"{name}({x}, {weights}, {bias}, 0, {target}, {sums});")
+        self._line(f"{name}({x}, {weights}, {bias}, 0, {target}, {sums}, &worker->ahead);")
 
     def _packed(self, source: Convolution, *, turned: bool) -> str:
         """The C expression for the thread's copy of the weights, in the order in which `conv` reads them."""
@@ -155,8 +155,8 @@ class Forward(Phases):
         before = listed(high, wide, "x", plane, row, "w", groups, inputs, outputs, *kernel, *stride)
         return self._function(
             "conv",
-            f"KERNEL {NAME}(const vf *x, const float *w, const float *bias, int add, vf *z, vf *sums) {{\n"
-            f"    conv({before}, bias, add, z, {listed(*size)}, sums);\n}}\n",
+            f"KERNEL {NAME}(const vf *x, const float *w, const float *bias, int add, vf *z, vf *sums, "
+            f"struct ahead *ahead) {{\n    conv({before}, bias, add, z, {listed(*size)}, sums, ahead);\n}}\n",
         )
 
     def _input(self, root: Root) -> tuple[str, int, int]:
@@ -180,8 +180,13 @@ class Forward(Phases):
         return place, plane, row
 
     def _produce(self, node: Node, target: str, layout: Layout, *, accumulate: bool = False) -> None:
-        text = forward_function(node, layout, training=self.training, accumulate=accumulate)
+        keep = self._keeps(node)
+        text = forward_function(node, layout, training=self.training, accumulate=accumulate, keep=keep)
         root = self._root(node.root)
         norm = self._norm_or_null(node.root)
         name = self._function("forward", text)
-        self._line(f"{name}(net, block, {root}, {norm}, {self._spare()}, {target});")
+        self._line(f"{name}(net, block, {root}, {norm}, {self._spare()}, {self._parts()}, {target});")
+
+    def _keeps(self, node: Node) -> bool:
+        """Whether what the chain's costly layer computes is kept."""
+        return False

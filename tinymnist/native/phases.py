@@ -68,6 +68,8 @@ class Phases:
         self.recomputed: set[tuple[int, int]] = set()
         self.contributed: set[int] = set()
         self.last: list[str] = []
+        self.returning = False
+        self.kept: tuple[int, int] | None = None
 
     def text(self) -> str:
         kind = "train" if self.training else "score"
@@ -82,10 +84,19 @@ class Phases:
                 functions.append(c_function(f"{name}(struct worker *worker, const int64_t at)", [*head, *phase.lines]))
                 # A phase begins with the blocks that the previous one ended with, which the caches still hold.
                 turn = "net->blocks - 1 - b" if number % 2 else "b"
-                job.append(f"for (int64_t b; (b = take(net, {number})) < net->blocks;) {name}(worker, {turn});")
+                following = f"{turn} {'-' if number % 2 else '+'} net->threads"
+                job += [
+                    f"for (int64_t b; (b = take(net, {number})) < net->blocks;) {{",
+                    f"    look_ahead(worker, {following}, @run{number + 1}@);",
+                    f"    {name}(worker, {turn});",
+                    "}",
+                ]
                 job += ["barrier(net);"] if self.training else []
             job += phase.closing
-        return self.arrays.placed("".join(functions) + c_function(f"{kind}(struct worker *worker)", job))
+        text = self.arrays.placed("".join(functions) + c_function(f"{kind}(struct worker *worker)", job))
+        for number in range(len(self.phases)):
+            text = text.replace(f"@run{number + 1}@", listed(*self.arrays.longest_run(number + 1)))
+        return text
 
     def _running_norms(self) -> list[str]:
         if self.training:
@@ -136,6 +147,10 @@ class Phases:
     def _spare(self) -> str:
         """The C expression for room for three channels of any root, for windows that do not fit into registers."""
         return self.arrays.thread("spare", 3 * max(prod(root.shape[1:]) for root in self.graph.roots))
+
+    def _parts(self) -> str:
+        """The C expression for what the costly layer of the chain computed last has kept."""
+        return self.arrays.thread("parts", max(prod(root.shape) for root in self.graph.roots))
 
     @staticmethod
     def _pointer(parameter: int | None) -> str:

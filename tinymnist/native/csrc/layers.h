@@ -17,23 +17,39 @@ INLINE void pack_weights(const float *w, const int groups, const int inputs, con
                 }
 }
 
+/* Memory that a thread needs next, fetched a little at a time while convolutions compute. */
+struct ahead {
+    const char *next, *end;
+};
+#define LINE 64 /* bytes of a cache line */
+#define LINES (LANES > 8 ? 2 : 1)
+
+INLINE void fetch_some(struct ahead *ahead) {
+    UNROLL for (int k = 0; k < LINES; k++) __builtin_prefetch(ahead->next + k * LINE, 0, 2);
+    ahead->next = ahead->next + LINES * LINE < ahead->end ? ahead->next + LINES * LINE : ahead->end;
+}
+
 /* WIDE outputs in each of HIGH channels. */
 INLINE void conv_tile(const int HIGH, const int WIDE, const vf *restrict x, const int plane, const int row,
                       const float *restrict w, const int inputs, const int outputs, const int kernel_h,
                       const int kernel_w, const int stride, const float *restrict bias, int add, vf *restrict z,
-                      const int z_plane, vf *restrict sums) {
+                      const int z_plane, vf *restrict sums, struct ahead *ahead) {
     vf sum[TILE]; /* HIGH * WIDE of them, in registers */
     UNROLL for (int o = 0; o < HIGH; o++) UNROLL for (int t = 0; t < WIDE; t++) {
         sum[o * WIDE + t] = bias ? splat(bias[o]) : (vf){0};
         if (add) sum[o * WIDE + t] += z[o * z_plane + t];
     }
+    struct ahead local = *ahead;
     for (int c = 0; c < inputs; c++)
-        for (int i = 0; i < kernel_h; i++)
+        for (int i = 0; i < kernel_h; i++) {
+            fetch_some(&local);
             UNROLL for (int j = 0; j < kernel_w; j++) UNROLL for (int o = 0; o < HIGH; o++) {
                 const vf weight = splat(w[((c * kernel_h + i) * kernel_w + j) * outputs + o]);
                 UNROLL for (int t = 0; t < WIDE; t++)
                     sum[o * WIDE + t] = fused(weight, x[c * plane + i * row + t * stride + j], sum[o * WIDE + t]);
             }
+        }
+    *ahead = local;
     UNROLL for (int o = 0; o < HIGH; o++) UNROLL for (int t = 0; t < WIDE; t++) z[o * z_plane + t] = sum[o * WIDE + t];
     if (sums)
         UNROLL for (int o = 0; o < HIGH; o++) UNROLL for (int t = 0; t < WIDE; t++) {
@@ -45,17 +61,17 @@ INLINE void conv_tile(const int HIGH, const int WIDE, const vf *restrict x, cons
 INLINE void conv_rows(const int HIGH, const int WIDE, const vf *x, const int plane, const int row, const float *w,
                       const int inputs, const int outputs, const int kernel_h, const int kernel_w, const int stride_h,
                       const int stride_w, const float *bias, int add, vf *z, const int height, const int width,
-                      vf *sums) {
+                      vf *sums, struct ahead *ahead) {
     const int rest = width % WIDE;
     for (int y = 0; y < height; y++) {
         const vf *from = x + y * stride_h * row;
         vf *to = z + y * width;
         for (int t = 0; t < width - rest; t += WIDE)
             conv_tile(HIGH, WIDE, from + t * stride_w, plane, row, w, inputs, outputs, kernel_h, kernel_w, stride_w, bias,
-                      add, to + t, height * width, sums);
+                      add, to + t, height * width, sums, ahead);
         if (rest)
             conv_tile(HIGH, rest, from + (width - rest) * stride_w, plane, row, w, inputs, outputs, kernel_h, kernel_w,
-                      stride_w, bias, add, to + width - rest, height * width, sums);
+                      stride_w, bias, add, to + width - rest, height * width, sums, ahead);
     }
 }
 
@@ -65,7 +81,7 @@ INLINE void conv_rows(const int HIGH, const int WIDE, const vf *x, const int pla
 INLINE void conv(const int HIGH, const int WIDE, const vf *x, const int plane, const int row, const float *w,
                  const int groups, const int inputs, const int outputs, const int kernel_h, const int kernel_w,
                  const int stride_h, const int stride_w, const float *bias, int add, vf *z, const int height,
-                 const int width, vf *sums) {
+                 const int width, vf *sums, struct ahead *ahead) {
     const int rest = outputs % HIGH;
     for (int g = 0; g < groups; g++) {
         const vf *from = x + g * inputs * plane;
@@ -73,12 +89,12 @@ INLINE void conv(const int HIGH, const int WIDE, const vf *x, const int plane, c
         for (int o = 0; o < outputs - rest; o += HIGH)
             conv_rows(HIGH, WIDE, from, plane, row, weights + o, inputs, outputs, kernel_h, kernel_w, stride_h, stride_w,
                       bias ? bias + g * outputs + o : NULL, add, z + (g * outputs + o) * height * width, height, width,
-                      sums ? sums + 2 * (g * outputs + o) : NULL);
+                      sums ? sums + 2 * (g * outputs + o) : NULL, ahead);
         if (rest) {
             const int o = outputs - rest;
             conv_rows(rest, WIDE, from, plane, row, weights + o, inputs, outputs, kernel_h, kernel_w, stride_h, stride_w,
                       bias ? bias + g * outputs + o : NULL, add, z + (g * outputs + o) * height * width, height, width,
-                      sums ? sums + 2 * (g * outputs + o) : NULL);
+                      sums ? sums + 2 * (g * outputs + o) : NULL, ahead);
         }
     }
 }

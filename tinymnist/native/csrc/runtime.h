@@ -11,6 +11,7 @@ struct worker {
     struct network *network;
     int number;
     vf *scratch;
+    struct ahead ahead;
     pthread_t thread;
 };
 
@@ -53,6 +54,15 @@ struct network {
 
 INLINE int64_t take(struct network *net, int phase) {
     return atomic_fetch_add_explicit(&net->taken[phase], 1, memory_order_relaxed);
+}
+
+/* Has the vectors from `first` to `end` of what `block` keeps fetched, where there is such a block. */
+INLINE void look_ahead(struct worker *worker, int64_t block, int64_t first, int64_t end) {
+    const struct network *net = worker->network;
+    const char *kept = (const char *)(net->activations + block * BLOCK_VECTORS);
+    const int there = 0 <= block && block < net->blocks;
+    worker->ahead = (struct ahead){kept + first * sizeof(vf), kept + end * sizeof(vf)};
+    if (!there) worker->ahead.next = worker->ahead.end = (const char *)worker->scratch;
 }
 
 INLINE void pause_briefly(void) {
@@ -197,7 +207,12 @@ INLINE void add_gradients(struct worker *worker, const int first, const int size
     const struct network *net = worker->network;
     const int from = (int)((int64_t)size * worker->number / net->threads);
     const int end = (int)((int64_t)size * (worker->number + 1) / net->threads);
-    for (int k = from; k < end; k++) to[k] = (float)total(net->partial + first + k, PARTIALS, net->blocks);
+    for (int k = from; k < end; k += NEIGHBOURS) {
+        const int count = end - k < NEIGHBOURS ? end - k : NEIGHBOURS;
+        double sums[NEIGHBOURS];
+        totals(net->partial + first + k, PARTIALS, net->blocks, count, sums);
+        for (int i = 0; i < count; i++) to[k + i] = (float)sums[i];
+    }
 }
 
 /* Adds what a batch norm passes back, A g + B z + D, to the gradient of weights (groups * outputs, taps): from `first`

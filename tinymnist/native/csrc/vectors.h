@@ -92,13 +92,22 @@ INLINE void add_fours(fours *to, vi mask, vf a) {
     UNROLL for (int k = 0; k < FOURS; k++) to->of[k] += a[k];
 }
 
-/* The total of what `blocks` blocks keep, `stride` apart. Of the fours, numbered as their images are, each fourth is
-   added up by itself first: that takes vectors of any width the same number of steps. */
-INLINE double total(const fours *kept, const int64_t stride, const int64_t blocks) {
-    double sums[4] = {0};
+/* The totals of `count` neighbours that each of `blocks` blocks keeps, `stride` apart. Of the fours, numbered as their
+   images are, each fourth is added up by itself first: that takes vectors of any width the same number of steps. */
+#define NEIGHBOURS 64 /* at most */
+INLINE void totals(const fours *kept, const int64_t stride, const int64_t blocks, const int count, double *to) {
+    double sums[NEIGHBOURS][4];
+    memset(sums, 0, (size_t)count * sizeof *sums);
     for (int64_t block = 0; block < blocks; block++)
-        UNROLL for (int k = 0; k < FOURS; k++) sums[(block * FOURS + k) % 4] += (double)kept[block * stride].of[k];
-    return (sums[0] + sums[2]) + (sums[1] + sums[3]);
+        for (int i = 0; i < count; i++)
+            UNROLL for (int k = 0; k < FOURS; k++)
+                sums[i][FOURS == 4 ? k : (block * FOURS + k) % 4] += (double)kept[block * stride + i].of[k];
+    for (int i = 0; i < count; i++) to[i] = (sums[i][0] + sums[i][2]) + (sums[i][1] + sums[i][3]);
+}
+INLINE double total(const fours *kept, const int64_t stride, const int64_t blocks) {
+    double sum;
+    totals(kept, stride, blocks, 1, &sum);
+    return sum;
 }
 
 /* exp by 2^n e^r with |r| <= ln(2)/2 and the Taylor series to r^7: relative error below 1e-7. */
@@ -143,36 +152,40 @@ INLINE vf error_function(vf x) {
     return blend(x < 0.0f, -y, y);
 }
 
-/* Activations, and their slopes, which multiply the gradient at the output. */
+/* Activations, and their slopes, which multiply the gradient at the output. Where both need an exponential, NAME_part is
+   what it takes long to compute, and NAME_of and NAME_slope_of go on from there. */
 INLINE vf relu(vf x) { return maximum(x, (vf){0}); }
 INLINE vf relu_slope(vf x) { return keep_where(x > 0.0f, splat(1.0f)); }
 INLINE vf relu6(vf x) { return minimum(relu(x), splat(6.0f)); }
 INLINE vf relu6_slope(vf x) { return keep_where((x > 0.0f) & (x < 6.0f), splat(1.0f)); }
 INLINE vf leaky_relu(vf x, float slope) { return blend(x > 0.0f, x, x * slope); }
 INLINE vf leaky_relu_slope(vf x, float slope) { return blend(x > 0.0f, splat(1.0f), splat(slope)); }
-INLINE vf elu(vf x) { return blend(x > 0.0f, x, exponential(x) - 1.0f); }
-INLINE vf elu_slope(vf x) { return blend(x > 0.0f, splat(1.0f), exponential(x)); }
-INLINE vf sigmoid(vf x) { return 1.0f / (1.0f + exponential(-x)); }
-INLINE vf sigmoid_slope(vf x) { const vf y = sigmoid(x); return y * (1.0f - y); }
-INLINE vf hyperbolic_tangent(vf x) { return 1.0f - 2.0f / (exponential(2.0f * x) + 1.0f); }
-INLINE vf hyperbolic_tangent_slope(vf x) { const vf y = hyperbolic_tangent(x); return 1.0f - y * y; }
-INLINE vf silu(vf x) { return x * sigmoid(x); }
-INLINE vf silu_slope(vf x) { const vf s = sigmoid(x); return s * fused(x, 1.0f - s, splat(1.0f)); }
-INLINE vf gelu(vf x) { return 0.5f * x * (1.0f + error_function(x * 0.70710678f)); }
-INLINE vf gelu_slope(vf x) {
-    return 0.5f * (1.0f + error_function(x * 0.70710678f)) + x * 0.39894228f * exponential(-0.5f * x * x);
-}
-/* tanh(softplus(x)) is (e^2 + 2e) / (e^2 + 2e + 2) with e = exp(x), and 1 beyond 20. */
-INLINE vf mish_gate(vf x) {
-    const vf e = exponential(minimum(x, splat(20.0f))), s = e * e + 2.0f * e;
-    return s / (s + 2.0f);
-}
-INLINE vf mish(vf x) { return x * mish_gate(x); }
-INLINE vf mish_slope(vf x) { const vf g = mish_gate(x); return g + x * sigmoid(x) * (1.0f - g * g); }
 INLINE vf hardswish(vf x) { return x * relu6(x + 3.0f) * (1.0f / 6); }
 INLINE vf hardswish_slope(vf x) {
     return blend(x > 3.0f, splat(1.0f), keep_where(x > -3.0f, x * (1.0f / 3) + 0.5f));
 }
+INLINE vf elu_part(vf x) { return exponential(x); }
+INLINE vf elu_of(vf x, vf e) { return blend(x > 0.0f, x, e - 1.0f); }
+INLINE vf elu_slope_of(vf x, vf e) { return blend(x > 0.0f, splat(1.0f), e); }
+INLINE vf sigmoid_part(vf x) { return 1.0f / (1.0f + exponential(-x)); }
+INLINE vf sigmoid_of(vf x, vf s) { (void)x; return s; }
+INLINE vf sigmoid_slope_of(vf x, vf s) { (void)x; return s * (1.0f - s); }
+INLINE vf hyperbolic_tangent_part(vf x) { return 1.0f - 2.0f / (exponential(2.0f * x) + 1.0f); }
+INLINE vf hyperbolic_tangent_of(vf x, vf y) { (void)x; return y; }
+INLINE vf hyperbolic_tangent_slope_of(vf x, vf y) { (void)x; return 1.0f - y * y; }
+INLINE vf silu_part(vf x) { return sigmoid_part(x); }
+INLINE vf silu_of(vf x, vf s) { return x * s; }
+INLINE vf silu_slope_of(vf x, vf s) { return s * fused(x, 1.0f - s, splat(1.0f)); }
+INLINE vf gelu_part(vf x) { return error_function(x * 0.70710678f); }
+INLINE vf gelu_of(vf x, vf e) { return 0.5f * x * (1.0f + e); }
+INLINE vf gelu_slope_of(vf x, vf e) { return 0.5f * (1.0f + e) + x * 0.39894228f * exponential(-0.5f * x * x); }
+/* tanh(softplus(x)) is (e^2 + 2e) / (e^2 + 2e + 2) with e = exp(x), and 1 beyond 20. */
+INLINE vf mish_part(vf x) {
+    const vf e = exponential(minimum(x, splat(20.0f))), s = e * e + 2.0f * e;
+    return s / (s + 2.0f);
+}
+INLINE vf mish_of(vf x, vf g) { return x * g; }
+INLINE vf mish_slope_of(vf x, vf g) { return g + x * sigmoid_part(x) * (1.0f - g * g); }
 
 /* The finalizer of MurmurHash3 (Appleby 2011): every bit of the input changes every bit of the result. */
 INLINE vu mixed(vu h) {
