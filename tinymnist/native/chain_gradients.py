@@ -35,8 +35,8 @@ def is_costly(node: Node) -> bool:
 
 
 def sums_function(node: Node, *, keep: bool, parts: bool) -> str:
-    """`NAME(…, d, spare, parts, sums, gradients, pulled)`: per channel, the sum of the gradient at the norm's output, and the
-    sum of it times normalised z. With `keep`, it also adds up the gradients of parameters in the chain, and writes the
+    """`NAME(…, d, spare, parts, sums, gradients, pulled)`: per channel, the sum of the gradient at the norm's output,
+    and the sum of it times normalised z. With `keep`, it also adds up the gradients of parameters in the chain, and writes the
     gradient at the norm's output to `pulled`. With `parts`, the way forward has kept them."""
     channels = node.root.shape[0]
     before = [f"const vf inverse = norm[{2 * channels} + c], offset = norm[{3 * channels} + c];"]
@@ -69,7 +69,8 @@ def pull_kept_function(node: Node, layout: Layout) -> str:
 
 
 def pull_function(node: Node, layout: Layout, *, accumulate: bool, parts: bool) -> str:
-    """`NAME(…, back, d, spare, parts, gradients, out)`: the gradient at the root, and those of parameters in the chain."""
+    """`NAME(…, back, d, spare, parts, gradients, out)`: the gradient at the root, and those of parameters in the
+    chain."""
     channels = node.root.shape[0]
     before: list[str] = []
     value = "g"
@@ -220,21 +221,40 @@ def _reduced(window: Window, count: int) -> list[str]:
 
 
 def _scattered(node: Node, sink: list[str], kept: int | None) -> list[str]:
-    """Back over windows of any kind: the gradients of a whole channel's windows are scattered first."""
+    """Back over windows of any kind: gradients are scattered to the values of each window first, of the whole channel,
+    or row by row where windows are pairs of rows."""
     _, height, width = node.root.shape
+    by_rows = _is_pairwise(node)
+    here = f"i % 2 * {width} + j" if by_rows else f"i * {width} + j"
     forth, back = _forth_and_back(node.before, "n0", "b", flat(node.root.shape).at("c", "i", "j"), kept)
     read = f"const vf z0 = z[{flat(node.root.shape).at('c', 'i', 'j')}];"
     normed = f"const vf n0 = {_normed(node)};"
-    each = f"for (int i = 0; i < {height}; i++) for (int j = 0; j < {width}; j++) {{"
-    here = f"i * {width} + j"
     gated = not any(isinstance(layer, Activation) and layer.parameter is not None for layer in node.before)
-    first = [each, read, normed, *forth, f"values[{here}] = bend;"]
+    first = [read, normed, *forth, f"values[{here}] = bend;"]
     if gated:  # keep what the gradient is multiplied by on its way back, so that the layers are computed only once
         first += ["vf g = splat(1.0f);", *back, f"gates[{here}] = g;"]
-    routing, routed = _pairwise(node) if _is_pairwise(node) else _each_window(node)
-    last = [each, read, *([] if gated else [normed, *forth]), f"vf g = {routed};"]
+    routing, routed = _pairwise(node) if by_rows else _each_window(node)
+    last = [read, *([] if gated else [normed, *forth]), f"vf g = {routed};"]
     last += [f"g = g * gates[{here}];"] if gated else back
-    return [*first, "}", *routing, *last, *sink, "}"]
+    each_row, each_column = f"for (int i = 0; i < {height}; i++)", f"for (int j = 0; j < {width}; j++)"
+    if not by_rows:
+        each = f"{each_row} {each_column} {{"
+        return [each, *first, "}", *routing, each, *last, *sink, "}"]
+    return [
+        f"{each_column} routed[j] = (vf){{0}};",
+        f"for (int row = 0; row <= {height}; row++) {{",
+        f"if (row < {height}) {{ const int i = row; {each_column} {{",
+        *first,
+        "} }",
+        "if (row > 0) { const int i = row - 1;",
+        f"if (row < {height}) {{",
+        *routing,
+        "}",
+        f"{each_column} {{",
+        *last,
+        *sink,
+        "} } }",
+    ]
 
 
 def _each_window(node: Node) -> tuple[list[str], str]:
@@ -271,30 +291,26 @@ def _is_pairwise(node: Node) -> bool:
 
 
 def _pairwise(node: Node) -> tuple[list[str], str]:
-    """`_each_window` by maxima of two: the gradient goes to the row, then to the column, of the maximum. Among equal
-    values, the first in row order gets it."""
-    _, height, width = node.root.shape
-    end = flat(node.shape).at("c", "y", "x")
+    """`_each_window` for row i, by maxima of two, of which `values` and `routed` hold two rows: the gradient goes to the
+    row, then to the column, of the maximum. Among equal values, the first in row order gets it."""
+    _, _, width = node.root.shape
+    end = flat(node.shape).at("c", "i", "j")
     after_forth, after_back = _forth_and_back(node.after, "m", "a", end)
     lines = [
-        f"for (int x = 0; x < {width - 1}; x++) {{",
-        "vf upper = maximum(values[x], values[x + 1]), from_above = {0};",
-        f"for (int y = 0; y < {height - 1}; y++) {{",
-        f"const vf *below = values + (y + 1) * {width} + x;",
-        "const vf lower = maximum(below[0], below[1]), m = maximum(upper, lower);",
+        f"const int here = i % 2 * {width}, below = (i + 1) % 2 * {width};",
+        f"for (int j = 0; j < {width - 1}; j++) {{",
+        "const vf upper = maximum(values[here + j], values[here + j + 1]);",
+        "const vf lower = maximum(values[below + j], values[below + j + 1]), m = maximum(upper, lower);",
         "(void)m;",
         *after_forth,
         f"vf g = d[{end}];",
         *after_back,
         "const vi first = upper >= lower;",
-        f"routed[y * {width} + x] = from_above + keep_where(first, g);",
-        "from_above = keep_where(~first, g);",
-        "upper = lower;",
-        "}",
-        f"routed[{(height - 1) * width} + x] = from_above;",
+        "routed[here + j] += keep_where(first, g);",
+        "routed[below + j] = keep_where(~first, g);",
         "}",
     ]
-    here = f"i * {width} + j"
+    here = f"i % 2 * {width} + j"
     left = f"j > 0 ? keep_where(values[{here} - 1] < values[{here}], routed[{here} - 1]) : (vf){{0}}"
     right = f"j < {width - 1} ? keep_where(values[{here}] >= values[{here} + 1], routed[{here}]) : (vf){{0}}"
     return lines, f"({left}) + ({right})"

@@ -6,7 +6,7 @@ to `out`.
 
 from collections.abc import Sequence
 
-from tinymnist.native.graph import Activation, Dropout, Elementwise, Node
+from tinymnist.native.graph import Activation, Dropout, Elementwise, Node, Window
 from tinymnist.native.layout import Layout, flat
 from tinymnist.native.literals import finite, real
 
@@ -41,27 +41,36 @@ def forward_function(node: Node, layout: Layout, *, training: bool, accumulate: 
     or with `accumulate` adds it. With `keep`, the way back finds in `parts` what the costly layer has computed."""
     chain = ChainCode(node, training)
     opening = ["(void)net, (void)block, (void)norm, (void)spare, (void)parts;", *chain.constants()]
+    channels, rows, columns = node.shape
+    opening += [f"for (int c = 0; c < {channels}; c++) {{", *chain.channel_constants()]
+    each_row, each_column = f"for (int y = 0; y < {rows}; y++) {{", f"for (int x = 0; x < {columns}; x++) {{"
     window = node.window
-    body = chain.channel_constants()
     if window is None:
-        body += ["EACH_PIXEL {", *chain.root("y", "x"), *chain.before("v", keep=keep)]
+        body = [each_row, each_column, *chain.root("y", "x"), *chain.before("v", keep=keep)]
     else:
-        overlaps = any(kernel > stride for kernel, stride in zip(window.kernel, window.stride, strict=True))
+        of_rows, of_columns = window_bounds(node)
         read = [*chain.root("i", "j"), *chain.before("v", keep=keep)]
-        if overlaps:  # several windows read each value, which is computed once
-            _, height, width = node.root.shape
-            body += [f"for (int i = 0; i < {height}; i++) for (int j = 0; j < {width}; j++) {{", *read]
-            body += [f"spare[i * {width} + j] = v;", "}"]
+        first: list[str] = []
+        if _overlaps(window) and (node.before or node.root.norm):
+            # Several windows read each value, which is computed once, just before the first of them.
+            width = node.root.shape[2]
+            opening.append("int done = 0;")
+            first = [f"for (; done < bottom_; done++) for (int i = done, j = 0; j < {width}; j++) {{", *read]
+            first += [f"spare[i * {width} + j] = v;", "}"]
             read = [f"const vf v = spare[i * {width} + j];"]
         initial = "(vf){0}" if window.average else "splat(-INFINITY)"
-        body += ["EACH_PIXEL {", f"vf m = {initial};", *window_bounds(node), *window_loops(node), *read]
+        body = [each_row, of_rows, *first, each_column, of_columns, f"vf m = {initial};", *window_loops(node), *read]
         body += ["m += v;" if window.average else "m = maximum(v, m);", "}"]
         if window.average:
             body.append(f"m *= 1.0f / (float)({divisor(node)});")
         body.append("vf v = m;")
     body += [*chain.after("v"), f"out[{layout.at('c', 'y', 'x')}] {'+=' if accumulate else '='} v;"]
     signature = f"{NAME}({ARGUMENTS}, vf *restrict spare, vf *restrict parts, vf *restrict out)"
-    return kernel(signature, [*opening, *_channels(node.shape, body)])
+    return kernel(signature, [*opening, *body, "}", "}", "}"])
+
+
+def _overlaps(window: Window) -> bool:
+    return any(kernel > stride for kernel, stride in zip(window.kernel, window.stride, strict=True))
 
 
 class ChainCode:
@@ -177,12 +186,6 @@ def divisor(node: Node) -> str:
             start = f"{here} * {stride}"
             sides.append(f"({start} + {kernel} < {limit} ? {kernel} : {limit} - {start})")
     return " * ".join(sides)
-
-
-def _channels(shape: tuple[int, int, int], body: list[str]) -> list[str]:
-    each = f"for (int y = 0; y < {shape[1]}; y++) for (int x = 0; x < {shape[2]}; x++)"
-    body = [line.replace("EACH_PIXEL", each) for line in body]
-    return [f"for (int c = 0; c < {shape[0]}; c++) {{", *body, "}", "}"]
 
 
 def kernel(signature: str, lines: list[str]) -> str:
