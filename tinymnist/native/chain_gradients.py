@@ -36,8 +36,8 @@ def is_costly(node: Node) -> bool:
 
 def sums_function(node: Node, *, keep: bool, parts: bool) -> str:
     """`NAME(…, d, spare, parts, sums, gradients, pulled)`: per channel, the sum of the gradient at the norm's output,
-    and the sum of it times normalised z. With `keep`, it also adds up the gradients of parameters in the chain, and writes the
-    gradient at the norm's output to `pulled`. With `parts`, the way forward has kept them."""
+    and the sum of it times normalised z. With `keep`, it also adds up the gradients of parameters in the chain, and
+    writes the gradient at the norm's output to `pulled`. With `parts`, the way forward has kept them."""
     channels = node.root.shape[0]
     before = [f"const vf inverse = norm[{2 * channels} + c], offset = norm[{3 * channels} + c];"]
     before.append("vf sum = {0}, product = {0};")
@@ -291,8 +291,8 @@ def _is_pairwise(node: Node) -> bool:
 
 
 def _pairwise(node: Node) -> tuple[list[str], str]:
-    """`_each_window` for row i, by maxima of two, of which `values` and `routed` hold two rows: the gradient goes to the
-    row, then to the column, of the maximum. Among equal values, the first in row order gets it."""
+    """`_each_window` for row i, by maxima of two; `values` and `routed` hold two rows. The gradient goes to the row,
+    then to the column, of the maximum. Among equal values, the first in row order gets it."""
     _, _, width = node.root.shape
     end = flat(node.shape).at("c", "i", "j")
     after_forth, after_back = _forth_and_back(node.after, "m", "a", end)

@@ -27,9 +27,20 @@ ARGUMENTS = "const struct network *net, const uint32_t block, const vf *restrict
 
 
 def costly_layer(node: Node) -> int | None:
-    """Where among the layers before pooling the first activation is that needs an exponential."""
+    """Where among the layers before pooling the first activation is that needs an exponential; None where there is none,
+    or where windows leave values out, for which nothing is computed."""
     costly = (number for number, layer in enumerate(node.before) if _is_costly(layer))
-    return next(costly, None)
+    return next(costly, None) if _reads_all(node) else None
+
+
+def _reads_all(node: Node) -> bool:
+    window = node.window
+    return window is None or all(
+        stride <= kernel and (outputs - 1) * stride - padding + kernel >= size
+        for outputs, size, kernel, stride, padding in zip(
+            node.shape[1:], node.root.shape[1:], window.kernel, window.stride, window.padding, strict=True
+        )
+    )
 
 
 def _is_costly(layer: Elementwise) -> bool:
