@@ -16,11 +16,11 @@ from tinymnist.native.chains import (
     costly_layer,
     divisor,
     dropout_text,
+    in_window,
     kernel,
     learned_parameters,
     read_root,
     window_bounds,
-    window_loops,
 )
 from tinymnist.native.graph import Activation, Dropout, Elementwise, Node, Window
 from tinymnist.native.layout import Layout, flat
@@ -141,7 +141,7 @@ def _backward(
     else:
         plane = shape[1] * shape[2]
         opening.append(f"vf *values = spare, *routed = spare + {plane}, *gates = spare + {2 * plane};")
-        closing.append("(void)gates;")
+        closing.append("(void)values, (void)gates;")
         body = _scattered(node, sink, kept)
     loop = [f"for (int c = 0; c < {shape[0]}; c++) {{", *head, *body, *after, "}"]
     return kernel(signature, [*opening, *loop, *closing])
@@ -227,19 +227,20 @@ def _scattered(node: Node, sink: list[str], kept: int | None) -> list[str]:
     by_rows = _is_pairwise(node)
     here = f"i % 2 * {width} + j" if by_rows else f"i * {width} + j"
     forth, back = _forth_and_back(node.before, "n0", "b", flat(node.root.shape).at("c", "i", "j"), kept)
-    read = f"const vf z0 = z[{flat(node.root.shape).at('c', 'i', 'j')}];"
-    normed = f"const vf n0 = {_normed(node)};"
+    root = f"z[{flat(node.root.shape).at('c', 'i', 'j')}]"
+    read, normed = f"const vf z0 = {root}; (void)z0;", f"const vf n0 = {_normed(node)};"
+    bare = not by_rows and node.root.norm is None and not node.before  # values are those of the root
     gated = not any(isinstance(layer, Activation) and layer.parameter is not None for layer in node.before)
     first = [read, normed, *forth, f"values[{here}] = bend;"]
     if gated:  # keep what the gradient is multiplied by on its way back, so that the layers are computed only once
         first += ["vf g = splat(1.0f);", *back, f"gates[{here}] = g;"]
-    routing, routed = _pairwise(node) if by_rows else _each_window(node)
+    routing, routed = _pairwise(node) if by_rows else _each_window(node, root if bare else f"values[{here}]")
     last = [read, *([] if gated else [normed, *forth]), f"vf g = {routed};"]
-    last += [f"g = g * gates[{here}];"] if gated else back
+    last += [f"g = g * gates[{here}];"] if gated and not bare else back
     each_row, each_column = f"for (int i = 0; i < {height}; i++)", f"for (int j = 0; j < {width}; j++)"
     if not by_rows:
         each = f"{each_row} {each_column} {{"
-        return [each, *first, "}", *routing, each, *last, *sink, "}"]
+        return [*([] if bare else [each, *first, "}"]), *routing, each, *last, *sink, "}"]
     return [
         f"{each_column} routed[j] = (vf){{0}};",
         f"for (int row = 0; row <= {height}; row++) {{",
@@ -257,8 +258,9 @@ def _scattered(node: Node, sink: list[str], kept: int | None) -> list[str]:
     ]
 
 
-def _each_window(node: Node) -> tuple[list[str], str]:
-    """C that scatters the gradient of each window to `routed`, and the C expression for the gradient at (i, j)."""
+def _each_window(node: Node, value: str) -> tuple[list[str], str]:
+    """C that scatters the gradient of each window to `routed`, and the C expression for the gradient at (i, j), where
+    the input is `value`."""
     window = node.window
     assert window is not None
     _, height, width = node.root.shape
@@ -269,15 +271,20 @@ def _each_window(node: Node) -> tuple[list[str], str]:
     lines = [f"for (int k = 0; k < {height * width}; k++) routed[k] = (vf){{0}};"]
     lines += [f"for (int y = 0; y < {rows}; y++) for (int x = 0; x < {columns}; x++) {{", *window_bounds(node)]
     if window.average:
-        lines += ["vf m = {0};", *window_loops(node), f"m += values[{here}];", "}"]
-        lines += [f"const float share = 1.0f / (float)({divisor(node)});", "m *= share;"]
-        lines += [*after_forth, f"vf g = d[{end}];", *after_back]
-        lines += [*window_loops(node), f"routed[{here}] += g * share;", "}"]
+        if node.after:
+            lines += ["vf m = {0};", *in_window(node, [f"m += {value};"])]
+        lines.append(f"const float share = 1.0f / (float)({divisor(node)});")
+        lines += [*(["m *= share;", *after_forth] if node.after else []), f"vf g = d[{end}];", *after_back]
+        lines += in_window(node, [f"routed[{here}] += g * share;"])
     else:
-        lines += ["vf m = splat(-INFINITY);", *window_loops(node), f"m = maximum(values[{here}], m);", "}"]
-        lines += [*after_forth, f"vf g = d[{end}];", *after_back, "vi taken = {0};", *window_loops(node)]
-        lines += [f"const vi top = (values[{here}] == m) & ~taken;", "taken |= top;"]
-        lines += [f"routed[{here}] += keep_where(top, g);", "}"]
+        lines += ["vf m = splat(-INFINITY);", *in_window(node, [f"m = maximum({value}, m);"])]
+        lines += [*after_forth, f"vf g = d[{end}];", *after_back, "vi taken = {0};"]
+        routing = [
+            f"const vi top = ({value} == m) & ~taken;",
+            "taken |= top;",
+            f"routed[{here}] += keep_where(top, g);",
+        ]
+        lines += in_window(node, routing)
     return [*lines, "}"], f"routed[{here}]"
 
 

@@ -27,8 +27,8 @@ ARGUMENTS = "const struct network *net, const uint32_t block, const vf *restrict
 
 
 def costly_layer(node: Node) -> int | None:
-    """Where among the layers before pooling the first activation is that needs an exponential; None where there is none,
-    or where windows leave values out, for which nothing is computed."""
+    """Where among the layers before pooling the first activation is that needs an exponential; None where there is
+    none, or where windows leave values out, for which nothing is computed."""
     costly = (number for number, layer in enumerate(node.before) if _is_costly(layer))
     return next(costly, None) if _reads_all(node) else None
 
@@ -70,8 +70,9 @@ def forward_function(node: Node, layout: Layout, *, training: bool, accumulate: 
             first += [f"spare[i * {width} + j] = v;", "}"]
             read = [f"const vf v = spare[i * {width} + j];"]
         initial = "(vf){0}" if window.average else "splat(-INFINITY)"
-        body = [each_row, of_rows, *first, each_column, of_columns, f"vf m = {initial};", *window_loops(node), *read]
-        body += ["m += v;" if window.average else "m = maximum(v, m);", "}"]
+        reduced = "m += v;" if window.average else "m = maximum(v, m);"
+        body = [each_row, of_rows, *first, each_column, of_columns, f"vf m = {initial};"]
+        body += in_window(node, [*read, reduced])
         if window.average:
             body.append(f"m *= 1.0f / (float)({divisor(node)});")
         body.append("vf v = m;")
@@ -172,14 +173,25 @@ def window_bounds(node: Node) -> list[str]:
     return lines
 
 
-def window_loops(node: Node) -> list[str]:
+def in_window(node: Node, body: list[str]) -> list[str]:
+    """C that runs `body` for each (i, j) of the window of (y, x). Small ones are unrolled, where they are whole."""
     window = node.window
     assert window is not None
-    unroll = "UNROLL " if window.kernel[0] * window.kernel[1] <= SMALL_WINDOW else ""
-    return [
-        f"{unroll}for (int i = top_; i < bottom_; i++)",
-        f"{unroll}for (int j = left_; j < right_; j++) {{",
-    ]
+    high, wide = window.kernel
+    loops = ["for (int i = top_; i < bottom_; i++) for (int j = left_; j < right_; j++) {", *body, "}"]
+    if high * wide > SMALL_WINDOW:
+        return loops
+    unrolled = [f"UNROLL for (int p = 0; p < {high}; p++) UNROLL for (int q = 0; q < {wide}; q++) {{"]
+    unrolled += ["const int i = top_ + p, j = left_ + q;", *body, "}"]
+    inside = all(
+        padding == 0 and (outputs - 1) * stride + kernel <= size
+        for outputs, size, kernel, stride, padding in zip(
+            node.shape[1:], node.root.shape[1:], window.kernel, window.stride, window.padding, strict=True
+        )
+    )
+    if inside:
+        return unrolled
+    return [f"if (bottom_ - top_ == {high} && right_ - left_ == {wide}) {{", *unrolled, "} else {", *loops, "}"]
 
 
 def divisor(node: Node) -> str:
