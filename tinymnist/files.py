@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -98,6 +99,23 @@ def sweep(folder: Path) -> None:
     for temporary in folder.glob(f".*{SUFFIX}"):
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def make_room(folder: Path, own: re.Pattern[str], limit: int, newest: Path) -> list[Path]:
+    """Removes those files of a cache that were not used for the longest time, so that `newest` and the others have at
+    most `limit` bytes. `own` matches the names of the files that count; there may be others. Returns what it removed.
+
+    Raises `OSError`.
+    """
+    entries = [entry for entry in os.scandir(folder) if own.fullmatch(entry.name) and entry.name != newest.name]
+    others = [(entry.stat(follow_symlinks=False), Path(entry.path)) for entry in entries]
+    room, removed = limit - newest.stat().st_size, []
+    for status, path in sorted(others, key=lambda other: other[0].st_mtime_ns, reverse=True):
+        room -= status.st_size
+        if room < 0:
+            path.unlink()
+            removed.append(path)
+    return removed
 
 
 def make_folder(path: Path) -> None:

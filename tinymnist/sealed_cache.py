@@ -12,11 +12,13 @@ import platformdirs
 from numpy.typing import NDArray
 
 from tinymnist.errors import DataError
+from tinymnist.files import make_room
 from tinymnist.sealed import Arrays, DamagedError, read_sealed, write_sealed
 
 KEY = "key"
 OWN = re.compile(r"[0-9a-f]{64}\.safetensors|\..*\.tmp")
-"""Names of the files that are made here. The folder may be a link to one that holds others too."""
+"""Names of the files that are made here, also by killed processes. The folder may be a link to one that holds others
+too."""
 
 
 @dataclass(frozen=True)
@@ -56,20 +58,10 @@ class SealedCache:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if _is_private(self.folder):
                 write_sealed(self._path(key), self.format, {KEY: key}, arrays)
-                self._make_room(self._path(key))
+                make_room(self.folder, OWN, self.limit, self._path(key))
 
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}.safetensors"
-
-    def _make_room(self, newest: Path) -> None:
-        """Removes those of its files that were not used for the longest time, and what killed processes left."""
-        own = [entry for entry in os.scandir(self.folder) if OWN.fullmatch(entry.name) and entry.name != newest.name]
-        others = [(entry.stat(follow_symlinks=False), entry.path) for entry in own]
-        room = self.limit - newest.stat().st_size
-        for status, path in sorted(others, key=lambda other: other[0].st_mtime_ns, reverse=True):
-            room -= status.st_size
-            if room < 0:
-                os.unlink(path)
 
 
 def _is_private(folder: Path) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tinymnist.native import CompilerError, find_compiler
+from tinymnist.native import CompilerError, compiler, find_compiler
 from tinymnist.native.compiler import load_library
 
 SOURCE = '__attribute__((visibility("default"))) int answer(void) { return 42; }\n'
@@ -24,9 +24,9 @@ def answer(cache: Path) -> int:
 def test_a_library_is_compiled_once(cache: Path) -> None:
     assert answer(cache) == 42
     (library,) = cache.glob("*.so")
-    made = library.stat().st_mtime_ns
+    made = library.stat().st_ino
     assert answer(cache) == 42
-    assert library.stat().st_mtime_ns == made
+    assert library.stat().st_ino == made
 
 
 @pytest.mark.parametrize("damage", [b"", b"not a library"], ids=["empty", "other bytes"])
@@ -36,6 +36,25 @@ def test_a_damaged_library_is_compiled_again(cache: Path, damage: bytes) -> None
     library.unlink()  # it is loaded: its bytes in memory must stay
     library.write_bytes(damage)
     assert answer(cache) == 42
+
+
+def test_libraries_that_were_not_used_for_long_make_room(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(number: int) -> str:
+        before = set(cache.glob("*.so"))
+        load_library(SOURCE.replace("42", str(number)), find_compiler(), cache)
+        return next(iter(set(cache.glob("*.so")) - before), Path()).stem
+
+    first, second = load(1), load(2)
+    load(1)  # is used again
+    (cache / "notes").write_text("of somebody")
+    size = (cache / f"{first}.so").stat().st_size
+    monkeypatch.setattr(compiler, "LIMIT", 2 * size)
+    third = load(3)
+    assert second != third
+    assert {path.name for path in cache.iterdir()} == {
+        "notes",
+        *(f"{name}.{ending}" for name in (first, third) for ending in ("so", "sha256")),
+    }
 
 
 def test_the_cache_is_private(cache: Path) -> None:

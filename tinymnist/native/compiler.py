@@ -3,6 +3,7 @@
 import ctypes
 import hashlib
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -16,6 +17,7 @@ from pathlib import Path
 import platformdirs
 
 from tinymnist.errors import Interrupted
+from tinymnist.files import make_room
 from tinymnist.native.errors import CompilerError
 from tinymnist.signals import StopRequest, signals_held, stop_on_signals
 
@@ -31,6 +33,11 @@ FLAGS = ("-std=gnu11", "-O2", *ARITHMETIC, "-fvisibility=hidden", "-fPIC", "-sha
 LIBRARIES = ("-lm", "-pthread")
 CPU_FLAGS = ("-march=native", "-mcpu=native")
 """Which of them a compiler accepts depends on its family and its target."""
+
+LIMIT = 256 << 20
+"""Bytes of all libraries in the cache: more than a thousand; beyond it, those that were not used for the longest time
+are removed."""
+LIBRARY = re.compile(r"[0-9a-f]{64}\.so")
 
 PROBE_SECONDS = 10.0
 COMPILE_SECONDS = 300.0
@@ -89,6 +96,9 @@ def load_library(source: str, compiler: Compiler, folder: Path | None = None) ->
     try:
         if not _is_intact(path):
             _compile(source, compiler, path)
+            for removed in make_room(folder, LIBRARY, LIMIT, path):
+                _digest_path(removed).unlink(missing_ok=True)
+        os.utime(path)  # used now
         return ctypes.CDLL(str(path))
     except OSError as error:
         raise CompilerError(f"{path}: {error.strerror or error}") from None
