@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 class _Array:
     vectors: int
     phases: set[int] = field(default_factory=set)
-    kept_at: int | None = None
+    place: int = -1
+
+    @property
+    def is_kept(self) -> bool:
+        return len(self.phases) > 1
 
 
 class Arrays:
@@ -32,26 +36,27 @@ class Arrays:
         self._arrays.setdefault(name, _Array(vectors))
         return f"@{name}@"
 
-    def placed(self, text: str) -> str:
-        """The program with every placeholder replaced by a place."""
-        for name, array in self._arrays.items():
-            if len(array.phases) > 1:
-                array.kept_at = self.block_vectors
-                place = f"(kept + {self.block_vectors})"
-                self.block_vectors += array.vectors
+    def place(self) -> None:
+        """Gives every array its place, once all phases are written."""
+        for array in self._arrays.values():
+            if array.is_kept:
+                array.place, self.block_vectors = self.block_vectors, self.block_vectors + array.vectors
             else:
-                place = f"(scratch + {self.scratch_vectors})"
-                self.scratch_vectors += array.vectors
-            text = text.replace(f"@{name}@", place)
+                array.place, self.scratch_vectors = self.scratch_vectors, self.scratch_vectors + array.vectors
+
+    def placed(self, text: str) -> str:
+        """The text with every placeholder replaced by a place."""
+        for name, array in self._arrays.items():
+            text = text.replace(f"@{name}@", f"({'kept' if array.is_kept else 'scratch'} + {array.place})")
         return text
 
     def longest_run(self, phase: int) -> tuple[int, int]:
-        """The longest part of what a block keeps, first and end, that this phase finds there from earlier ones."""
+        """The longest part, from its first vector to its end, of what a block has kept for this phase."""
         longest, first = (0, 0), 0
         for array in self._arrays.values():
-            if array.kept_at is not None:
-                end = array.kept_at + array.vectors
-                if not min(array.phases) < phase <= max(array.phases) or phase not in array.phases:
+            if array.is_kept:
+                end = array.place + array.vectors
+                if phase not in array.phases or phase == min(array.phases):
                     first = end
                 longest = max(longest, (first, end), key=lambda run: run[1] - run[0])
         return longest

@@ -74,6 +74,7 @@ class Phases:
     def text(self) -> str:
         kind = "train" if self.training else "score"
         job = [*_WORKER, *self.opening, *self._running_norms()]
+        self.arrays.place()
         functions = []
         for number, phase in enumerate(self.phases):
             if phase.lines:
@@ -84,19 +85,18 @@ class Phases:
                 functions.append(c_function(f"{name}(struct worker *worker, const int64_t at)", [*head, *phase.lines]))
                 # A phase begins with the blocks that the previous one ended with, which the caches still hold.
                 turn = "net->blocks - 1 - b" if number % 2 else "b"
+                first, end = self.arrays.longest_run(number + 1)
                 following = f"{turn} {'-' if number % 2 else '+'} net->threads"
+                look = [f"look_ahead(worker, {following}, {first}, {end});"] if end > first else []
                 job += [
                     f"for (int64_t b; (b = take(net, {number})) < net->blocks;) {{",
-                    f"    look_ahead(worker, {following}, @run{number + 1}@);",
-                    f"    {name}(worker, {turn});",
+                    *look,
+                    f"{name}(worker, {turn});",
                     "}",
                 ]
                 job += ["barrier(net);"] if self.training else []
             job += phase.closing
-        text = self.arrays.placed("".join(functions) + c_function(f"{kind}(struct worker *worker)", job))
-        for number in range(len(self.phases)):
-            text = text.replace(f"@run{number + 1}@", listed(*self.arrays.longest_run(number + 1)))
-        return text
+        return self.arrays.placed("".join(functions) + c_function(f"{kind}(struct worker *worker)", job))
 
     def _running_norms(self) -> list[str]:
         if self.training:

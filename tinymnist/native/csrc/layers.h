@@ -17,15 +17,15 @@ INLINE void pack_weights(const float *w, const int groups, const int inputs, con
                 }
 }
 
-/* Memory that a thread needs next, fetched a little at a time while convolutions compute. */
+/* Addresses that a thread needs next, fetched a little at a time while convolutions compute. */
 struct ahead {
-    const char *next, *end;
+    uintptr_t next, end;
 };
 #define LINE 64 /* bytes of a cache line */
 #define LINES (LANES > 8 ? 2 : 1)
 
 INLINE void fetch_some(struct ahead *ahead) {
-    UNROLL for (int k = 0; k < LINES; k++) __builtin_prefetch(ahead->next + k * LINE, 0, 2);
+    UNROLL for (int k = 0; k < LINES; k++) __builtin_prefetch((const void *)(ahead->next + k * LINE), 0, 2);
     ahead->next = ahead->next + LINES * LINE < ahead->end ? ahead->next + LINES * LINE : ahead->end;
 }
 

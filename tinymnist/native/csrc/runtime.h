@@ -57,12 +57,11 @@ INLINE int64_t take(struct network *net, int phase) {
 }
 
 /* Has the vectors from `first` to `end` of what `block` keeps fetched, where there is such a block. */
-INLINE void look_ahead(struct worker *worker, int64_t block, int64_t first, int64_t end) {
+INLINE void look_ahead(struct worker *worker, const int64_t block, const size_t first, const size_t end) {
     const struct network *net = worker->network;
-    const char *kept = (const char *)(net->activations + block * BLOCK_VECTORS);
-    const int there = 0 <= block && block < net->blocks;
+    if (block < 0 || block >= net->blocks) return;
+    const uintptr_t kept = (uintptr_t)(net->activations + block * BLOCK_VECTORS);
     worker->ahead = (struct ahead){kept + first * sizeof(vf), kept + end * sizeof(vf)};
-    if (!there) worker->ahead.next = worker->ahead.end = (const char *)worker->scratch;
 }
 
 INLINE void pause_briefly(void) {
