@@ -237,6 +237,13 @@ def test_control_characters_in_a_path_spoil_no_format(cli: Cli, tmp_path: Path) 
     ElementTree.fromstring(cli("check", path, tmp_path / "no\x01.yaml", "--format", "junit").out)
 
 
+@pytest.mark.parametrize("form", ["github", "junit"])
+def test_json_and_another_format_at_once_are_refused(cli: Cli, form: str) -> None:
+    outcome = cli("check", TINY, "--json", "--format", form)
+    assert outcome.code == 2
+    assert json.loads(outcome.out)["error"]["message"] == f"--json and --format {form}: give one of them"
+
+
 def test_github_annotates_the_line(cli: Cli) -> None:
     outcome = cli("check", TINY, "--max-params", 3000, "--format", "github")
     assert outcome.out.splitlines()[0] == (

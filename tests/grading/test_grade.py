@@ -474,6 +474,14 @@ def test_one_submission_leaves_the_table_of_the_class_alone(cli: Cli, folder: Pa
     assert [each["submission"] for each in last["grades"]] == [one]
 
 
+def test_a_page_that_cannot_be_written_is_refused_before_anything_is_trained(cli: Cli, folder: Path) -> None:
+    hand_in(folder, wide=KINDS["wide"])
+    outcome = cli("grade", "assignment.yaml", "handed-in", "--page", "nowhere/page.html")
+    assert outcome.code == 3
+    assert outcome.err.endswith("nowhere/page.html: cannot be written: nowhere is no folder that you may write to\n")
+    assert not Path("grades").exists()
+
+
 def test_the_exit_code_can_ask_for_points(cli: Cli, folder: Path) -> None:
     hand_in(folder, wide=KINDS["wide"])
     assert [cli("grade", "assignment.yaml", "handed-in", "--at-least", asked).code for asked in (3, 3.5)] == [0, 1]

@@ -8,7 +8,7 @@ import typer
 from tinymnist.choices import CheckFormat
 from tinymnist.cli.completion import complete_archs, complete_features
 from tinymnist.cli.notices import say_notice
-from tinymnist.cli.options import Json, Strict
+from tinymnist.cli.options import Json, Strict, writes_json
 from tinymnist.cli.outputs import output
 from tinymnist.console import complain, show, show_json
 from tinymnist.errors import TinyMnistError, UsageError, combined_exit_code
@@ -75,6 +75,7 @@ def command(
         require=_features("--require", require),
         forbid=_features("--forbid", forbid),
     )
+    in_json = writes_json(form, as_json)
     files = find_spec_files(archs or [], say_notice)
     reports = [_report(file, rules, strict) for file in files]
     for report in reports:
@@ -82,7 +83,7 @@ def command(
             for line in (str(report.error), *report.error.others):
                 complain(f"tinymnist: {line}")
     exit_code = combined_exit_code([report.exit_code for report in reports])
-    if as_json or form == "json":
+    if in_json:
         show_json(output("check", exit_code=exit_code, architectures=reports))
     else:
         show(_rendered(reports, form))

@@ -12,7 +12,7 @@ from tinymnist import choices
 from tinymnist.cli import scheduler as cluster
 from tinymnist.cli.completion import complete_files
 from tinymnist.cli.matplotlib_folder import use_own_folder
-from tinymnist.cli.options import COMPUTING, DataDir, Json
+from tinymnist.cli.options import COMPUTING, DataDir, Json, writes_json
 from tinymnist.cli.outputs import output
 from tinymnist.console import loading_torch, say, show, show_json, width
 from tinymnist.errors import TinyMnistError, UsageError
@@ -85,6 +85,7 @@ def command(
     """
     if anonymous and page is None:
         raise UsageError("--anonymous: is about the page: name it with --page")
+    in_json = writes_json(form, as_json)
     use_own_folder()
     where = cluster.parsed(scheduler, tls_ca, tls_cert, tls_key, jobs)
     with loading_torch():
@@ -112,7 +113,7 @@ def command(
     _keep(graded)
     if page is not None:
         write_class_page(graded, page, anonymous=anonymous)
-    if as_json or form == "json":
+    if in_json:
         show_json(_json(graded))
     else:
         show(_rendered(graded, form))

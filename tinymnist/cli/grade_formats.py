@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Sequence
 
 from tinymnist.cli.junit import Suite, as_junit
@@ -41,7 +42,7 @@ def as_markdown(grades: Sequence[Grade]) -> str:
 
 def _cell(text: str) -> str:
     """Text that neither ends the cell nor becomes markup."""
-    plain = printable(text).replace("\\", "\\\\").replace("|", "\\|")
+    plain = re.sub(r"([\\|*\[\]~])", r"\\\1", printable(text))
     return plain.replace("<", "&lt;").replace(">", "&gt;").replace("`", "'")
 
 

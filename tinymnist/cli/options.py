@@ -11,6 +11,7 @@ import typer
 
 from tinymnist import choices
 from tinymnist.cli.completion import complete_archs, complete_data, complete_runs
+from tinymnist.errors import UsageError
 
 if TYPE_CHECKING:
     from tinymnist.spec import Override, Spec
@@ -39,6 +40,16 @@ Set = Annotated[
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Treat what is almost surely a mistake as a failure.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def writes_json(form: str, as_json: bool) -> bool:
+    """Whether JSON is asked for: `--json` is short for `--format json`. Raises `UsageError` for both `--json` and
+    another format."""
+    if as_json and form not in ("text", "json"):
+        raise UsageError(f"--json and --format {form}: give one of them")
+    return as_json or form == "json"
+
+
 Dataset = Annotated[
     str | None,
     typer.Option(

@@ -8,7 +8,7 @@ import typer
 
 from tinymnist.cli.completion import complete_runs
 from tinymnist.cli.junit import Suite, as_junit
-from tinymnist.cli.options import DataDir, Dataset, Json
+from tinymnist.cli.options import DataDir, Dataset, Json, writes_json
 from tinymnist.cli.outputs import output
 from tinymnist.console import complain, loading_torch, show, show_json
 from tinymnist.errors import combined_exit_code
@@ -41,6 +41,7 @@ def command(
     Rules, records, originality and accuracy; with --retrain, also the weights.
     Exit code 0 if all holds, 1 if not, 2 or 3 where a run cannot be opened.
     """
+    in_json = writes_json(form, as_json)
     with loading_torch():
         from tinymnist.cli.progress import Progress
         from tinymnist.data import usable_source
@@ -60,7 +61,7 @@ def command(
         if each.error is not None:
             complain(f"tinymnist: {each.error}")
     exit_code = combined_exit_code([each.exit_code for each in found])
-    if as_json or form == "json":
+    if in_json:
         show_json(output("verify", exit_code=exit_code, runs=found))
     else:
         show(_as_text(found) if form == "text" else as_junit("tinymnist verify", [*map(_suite, found)]))

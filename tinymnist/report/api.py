@@ -1,11 +1,12 @@
 """Writes a report."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
-from tinymnist.errors import UsageError
+from tinymnist.errors import DataError, UsageError
 from tinymnist.files import write_atomically
 from tinymnist.notices import Warn, warn_in_python
 from tinymnist.report.columns import Words
@@ -45,8 +46,8 @@ def write_report(
     `dataset`, `data_dir`, `device` and `warn` are as in `evaluate`. A run that held out images is scored on those,
     any other run on the test set. `words` makes a line of each warning that runs recorded about their data.
 
-    Raises `UsageError` if `output` does not end in `.html`, and otherwise as `evaluate` does, a `RunError` only where
-    no run is left.
+    Raises `UsageError` if `output` does not end in `.html`, `DataError` where it cannot be written, and otherwise as
+    `evaluate` does, a `RunError` only where no run is left.
     """
     target = page_path(output)
     entries, left_out = gather(runs, Options(dataset, data_dir, device, warn))
@@ -57,8 +58,11 @@ def write_report(
 
 
 def page_path(output: str | PathLike[str]) -> Path:
-    """Where the page goes. Raises `UsageError` for a name that is not one of a page."""
+    """Where the page goes. Raises `UsageError` for a name that is not one of a page, `DataError` for a folder in which
+    it cannot be written."""
     target = Path(output)
     if target.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"{target}: expects a name that ends in .html")
+    if not os.access(target.parent, os.W_OK):
+        raise DataError(f"{target}: cannot be written: {target.parent} is no folder that you may write to")
     return target
