@@ -17,7 +17,8 @@ from pathlib import Path
 from tinymnist import load_run
 from tinymnist.data import load_dataset
 from tinymnist.export.c.calibration import calibration_images, find_ranges
-from tinymnist.export.c.compiling import CORES, CROSS_COMPILER
+from tinymnist.export.c.chips import ARM
+from tinymnist.export.c.compiling import CORES
 from tinymnist.export.c.float32 import float32_program
 from tinymnist.export.c.int8 import int8_program
 from tinymnist.export.c.program import Program
@@ -78,7 +79,7 @@ def measure(source: str, opening: str, header: tuple[str, str] | None = None) ->
         time = int(subprocess.run([folder / "program"], capture_output=True, text=True).stdout)
         sizes = []
         for flags in CORES.values():
-            command = [CROSS_COMPILER, *flags, "-std=c99", "-Os", "-c", "net.c", "-o", "net.o"]
+            command = [ARM, *flags, "-std=c99", "-Os", "-c", "net.c", "-o", "net.o"]
             subprocess.run(command, cwd=folder, check=True)
             listing = subprocess.run(["arm-none-eabi-size", "net.o"], cwd=folder, capture_output=True, text=True)
             sizes.append(int(listing.stdout.splitlines()[1].split()[0]))

@@ -99,7 +99,7 @@ def test_of_few_test_images_int8_may_cost_three(
         return logits
 
     assert colours.result.accuracy == 100
-    monkeypatch.setattr("tinymnist.export.c.verification.compute_logits", some_wrong)
+    monkeypatch.setattr("tinymnist.export.c.api.compute_logits", some_wrong)
     outcome = cli("export", colours.path, "--format", "c", "--dtype", "int8", "--output", tmp_path / "out")
     error = "tinymnist: --dtype int8: costs more than 3 images: 80.00 % of the 20 test images"
     assert (outcome.code, outcome.err[: len(error)]) == (code, error if code else "")

@@ -31,6 +31,14 @@ def command(
     name: Annotated[
         str | None, typer.Option("--name", metavar="NAME", help="Of --format onnx and c: for files and identifiers.")
     ] = None,
+    cores: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--certify",
+            metavar="CORE",
+            help="For --format c: run it in QEMU too, on cortex-m0plus, cortex-m4, cortex-m33 or riscv32.",
+        ),
+    ] = None,
     dataset: Dataset = None,
     data_dir: DataDir = None,
     as_json: Json = False,
@@ -51,6 +59,7 @@ def command(
         preprocessing=preprocessing,
         opset=opset,
         name=name,
+        cores=tuple(dict.fromkeys(cores or ())),
         dataset=dataset,
         data_dir=data_dir,
         warn=say_notice,

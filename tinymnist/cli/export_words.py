@@ -6,6 +6,9 @@ from tinymnist.choices import ExportFormat
 
 Facts = Mapping[str, int | float | str | bool]
 
+CERTIFIED = ("machine", "images", "identical", "instructions_per_image", "flash", "ram", "stack")
+"""What is said of a certificate."""
+
 
 def export_words(form: ExportFormat, facts: Facts) -> list[str]:
     """The lines for an export of this format."""
@@ -37,11 +40,22 @@ def _c(facts: Facts) -> list[str]:
     else:
         lines.append("not verified: no C compiler here (CC, or cc)")
     cores = [key.removesuffix("_own") for key in facts if key.endswith("_own")]
-    return lines + [
+    lines += [
         f"{core}: {facts[f'{core}_own']:,} bytes of flash for code and constants, {facts[f'{core}_flash']:,} with "
         f"library functions; at most {facts[f'{core}_stack']:,} of stack, library functions not included"
         for core in cores
     ]
+    return lines + [_certified(facts, key.removesuffix("_machine")) for key in facts if key.endswith("_machine")]
+
+
+def _certified(facts: Facts, key: str) -> str:
+    """The line for a core, whose facts begin with `key`."""
+    of = {name: facts[f"{key}_{name}"] for name in CERTIFIED}
+    return (
+        f"{key.removeprefix('certified_')}: certified on {of['images']:,} images in QEMU ({of['machine']}): the same "
+        f"{'logits' if of['identical'] else 'classes'} as here; {of['instructions_per_image']:,} instructions per "
+        f"image; the whole program takes {of['flash']:,} bytes of flash, {of['ram']:,} of RAM, {of['stack']:,} of stack"
+    )
 
 
 def _page(facts: Facts) -> list[str]:

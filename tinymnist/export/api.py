@@ -1,6 +1,7 @@
 """Exports a run in any format."""
 
 import re
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import get_args
@@ -26,6 +27,7 @@ def export_run(
     preprocessing: bool = False,
     opset: int | None = None,
     name: str | None = None,
+    cores: Sequence[str] = (),
     dataset: str | None = None,
     data_dir: Path | None = None,
     warn: Warn = warn_in_python,
@@ -35,9 +37,10 @@ def export_run(
 
     `dtype` is for C; `folded` (batch norms folded into convolutions), `preprocessing` (uint8 images as input) and
     `opset` (by default the newest) are for ONNX. `name` takes the place of the network's own name in files and
-    identifiers of ONNX and C.
+    identifiers of ONNX and C. `cores` are those on which C is certified.
 
-    Raises `UsageError` for options that do not go together and for a folder that already exists, `CheckFailed` if the
+    Raises `UsageError` for options that do not go together, for a core without the tools to certify on it, and for a
+    folder that already exists, `CheckFailed` if the
     exported network does not compute what the run's does, `RunError` and `DataError` as `load_run` and `load_dataset`
     do.
     """
@@ -51,6 +54,8 @@ def export_run(
         raise UsageError(f"{'--folded' if folded else '--with-preprocessing'}: is for --format onnx")
     if opset is not None and format != "onnx":
         raise UsageError(f"--opset {opset}: is for --format onnx")
+    if cores and format != "c":
+        raise UsageError(f"--certify {cores[0]}: is for --format c")
     opset = NEWEST_OPSET if opset is None else opset
     if not OLDEST_OPSET <= opset <= NEWEST_OPSET:
         raise UsageError(f"--opset {opset}: expects {OLDEST_OPSET} to {NEWEST_OPSET}")
@@ -58,6 +63,10 @@ def export_run(
         raise UsageError(f"--name {shown(name)}: is for --format onnx and c")
     if name is not None and not re.fullmatch(NAME, name):
         raise UsageError(f"--name {shown(name)}: not a plain name: letters, digits, `.`, `_` and `-`")
+    if cores:
+        from tinymnist.export.c.certification import refuse_missing_tools
+
+        refuse_missing_tools(cores)
     folder = Path(output)
     refuse_folder(folder)
     if not isinstance(run, Run):
@@ -70,7 +79,7 @@ def export_run(
     elif format == "c":
         from tinymnist.export.c import export_c
 
-        artifact = export_c(trained, dtype, name)
+        artifact = export_c(trained, dtype, name, cores)
     else:
         from tinymnist.export.page import export_page
 

@@ -1,11 +1,13 @@
 """Exports a run as C, verified on all test images, and measures its size."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from tinymnist.errors import UsageError
 from tinymnist.export.artifact import Artifact
 from tinymnist.export.c.calibration import calibration_images, find_ranges
-from tinymnist.export.c.compiling import c_compiler, cores, measure
+from tinymnist.export.c.certification import certificate_file, certify
+from tinymnist.export.c.compiling import c_compiler, compute_logits, cores_here, measure
 from tinymnist.export.c.float32 import float32_program
 from tinymnist.export.c.int8 import int8_program
 from tinymnist.export.c.quantization import quantize
@@ -13,14 +15,19 @@ from tinymnist.export.c.verification import verify
 from tinymnist.export.folding import fold
 from tinymnist.training.trained import TrainedNetwork
 
+CERTIFICATE = "certificate.json"
+CERTIFIED = ("machine", "images", "identical", "instructions_per_image", "flash", "ram", "stack")
 
-def export_c(trained: TrainedNetwork, dtype: str, name: str | None = None) -> Artifact:
+
+def export_c(trained: TrainedNetwork, dtype: str, name: str | None = None, cores: Sequence[str] = ()) -> Artifact:
     """NAME.h and NAME.c of a trained network, by default under its own name. `dtype` is float32 or int8; int8 is
-    calibrated on training images of its data.
+    calibrated on training images of its data. For each of `cores`, it is certified: run on that core in QEMU, with a
+    certificate in `certificate.json`.
 
     Where there is a C compiler (`CC`, or `cc`), the program is compiled and run on all test images. Raises
-    `CheckFailed` where it then does not compute what PyTorch does, `UsageError` for what int8 cannot express, for
-    data without training images, and for test images that the network was trained on.
+    `CheckFailed` where it then does not compute what PyTorch does, or a core not what this machine does, `UsageError`
+    for what int8 cannot express, for data without training images, and for test images that the network was trained
+    on.
     """
     run, model, data = trained.run, trained.model, trained.data
     network = fold(run.spec, model, run.class_names)
@@ -45,12 +52,24 @@ def export_c(trained: TrainedNetwork, dtype: str, name: str | None = None) -> Ar
         "dataset": data.name,
     }
     compiler = c_compiler()
+    images = data.test.images.permute(0, 2, 3, 1).contiguous()
+    certificates = []
     if compiler is None:
+        if cores:
+            raise UsageError(
+                "--certify: needs a C compiler for this machine too, to compare with: install cc, or set CC"
+            )
         facts["verified"] = False
     else:
-        found = verify(program, trained, compiler)
+        logits = compute_logits(program, images, compiler)
+        found = verify(program, trained, logits)
         facts |= {"verified": True, **found.facts}
-    for core, flags in cores().items():
+        certificates = [certify(program, core, images, data.test.labels, logits) for core in cores]
+    for core, flags in cores_here().items():
         if size := measure(program, flags):
             facts |= {f"{core}_own": size.own, f"{core}_flash": size.flash, f"{core}_stack": size.stack}
-    return Artifact(program.files, facts)
+    if not certificates:
+        return Artifact(program.files, facts)
+    for each in certificates:
+        facts |= {f"certified_{each.core.replace('-', '_')}_{key}": getattr(each, key) for key in CERTIFIED}
+    return Artifact({**program.files, CERTIFICATE: certificate_file(program, dtype, data, certificates)}, facts)

@@ -15,16 +15,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tinymnist.errors import CheckFailed, DataError
+from tinymnist.export.c.chips import ARM, CHIPS
 from tinymnist.export.c.program import Program
 from tinymnist.native import CompilerError, find_compiler
 from tinymnist.native.compiler import CPU_FLAGS
 
 FLAGS = ("-std=c99", "-O2", "-Wall", "-Wextra", "-Werror", "-pedantic")
-CROSS_COMPILER = "arm-none-eabi-gcc"
-CORES = {
-    "cortex_m4": ("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"),
-    "cortex_m0plus": ("-mcpu=cortex-m0plus", "-mthumb"),
-}
+CORES = {core.replace("-", "_"): CHIPS[core].flags for core in ("cortex-m4", "cortex-m0plus")}
 SIZE_FLAGS = ("-std=c99", "-Os", "-ffunction-sections", "-fdata-sections")
 COMPILE_SECONDS, RUN_SECONDS = 120.0, 1800.0
 
@@ -68,12 +65,12 @@ def compute_logits(
     logits (N, classes), float32 or int32. Raises `CheckFailed` where it does not compile or run, `DataError` where its
     files cannot be written."""
     names = {"name": program.identifier, "upper": program.identifier.upper()}
-    with _written(program) as folder:
+    with written(program) as folder:
         (folder / MAIN_NAME).write_text(MAIN.format(**names))
         (folder / "images").write_bytes(images.numpy().tobytes())
         sources = [f"{program.identifier}.c", MAIN_NAME]
-        _run((*compiler, *flags, *sources, "-o", "program", *_libraries(program)), folder, COMPILE_SECONDS)
-        _run((str(folder / "program"), "images", "logits"), folder, RUN_SECONDS)
+        run_tool((*compiler, *flags, *sources, "-o", "program", *libraries(program)), folder, COMPILE_SECONDS)
+        run_tool((str(folder / "program"), "images", "logits"), folder, RUN_SECONDS)
         logits = np.fromfile(folder / "logits", np.float32 if program.logit_type == "float" else np.int32)
     return logits.reshape(len(images), program.classes)
 
@@ -84,7 +81,7 @@ def shared_library(files: Mapping[str, bytes], folder: Path, compiler: Sequence[
     for name, content in files.items():
         (folder / name).write_bytes(content)
     sources = [name for name in files if name.endswith(".c")]
-    _run((*compiler, *FLAGS, "-shared", "-fPIC", *sources, "-o", "network.so", "-lm"), folder, COMPILE_SECONDS)
+    run_tool((*compiler, *FLAGS, "-shared", "-fPIC", *sources, "-o", "network.so", "-lm"), folder, COMPILE_SECONDS)
     return folder / "network.so"
 
 
@@ -100,9 +97,9 @@ class Size:
     """An upper bound, without the C library's: the sum over all functions, as if each called the next."""
 
 
-def cores() -> Mapping[str, Sequence[str]]:
+def cores_here() -> Mapping[str, Sequence[str]]:
     """The microcontrollers that this machine can compile for, with the compiler's flags."""
-    return CORES if shutil.which(CROSS_COMPILER) else {}
+    return CORES if shutil.which(ARM) else {}
 
 
 def measure(program: Program, core: Sequence[str]) -> Size | None:
@@ -117,24 +114,24 @@ def measure(program: Program, core: Sequence[str]) -> Size | None:
 def _measure(program: Program, core: Sequence[str]) -> Size:
     name = program.identifier
     entry = f"{name}_classify"
-    with _written(program) as folder:
-        compile_only = (CROSS_COMPILER, *core, *SIZE_FLAGS, "-fstack-usage", "-c", f"{name}.c", "-o", "own.o")
-        _run(compile_only, folder, COMPILE_SECONDS)
-        link = (CROSS_COMPILER, *core, "own.o", "-o", "linked", "-nostartfiles", "-Wl,--gc-sections")
-        _run((*link, f"-Wl,-e,{entry}", *_libraries(program)), folder, COMPILE_SECONDS)
+    with written(program) as folder:
+        compile_only = (ARM, *core, *SIZE_FLAGS, "-fstack-usage", "-c", f"{name}.c", "-o", "own.o")
+        run_tool(compile_only, folder, COMPILE_SECONDS)
+        link = (ARM, *core, "own.o", "-o", "linked", "-nostartfiles", "-Wl,--gc-sections")
+        run_tool((*link, f"-Wl,-e,{entry}", *libraries(program)), folder, COMPILE_SECONDS)
         frames = [int(line.split("\t")[1]) for line in next(folder.glob("*.su")).read_text().splitlines()]
         return Size(_flash(folder / "own.o"), _flash(folder / "linked"), sum(frames))
 
 
 def _flash(path: Path) -> int:
     """Bytes of code, constants and initial values in an object file."""
-    listing = _run((CROSS_COMPILER.replace("gcc", "size"), path.name), path.parent, COMPILE_SECONDS)
+    listing = run_tool((ARM.replace("gcc", "size"), path.name), path.parent, COMPILE_SECONDS)
     text, data = re.findall(r"\d+", listing.splitlines()[1])[:2]
     return int(text) + int(data)
 
 
 @contextmanager
-def _written(program: Program) -> Iterator[Path]:
+def written(program: Program) -> Iterator[Path]:
     """A temporary folder with the program's files."""
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -145,11 +142,11 @@ def _written(program: Program) -> Iterator[Path]:
         raise DataError(f"temporary files: cannot be written: {error.strerror or error}: set TMPDIR") from None
 
 
-def _libraries(program: Program) -> tuple[str, ...]:
+def libraries(program: Program) -> tuple[str, ...]:
     return ("-lm",) if program.needs_libm else ()
 
 
-def _run(command: Sequence[str], folder: Path, seconds: float) -> str:
+def run_tool(command: Sequence[str], folder: Path, seconds: float) -> str:
     name = Path(command[0]).name
     try:
         done = subprocess.run(
@@ -166,6 +163,6 @@ def _run(command: Sequence[str], folder: Path, seconds: float) -> str:
     except OSError as error:
         raise CheckFailed(f"exported C: `{name}`: {error.strerror or error}") from None
     if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()
+        lines = [line for line in done.stderr.splitlines() if "error" in line.lower()] or done.stderr.splitlines()
         raise CheckFailed(f"exported C: `{name}` fails: {lines[0][:200] if lines else done.returncode}")
     return done.stdout

@@ -50,7 +50,7 @@ class _Writer:
             "MAX_FEATURES": str(most_features(network)),
             "MAX_GROUPS": str(max(groups, default=0)),
         }
-        functions = [select(file, self.identifier, self.parts, words) for file in ("windows", "float32")]
+        functions = [select(file, self.identifier, self.parts, words) for file in ("windows.c", "float32.c")]
         return write_program(
             network,
             element="float",

@@ -47,7 +47,7 @@ class _Writer:
         self.parts |= {"scaled"} if self.quantized.steps else set()
         self.parts |= {"finish"} if self.parts & {"convolve", "convolve_groups", "convolve_factors", "add"} else set()
         words = {"SIZE": size_type(self.network), "LIMIT": str(LIMIT), "MAX_FEATURES": str(most_features(self.network))}
-        functions = [select(file, self.identifier, self.parts, words) for file in ("windows", "int8")]
+        functions = [select(file, self.identifier, self.parts, words) for file in ("windows.c", "int8.c")]
         return write_program(
             self.network,
             element="uint8_t",

@@ -10,8 +10,8 @@ from importlib.resources import files
 
 
 def select(file: str, identifier: str, wanted: Set[str], words: Mapping[str, str]) -> str:
-    """The parts of `csrc/FILE.c` that are `wanted`, with each of `words` replaced by its text."""
-    text = (files("tinymnist.export.c") / "csrc" / f"{file}.c").read_text(encoding="utf-8")
+    """The parts of `csrc/FILE` that are `wanted`, with each of `words` replaced by its text."""
+    text = (files("tinymnist.export.c") / "csrc" / file).read_text(encoding="utf-8")
     taken: list[str] = []
     open_parts: list[bool] = []
     for line in text.splitlines():
