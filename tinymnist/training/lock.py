@@ -18,8 +18,9 @@ LOCK, HOLDER = ".lock", ".holder"
 """The first file carries the system's lock, which ends with its process, however that ends; the second only names the
 process that holds it."""
 
-NOTE_SECONDS, NOTE_TRIES = 0.5, 10
-"""How long and how often to look for the name of a process that has just taken the lock."""
+NOTE_SECONDS, NOTE_TRIES = 3.0, 30
+"""How long and how often to look for the name of a process that has just taken the lock; to write it takes a second
+where the disk is busy."""
 
 
 @contextmanager
