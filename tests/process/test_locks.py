@@ -14,6 +14,7 @@ from filelock import FileLock
 from tests.support.nursery import TRIALS, Nursery
 from tests.support.trainings import Uncut, outcome_of
 from tinymnist.errors import RunError
+from tinymnist.training import lock
 from tinymnist.training.lock import locked
 
 ROUNDS = min(TRIALS, 20)
@@ -91,7 +92,8 @@ def test_a_note_with_the_number_of_a_living_process_holds_nothing(tmp_path: Path
     ],
     ids=["another process", "a dead one", "empty", "cut short", "no text", "no number", "escapes"],
 )
-def test_who_does_not_have_the_lock_is_never_named(tmp_path: Path, note: str) -> None:
+def test_who_does_not_have_the_lock_is_never_named(tmp_path: Path, note: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "NOTE_SECONDS", 0.1)
     (tmp_path / ".holder").write_bytes(note.encode("latin-1"))
     with FileLock(tmp_path / ".lock"), pytest.raises(RunError) as refused, locked(tmp_path):
         pass
