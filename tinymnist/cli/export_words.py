@@ -6,9 +6,6 @@ from tinymnist.choices import ExportFormat
 
 Facts = Mapping[str, int | float | str | bool]
 
-CERTIFIED = ("machine", "images", "identical", "instructions_per_image", "flash", "ram", "stack")
-"""What is said of a certificate."""
-
 
 def export_words(form: ExportFormat, facts: Facts) -> list[str]:
     """The lines for an export of this format."""
@@ -50,7 +47,7 @@ def _c(facts: Facts) -> list[str]:
 
 def _certified(facts: Facts, key: str) -> str:
     """The line for a core, whose facts begin with `key`."""
-    of = {name: facts[f"{key}_{name}"] for name in CERTIFIED}
+    of = {name.removeprefix(f"{key}_"): fact for name, fact in facts.items() if name.startswith(f"{key}_")}
     return (
         f"{key.removeprefix('certified_')}: certified on {of['images']:,} images in QEMU ({of['machine']}): the same "
         f"{'logits' if of['identical'] else 'classes'} as here; {of['instructions_per_image']:,} instructions per "

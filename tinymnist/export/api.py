@@ -40,9 +40,8 @@ def export_run(
     identifiers of ONNX and C. `cores` are those on which C is certified.
 
     Raises `UsageError` for options that do not go together, for a core without the tools to certify on it, and for a
-    folder that already exists, `CheckFailed` if the
-    exported network does not compute what the run's does, `RunError` and `DataError` as `load_run` and `load_dataset`
-    do.
+    folder that already exists, `CheckFailed` if the exported network does not compute what the run's does, `RunError`
+    and `DataError` as `load_run` and `load_dataset` do.
     """
     if format not in get_args(ExportFormat):
         raise UsageError(f"--format {format}: expects onnx, c or html")

@@ -79,8 +79,9 @@ class ForwardAndBackward(Forward):
         if norm is None:
             return
         keep = early or is_costly(node)
+        parts = self._parts() if self._has_parts(node) else "NULL"
         name = self._function("sums", sums_function(node, keep=keep, parts=self._has_parts(node)))
-        arguments = listed(self._root(root), self._norm(root), self._gradient(node), self._spare(), self._parts())
+        arguments = listed(self._root(root), self._norm(root), self._gradient(node), self._spare(), parts)
         values = prod(root.shape[1:])
         pulled = self._pulled(root) if keep else "NULL"
         self._line(f"vf totals{root.index}[{2 * channels}];")
@@ -143,11 +144,12 @@ class ForwardAndBackward(Forward):
                 f"{name}({self._root(node.root)}, {self._pulled(node.root)}, {self._back(node.root)}, {target});"
             )
             return
-        parts = self._has_parts(node)
-        name = self._function("pull", pull_function(node, layout, accumulate=accumulate, parts=parts))
+        parts = self._parts() if self._has_parts(node) else "NULL"
+        text = pull_function(node, layout, accumulate=accumulate, parts=self._has_parts(node))
+        name = self._function("pull", text)
         root = node.root
         vectors = (self._root(root), self._norm_or_null(root), self._back(root), self._gradient(node))
-        self._line(f"{name}(net, block, {listed(*vectors, self._spare(), self._parts())}, gradients, {target});")
+        self._line(f"{name}(net, block, {listed(*vectors, self._spare(), parts)}, gradients, {target});")
 
     def _backward_convolution(self, root: Root, source: Convolution, node: Node) -> None:
         x, plane, row = self._input(root)

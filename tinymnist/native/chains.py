@@ -92,8 +92,8 @@ class ChainCode:
         self.node = node
         self.training = training
 
-    def layers(self, layers: Sequence[Elementwise]) -> list[Elementwise]:
-        return [layer for layer in layers if self.training or not isinstance(layer, Dropout)]
+    def _runs(self, layer: Elementwise) -> bool:
+        return self.training or not isinstance(layer, Dropout)
 
     def constants(self) -> list[str]:
         """The parameters that activations learn, as constants of the function."""
@@ -115,12 +115,12 @@ class ChainCode:
         return [
             f"{value} = {_call(layer, value, element, f'parts[{element}] = ' if number == kept else '')};"
             for number, layer in enumerate(self.node.before)
-            if layer in self.layers([layer])
+            if self._runs(layer)
         ]
 
     def after(self, value: str) -> list[str]:
         element = flat(self.node.shape).at("c", "y", "x")
-        return [f"{value} = {_call(layer, value, element)};" for layer in self.layers(self.node.after)]
+        return [f"{value} = {_call(layer, value, element)};" for layer in self.node.after if self._runs(layer)]
 
 
 def learned_parameters(layers: Sequence[Elementwise]) -> list[int]:

@@ -185,7 +185,8 @@ class Forward(Phases):
         root = self._root(node.root)
         norm = self._norm_or_null(node.root)
         name = self._function("forward", text)
-        self._line(f"{name}(net, block, {root}, {norm}, {self._spare()}, {self._parts()}, {target});")
+        parts = self._parts() if keep else "NULL"
+        self._line(f"{name}(net, block, {root}, {norm}, {self._spare()}, {parts}, {target});")
 
     def _keeps(self, node: Node) -> bool:
         """Whether what the chain's costly layer computes is kept."""

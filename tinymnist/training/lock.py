@@ -19,8 +19,8 @@ LOCK, HOLDER = ".lock", ".holder"
 process that holds it."""
 
 NOTE_SECONDS, NOTE_TRIES = 3.0, 30
-"""How long and how often to look for the name of a process that has just taken the lock; to write it takes a second
-where the disk is busy."""
+"""How long and how often to look for the name of a process that has just taken the lock; a busy disk takes more
+than half a second to write it."""
 
 
 @contextmanager
