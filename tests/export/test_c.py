@@ -19,19 +19,22 @@ from torch.nn import functional
 
 from tests.support.command_line import ROOT, Cli
 from tests.support.exported import (
+    channels_last,
     difference_of_float32,
     difference_of_int8,
     folded,
+    images_for,
 )
+from tests.support.int8_reference import whole_logits
 from tests.support.specs import ACTIVATIONS, specs
 from tinymnist import Spec, build_model, load_run
 from tinymnist.data import load_dataset
 from tinymnist.errors import UsageError
 from tinymnist.export.c import compiling, verification
 from tinymnist.export.c.chips import ARM
-from tinymnist.export.c.compiling import FLAGS, c_compiler
+from tinymnist.export.c.compiling import FLAGS, c_compiler, compute_logits
 from tinymnist.export.c.float32 import float32_program
-from tinymnist.export.c.gates import gate_offset, gate_peak, gate_table
+from tinymnist.export.c.gates import gate_below, gate_offset, gate_peak, gate_table
 from tinymnist.export.c.int8 import int8_program
 from tinymnist.export.c.program import Program, identifier
 from tinymnist.export.c.quantization import quantize
@@ -215,7 +218,7 @@ def test_a_trained_network_with_a_basis_is_exported_by_its_factors(
     arguments = ["--dataset", "mnist-5k", "--seed", 1, "--device", "cpu", "--output", tmp_path, "--name", "run"]
     assert cli("train", spec_file(STROKES), *arguments).code == 0
     numbers, biases = 10 * 9 + 3 * 25 + 12 * 10 * 3 + 12 * 12 * 3 + 10 * 108, 10 + 12 + 12 + 10
-    for dtype, constant_bytes in (("float32", 4 * (numbers + biases)), ("int8", numbers + 4 * 2 * biases)):
+    for dtype, constant_bytes in (("float32", 4 * (numbers + biases)), ("int8", numbers + 4 * biases)):
         arguments = ["--format", "c", "--dtype", dtype, "--output", tmp_path / dtype, "--json"]
         facts = json.loads(cli("export", tmp_path / "run", *arguments).out)["facts"]
         assert (facts["verified"], facts["constant_bytes"]) == (True, constant_bytes)
@@ -294,23 +297,37 @@ def test_a_basis_and_its_mixes_are_stored_instead_of_the_weights() -> None:
     float32, int8 = in_both_types(Spec.model_validate({**content, "defaults": {"basis": "wide"}}), "bases")
     numbers, biases = 6 * 9 + 3 * 25 + 7 * 6 * 3 + 8 * 7 * 3, 6 + 7 + 8
     assert float32.constant_bytes == 4 * (numbers + biases)
-    assert int8.constant_bytes == numbers + 4 * 2 * biases  # a factor and a bias per output
+    assert int8.constant_bytes == numbers + 4 * biases  # a factor and a bias per output, of two bytes each
 
 
 @needs_compiler
-def test_no_image_makes_the_sums_of_a_mix_overflow() -> None:
+@pytest.mark.parametrize("channels", [60, 110])
+def test_no_image_makes_features_or_the_sums_of_a_mix_overflow(channels: int) -> None:
     conv = {"out_channels": 7, "kernel_size": 5, "basis": 5, "bias": False, "norm": "none", "activation": "none"}
     content = {"name": "n", "classes": 7, "blocks": [{"convs": [conv]}], "head": "global_pool"}
-    images = {"input": {"channels": 60, "height": 6, "width": 6}, "train": {"normalize": {"mean": 0, "std": 1}}}
+    images = {"input": {"channels": channels, "height": 6, "width": 6}, "train": {"normalize": {"mean": 0, "std": 1}}}
     spec = Spec.model_validate({**content, **images})
     model = build_model(spec).eval()
     for parameter in model.parameters():
         parameter.data.fill_(1.0)  # 127 in whole numbers, and white images make the largest sums
     network = fold(spec, model)
     basis = quantize(network, [(-1.0, 1.0)] * 3).steps[0].basis  # type: ignore[union-attr]
-    feature = 25 * 127 * 255 >> basis.shift  # type: ignore[union-attr]
-    assert feature * 127 * 5 * 60 < 2**31 <= 2 * feature * 127 * 5 * 60
+    feature, terms = 25 * 127 * 255 >> basis.shift, 5 * channels  # type: ignore[union-attr]
+    assert feature < 2**15
+    assert feature * 127 * terms < 2**31
+    assert 2 * feature >= 2**15 or 2 * feature * 127 * terms >= 2**31
     assert difference_of_int8(network, FLAGS) == 0
+
+
+@needs_compiler
+@pytest.mark.parametrize("spec", [CURVES, WINDOWS, BASES, POOLED], ids=lambda spec: spec.name)
+def test_numbers_beyond_fixed_point_end_at_its_limit(spec: Spec) -> None:
+    network = folded(spec)
+    quantized = quantize(network, [(-1e-6, 1e-6)] * (len(network.steps) + 1))  # far too narrow, so that sums exceed it
+    assert quantized.wide
+    images = images_for(network)
+    found = compute_logits(int8_program(network, quantized), channels_last(images), COMPILER or (), FLAGS)
+    assert (found == whole_logits(network, quantized, images)).all()
 
 
 def test_group_norm_has_no_int8() -> None:
@@ -425,8 +442,11 @@ GRID = torch.arange(-20, 20, 1 / 64, dtype=torch.float64)
 def test_a_gate_gives_its_activation(
     name: str, function: Callable[[torch.Tensor], torch.Tensor], low: float, high: float
 ) -> None:
-    place = np.clip(np.floor(16 * GRID.numpy() + 0.5), -128, 127).astype(int) + 128
-    gate = gate_peak(name) * gate_table(name)[place] / 255
+    numbers = GRID.numpy()
+    place = np.minimum(np.floor(16 * np.abs(numbers)), 127).astype(int)
+    below, mirror = gate_below(name)
+    table = gate_table(name)
+    gate = np.where(numbers < 0, table[place + below] ^ mirror, table[place]) * gate_peak(name) / 255
     found = np.clip(gate_offset(name) + GRID.numpy() * gate, low, high)
     assert np.abs(found - function(GRID).numpy()).max() < 0.04  # 20 / 255 / 2: half a step of the gate, at 20
 

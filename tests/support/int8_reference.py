@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from tinymnist.export.c.gates import gate_table
+from tinymnist.export.c.gates import gate_below, gate_table
 from tinymnist.export.c.quantization import LIMIT, Output, Quantized, QuantizedAddition, QuantizedConvolution
 from tinymnist.export.folded import Convolution, Network, Pooling
 
@@ -24,16 +24,16 @@ def whole_logits(network: Network, quantized: Quantized, images: NDArray[np.uint
         source, zero = values[step.source], quantized.affines[step.source].zero
         if isinstance(numbers, QuantizedConvolution):
             assert isinstance(step, Convolution)
-            fixed = _scaled(_sums(step, numbers, source), _column(numbers.factors), numbers.shift)
-            fixed = fixed + _column(numbers.biases)
-            values.append(fixed if numbers.output is None else _bytes(numbers.output, fixed))
+            fixed = _scaled(quantized, _sums(step, numbers, source), _column(numbers.factors), numbers.shift)
+            fixed = fixed + (_column(numbers.biases) << numbers.bias_shift)
+            values.append(fixed if numbers.output is None else _bytes(quantized, numbers.output, fixed))
         elif isinstance(numbers, QuantizedAddition):
             pair = (source, values[step.other])  # type: ignore[union-attr]
             terms = [
-                _scaled(value - value_zero, np.int64(factor), numbers.shift)
+                _scaled(quantized, value - value_zero, np.int64(factor), numbers.shift)
                 for value, value_zero, factor in zip(pair, numbers.zeros, numbers.factors, strict=True)
             ]
-            values.append(_bytes(numbers.output, terms[0] + terms[1]))
+            values.append(_bytes(quantized, numbers.output, terms[0] + terms[1]))
         else:
             assert isinstance(step, Pooling)
             last = index == len(network.steps) - 1
@@ -49,22 +49,25 @@ def _sums(step: Convolution, numbers: QuantizedConvolution, source: Integers) ->
         channels = inputs.shape[1]
         filters = torch.from_numpy(numbers.basis.filters).double()[:, None].repeat(channels, 1, 1, 1)
         features = functional.conv2d(inputs, filters, None, step.stride, step.padding, 1, channels)
-        features = (features / 2**numbers.basis.shift + 0.5).floor()
+        features = (features / 2**numbers.basis.shift).floor()
         sums = functional.conv2d(features, weight, None, groups=step.groups)
     return sums.numpy().astype(np.int64)
 
 
-def _scaled(numbers: Integers, factors: Integers | np.int64, shift: int) -> Integers:
-    rounded: Integers = (numbers * factors + (1 << (shift - 1))) >> shift
-    return np.clip(rounded, -LIMIT, LIMIT)
+def _scaled(quantized: Quantized, numbers: Integers, factors: Integers | np.int64, shift: int) -> Integers:
+    scaled: Integers = numbers * factors >> shift
+    return np.clip(scaled, -LIMIT, LIMIT) if quantized.wide else scaled
 
 
-def _bytes(output: Output, fixed: Integers) -> Integers:
+def _bytes(quantized: Quantized, output: Output, fixed: Integers) -> Integers:
     if output.gate:
-        place = np.clip((fixed + 128) >> 8, -128, 127) + 128
-        fixed = _scaled(fixed * gate_table(output.gate)[place].astype(np.int64), np.int64(output.factor), output.shift)
-    if output.slope_shift:
-        fixed = np.where(fixed < 0, _scaled(fixed, np.int64(output.slope), output.slope_shift), fixed)
+        below, mirror = gate_below(output.gate)
+        place = np.minimum(np.where(fixed < 0, -1 - fixed, fixed) >> 8, 127)
+        table = gate_table(output.gate).astype(np.int64)
+        gate = np.where(fixed < 0, table[np.where(fixed < 0, place + below, 0)] ^ mirror, table[place])
+        fixed = _scaled(quantized, fixed * gate >> 8, np.int64(output.factor), output.shift)
+    if output.has_slope:
+        fixed = np.where(fixed < 0, _scaled(quantized, fixed, np.int64(output.factor), output.shift), fixed)
     result: Integers = np.clip((fixed + output.base) >> 8, 0, 255)
     return result
 

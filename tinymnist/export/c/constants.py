@@ -1,13 +1,14 @@
 """Numbers as C text, with equal arrays written once."""
 
 import textwrap
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinymnist.export.folded import Convolution, Network, Pooling, Shape
 
-TYPES = {"float32": "float", "int8": "int8_t", "uint8": "uint8_t", "int32": "int32_t"}
+TYPES = {"float32": "float", "int8": "int8_t", "uint8": "uint8_t", "int16": "int16_t"}
 WIDTH = 116
 
 
@@ -43,6 +44,11 @@ class Constants:
             self._texts.append(f"static const struct {self.identifier}_{kind} {self._names[key]} = {{{text}}};\n")
         return self._names[key]
 
+    def table(self, kind: str, role: str, rows: list[str]) -> None:
+        """A constant array of `struct KIND`, called NAME_ROLE."""
+        body = "".join(f"    {{{row}}},\n" for row in rows)
+        self._texts.append(f"static const struct {self.identifier}_{kind} {self.identifier}_{role}[] = {{\n{body}}};\n")
+
     def window(self, step: Convolution | Pooling, source: Shape) -> str:
         """The name of the `struct window` of a step whose source has this shape."""
         return self.struct("window", "window", [str(size) for size in _window_sizes(step, source)])
@@ -77,7 +83,22 @@ def size_type(network: Network) -> str:
         for step in network.steps
         if isinstance(step, Convolution | Pooling)
     )
+    return unsigned_type(largest)
+
+
+def unsigned_type(largest: int) -> str:
+    """The narrowest C type for sizes of up to `largest`."""
     return "uint8_t" if largest < 1 << 8 else "uint16_t" if largest < 1 << 16 else "int32_t"
+
+
+def most_numbers(network: Network) -> int:
+    """The most numbers in a window of a network, without the last step, which has none."""
+    sizes = [
+        prod(step.kernel if isinstance(step, Pooling) else step.weight.shape[2:]) * network.shape(step.source)[0]
+        for step in network.steps[:-1]
+        if isinstance(step, Convolution | Pooling)
+    ]
+    return max(sizes, default=0)
 
 
 def most_features(network: Network) -> int:

@@ -50,7 +50,7 @@ class _Writer:
             "MAX_FEATURES": str(most_features(network)),
             "MAX_GROUPS": str(max(groups, default=0)),
         }
-        functions = [select(file, self.identifier, self.parts, words) for file in ("windows.c", "float32.c")]
+        functions = select("float32.c", self.identifier, self.parts, words)
         return write_program(
             network,
             element="float",
@@ -58,8 +58,8 @@ class _Writer:
             logit="float",
             logit_scale=None,
             includes=includes,
-            functions="\n".join(functions),
-            constants=self.constants,
+            parts=[functions, self.constants.text],
+            constant_bytes=self.constants.bytes,
             lines=lines,
         )
 

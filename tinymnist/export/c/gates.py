@@ -6,9 +6,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-GATE_STEPS = 256
-"""A gate's table has one step per 1/16 from -8 to 8. Beyond that, its first or last step holds, which is right for
-`silu` and its like; where `tanh`, `sigmoid` and `elu` are bounded, their bytes end as well."""
+GATE_STEPS = 128
+"""A gate's table has one step per 1/16 from 0 to 8. Beyond that, its last step holds, which is right for `silu` and its
+like; where `tanh`, `sigmoid` and `elu` are bounded, their bytes end as well."""
 
 _GATES: dict[str, Callable[[float], float]] = {
     "elu": lambda x: math.expm1(x) / x if x < 0 else 1.0,
@@ -36,7 +36,17 @@ def gate_offset(name: str) -> float:
     return 0.5 if name == "sigmoid" else 0.0
 
 
+def gate_below(name: str) -> tuple[int, int]:
+    """Where the table of a gate begins for numbers below zero, and the bits in which its bytes are then exchanged: most
+    gates are even, or add up to 1 on both sides of zero, and need one half only."""
+    if name in ("silu", "gelu", "hardswish"):
+        return 0, 255
+    return (0, 0) if name in ("tanh", "sigmoid") else (GATE_STEPS, 0)
+
+
 def gate_table(name: str) -> NDArray[np.uint8]:
-    """The table of a gate, (256,), for x from -8 to 8 - 1/16."""
-    gates = [_GATES[name]((step - GATE_STEPS // 2) / 16) for step in range(GATE_STEPS)]
+    """The table of a gate, (128,) for sizes from 0 to 8, or (256,) with those of negative numbers after them. A step's
+    gate is that of its middle."""
+    sides = (1, -1) if gate_below(name)[0] else (1,)
+    gates = [_GATES[name](side * (step + 0.5) / 16) for side in sides for step in range(GATE_STEPS)]
     return np.rint(255 * np.array(gates) / gate_peak(name)).astype(np.uint8)

@@ -1,18 +1,20 @@
 """Writes a network as C that computes in integers."""
 
+from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import numpy as np
 
-from tinymnist.export.c.constants import Constants, most_features, size_type
-from tinymnist.export.c.gates import gate_table
+from tinymnist.export.c.constants import Constants, most_features, most_numbers, unsigned_type
+from tinymnist.export.c.gates import gate_below, gate_table
 from tinymnist.export.c.program import Program, identifier, write_program
 from tinymnist.export.c.quantization import (
     LIMIT,
+    Bytes,
     Output,
     Quantized,
     QuantizedAddition,
-    QuantizedBasis,
     QuantizedConvolution,
 )
 from tinymnist.export.c.scratch import plan_scratch
@@ -25,29 +27,69 @@ def int8_program(network: Network, quantized: Quantized) -> Program:
     return _Writer(network, quantized).program()
 
 
+WINDOWED = ("convolve", "max_pool", "average_pool")
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A step in the table."""
+
+    kind: str
+    zero: int
+    source: int
+    result: int
+    sizes: tuple[int, ...]
+    """Of the source: height, width, channels, and how many of them a group has; of the result: height, width and
+    channels of a group; and the window's."""
+    weights: str = "0"
+    other: int = 0
+    terms: str = "0"
+
+
 class _Writer:
-    """Writes the steps as calls, and collects the functions and constants that they need."""
+    """Writes the steps as a table, and collects the constants and the parts of the program that they need."""
 
     def __init__(self, network: Network, quantized: Quantized) -> None:
         self.network = network
         self.quantized = quantized
         self.identifier = identifier(network.name)
         self.constants = Constants(self.identifier)
-        self.parts: set[str] = set()
         self.plan = plan_scratch(network, range(1, len(network.steps)))  # the image stays where the caller has it
-        outputs = [step.output for step in quantized.steps.values() if step.output]
-        self.has_gate = any(output.gate for output in outputs)
-        self.has_slope = any(output.slope_shift for output in outputs)
+        steps = quantized.steps.values()
+        outputs = [step.output for step in steps if step.output]
+        self.gates = sorted({output.gate for output in outputs if output.gate})
+        found = {
+            "finish": outputs,
+            "gate": self.gates,
+            "leaky_relu": [output for output in outputs if output.has_slope],
+            "products": [step for step in steps if isinstance(step, QuantizedConvolution)],
+            "filters": [step for step in steps if isinstance(step, QuantizedConvolution) and step.basis],
+            "scaled": steps,
+            "wide" if quantized.wide else "narrow": steps,
+        }
+        self.parts = {part for part, needing in found.items() if needing}
 
     def program(self) -> Program:
-        lines = [self._step(index) for index in range(len(self.network.steps) - 1)]
-        lines.append(self._scores())
-        self.parts |= {"gate"} if self.has_gate else set()
-        self.parts |= {"leaky_relu"} if self.has_slope else set()
-        self.parts |= {"scaled"} if self.quantized.steps else set()
-        self.parts |= {"finish"} if self.parts & {"convolve", "convolve_groups", "convolve_factors", "add"} else set()
-        words = {"SIZE": size_type(self.network), "LIMIT": str(LIMIT), "MAX_FEATURES": str(most_features(self.network))}
-        functions = [select(file, self.identifier, self.parts, words) for file in ("windows.c", "int8.c")]
+        name, last = self.identifier, len(self.network.steps) - 1
+        rows = [self._row(index) for index in range(last)]
+        loop = f"for (const struct {name}_step *s = {name}_steps; s < {name}_steps + {last}; s++)"
+        lines = [loop, f"    {name}_run(s, image, scratch);"] if rows else []
+        lines += [] if self.plan.size else ["(void)scratch;"]
+        lines.append(self._scores(last, rows))
+        words = {
+            "SIZE": unsigned_type(max((size for row in rows for size in row.sizes), default=0)),
+            "OFFSET": unsigned_type(self.plan.size),
+            "NOWHERE": str(self.plan.size),
+            "LIMIT": str(LIMIT),
+            "GATE_BYTES": str(max((len(gate_table(gate)) for gate in self.gates), default=0)),
+            "MAX_NUMBERS": str(most_numbers(self.network)),
+            "MAX_FEATURES": str(most_features(self.network)),
+        }
+        if self.gates:
+            self.constants.table("gate", "gates", [gate_text(gate) for gate in self.gates])
+        if rows:
+            self.constants.table("step", "steps", [self._text(row) for row in rows])
+        types, functions = (select(file, name, self.parts, words) for file in ("int8_types.c", "int8.c"))
         return write_program(
             self.network,
             element="uint8_t",
@@ -55,69 +97,96 @@ class _Writer:
             logit="int32_t",
             logit_scale=self.quantized.logit_scale,
             includes=[],
-            functions="\n".join(functions),
-            constants=self.constants,
-            lines=lines if self.plan.size else ["(void)scratch;", *lines],
+            parts=[types, self.constants.text, functions],
+            constant_bytes=self.constants.bytes,
+            lines=lines,
         )
 
-    def _place(self, value: int) -> str:
-        return f"scratch + {self.plan.offsets[value]}" if value else "image"
-
-    def _call(self, function: str, *arguments: object) -> str:
-        self.parts.add(function)
-        return f"{self.identifier}_{function}({', '.join(map(str, arguments))});"
-
-    def _step(self, index: int) -> str:
+    def _row(self, index: int) -> _Row:
         step, quantized = self.network.steps[index], self.quantized.steps.get(index)
-        source, out = self._place(step.source), self._place(index + 1)
-        if isinstance(step, Addition):
-            assert isinstance(quantized, QuantizedAddition)
-            numbers = (*quantized.factors, *quantized.zeros, quantized.shift)
-            name = self.constants.struct("sum", "sum", [*map(str, numbers), self._output(quantized.output)])
-            return self._call("add", f"&{name}", source, self._place(step.other), out, prod(step.shape))
-        assert isinstance(step, Convolution | Pooling)
-        window = f"&{self.constants.window(step, self.network.shape(step.source))}"
+        (channels, height, width), (_, *size) = self.network.shape(step.source), step.shape
+        if isinstance(quantized, QuantizedAddition):
+            assert isinstance(step, Addition)
+            sizes, terms = (height, width, channels, *[0] * 11), self._terms(quantized)
+            return self._new("add", index, 0, sizes, other=self._place(step.other), terms=terms)
         if isinstance(step, Pooling):
-            zero = [self.quantized.affines[step.source].zero] if step.average else []
-            return self._call("average_pool" if step.average else "max_pool", window, *zero, source, out)
+            sizes = (height, width, channels, 0, *size, 0, 0, *step.kernel, *step.stride, *step.padding)
+            zero = self.quantized.affines[step.source].zero if step.average else 0
+            return self._new("average_pool" if step.average else "max_pool", index, zero, sizes)
         assert isinstance(quantized, QuantizedConvolution)
-        weights = f"&{self._weights(quantized)}"
-        depth = self.network.shape(step.source)[0] // step.groups
-        if quantized.basis:
-            return self._call("convolve_factors", window, depth, self._basis(quantized.basis), weights, source, out)
-        if step.groups == 1:
-            return self._call("convolve", window, weights, source, out)
-        return self._call("convolve_groups", window, depth, weights, source, out)
+        assert isinstance(step, Convolution)
+        if quantized.weight.shape[1:] == (channels, height, width) and step.padding == (0, 0) and not quantized.basis:
+            return self._whole(index, quantized)
+        depth, outputs = channels // step.groups, step.shape[0]
+        window = *step.weight.shape[2:], *step.stride, *step.padding
+        sizes = (height, width, channels, depth, *size, outputs, outputs // step.groups, *window)
+        return self._new("convolve", index, quantized.zero, sizes, weights=self._weights(quantized, quantized.weight))
 
-    def _scores(self) -> str:
-        """The call for the last step, which gives the logits."""
-        index = len(self.network.steps) - 1
-        step, quantized = self.network.steps[index], self.quantized.steps.get(index)
-        source, shape, classes = self._place(step.source), self.network.shape(step.source), self.network.classes
-        if isinstance(quantized, QuantizedConvolution):
-            return self._call("linear_scores", f"&{self._weights(quantized)}", source, prod(shape), "logits", classes)
-        assert isinstance(step, Pooling)
-        function = "sum_scores" if step.average else "max_scores"
-        zero = self.quantized.affines[step.source].zero
-        return self._call(function, zero, source, shape[1] * shape[2], "logits", classes)
+    def _whole(self, index: int, quantized: QuantizedConvolution) -> _Row:
+        """A convolution that reads its whole source at once, for each output channel again."""
+        channels, height, width = self.network.shape(self.network.steps[index].source)
+        sizes = (height, width, channels, 0, 0, 0, len(quantized.weight), *[0] * 7)
+        weights = self._weights(quantized, quantized.weight.transpose(0, 2, 3, 1))  # the order of the source
+        return self._new("connect", index, quantized.zero, sizes, weights=weights)
 
-    def _weights(self, step: QuantizedConvolution) -> str:
-        values = self.constants.array("values", np.ascontiguousarray(step.weight.transpose(0, 2, 3, 1)))
-        factors = self.constants.array("factors", step.factors.astype(np.int32))
-        biases = self.constants.array("biases", step.biases.astype(np.int32))
-        members = [values, factors, biases, str(step.shift), str(step.zero), self._output(step.output or Output(0))]
-        return self.constants.struct("weights", "weights", members)
+    def _new(self, kind: str, index: int, zero: int, sizes: tuple[int, ...], **members: Any) -> _Row:
+        self.parts |= {kind, "windows"} if kind in WINDOWED else {kind}
+        self.parts.add("steps")
+        return _Row(kind, zero, self._place(self.network.steps[index].source), self._place(index + 1), sizes, **members)
 
-    def _basis(self, basis: QuantizedBasis) -> str:
-        members = [self.constants.array("filters", basis.filters), str(len(basis.filters)), str(basis.shift)]
-        return f"&{self.constants.struct('basis', 'basis', members)}"
+    def _scores(self, index: int, rows: list[_Row]) -> str:
+        """The call that gives the logits. A linear layer has a row, too."""
+        step, name, classes = self.network.steps[index], self.identifier, self.network.classes
+        source = f"scratch + {self._place(step.source)}" if step.source else "image"
+        if isinstance(step, Pooling):
+            function = "sum_scores" if step.average else "max_scores"
+            zero, pixels = self.quantized.affines[step.source].zero, prod(self.network.shape(step.source)[1:])
+            arguments = f"{zero}, {source}, {pixels}, logits, {classes}"
+        else:
+            quantized = self.quantized.steps[index]
+            assert isinstance(quantized, QuantizedConvolution)
+            function, arguments = "linear_scores", f"{name}_steps + {len(rows)}, {source}, logits, {classes}"
+            rows.append(self._whole(index, quantized))
+        self.parts.add(function)
+        return f"{name}_{function}({arguments});"
+
+    def _place(self, value: int) -> int:
+        """Where a value lies in scratch memory. The image and the logits do not; no value begins at its end."""
+        return self.plan.offsets.get(value, self.plan.size)
+
+    def _text(self, row: _Row) -> str:
+        """The members of `struct step` that this network has."""
+        members: list[object] = [f"{self.identifier}_{row.kind.upper()}", row.zero, row.source, row.result, *row.sizes]
+        members += [row.weights] if "products" in self.parts else []
+        members += [row.other, row.terms] if "add" in self.parts else []
+        return ", ".join(map(str, members))
+
+    def _weights(self, step: QuantizedConvolution, weight: Bytes) -> str:
+        pairs = np.stack([step.factors, step.biases], axis=1).astype(np.int16)
+        arrays = [self.constants.array("values", np.ascontiguousarray(weight)), self.constants.array("outputs", pairs)]
+        members: list[object] = [*arrays, step.shift, step.bias_shift]
+        members += [self._output(step.output or Output(0))] if "finish" in self.parts else []
+        if "filters" in self.parts:
+            basis = step.basis
+            members += [self.constants.array("filters", basis.filters)] if basis else [0]
+            members += [len(basis.filters), basis.shift] if basis else [0, 0]
+        return f"&{self.constants.struct('weights', 'weights', [*map(str, members)])}"
+
+    def _terms(self, addition: QuantizedAddition) -> str:
+        pairs = [f"{{{', '.join(map(str, pair))}}}" for pair in (addition.factors, addition.zeros)]
+        members = [*pairs, str(addition.shift), self._output(addition.output)]
+        return f"&{self.constants.struct('terms', 'terms', members)}"
 
     def _output(self, output: Output) -> str:
         """The members of `struct output` that this network has."""
-        gate = self.constants.array("gate", gate_table(output.gate)) if output.gate else "0"
-        members = [str(output.base)]
-        members += [gate, str(output.factor)] if self.has_gate else []
-        members += [str(output.slope)] if self.has_slope else []
-        members += [str(output.shift)] if self.has_gate else []
-        members += [str(output.slope_shift)] if self.has_slope else []
-        return f"{{{', '.join(members)}}}"
+        members: list[object] = [output.base]
+        if self.parts & {"gate", "leaky_relu"}:
+            kind = "SLOPE" if output.has_slope else "LINEAR"
+            activation = f"GATE + {self.gates.index(output.gate)}" if output.gate else kind
+            members += [output.factor, output.shift, f"{self.identifier}_{activation}"]
+        return f"{{{', '.join(map(str, members))}}}"
+
+
+def gate_text(gate: str) -> str:
+    table, (below, mirror) = gate_table(gate), gate_below(gate)
+    return f"{{{', '.join(map(str, table))}}}, {below}, {mirror}"

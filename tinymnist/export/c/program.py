@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from tinymnist.export.c.constants import Constants, single
+from tinymnist.export.c.constants import single
 from tinymnist.export.c.labels import initialiser, label_bytes
 from tinymnist.export.folded import Network
 from tinymnist.version import __version__
@@ -55,12 +55,12 @@ def write_program(
     logit: str,
     logit_scale: float | None,
     includes: Sequence[str],
-    functions: str,
-    constants: Constants,
+    parts: Sequence[str],
+    constant_bytes: int,
     lines: Sequence[str],
 ) -> Program:
-    """The program whose `NAME_logits` consists of `lines`. `scratch` counts elements; `logit_scale` is what 1 means in
-    integer logits, None for float32."""
+    """The program whose `NAME_logits` consists of `lines`, after `parts`. `scratch` counts elements; `logit_scale` is
+    what 1 means in integer logits, None for float32."""
     name = identifier(network.name)
     channels, height, width = network.input
     words: dict[str, int | str] = {
@@ -89,8 +89,7 @@ def write_program(
             "",
             *(f"#include <{include}.h>" for include in includes),
             *([""] if includes else []),
-            functions,
-            constants.text,
+            *parts,
             FRAME.format(**words),
         ]
     )
@@ -100,7 +99,7 @@ def write_program(
         source=source,
         element=element,
         scratch_bytes=max(scratch, 1) * ELEMENT_BYTES[element],
-        constant_bytes=constants.bytes,
+        constant_bytes=constant_bytes,
         needs_libm="math" in includes,
         logit_type=logit,
         logit_scale=1.0 if logit_scale is None else logit_scale,

@@ -3,11 +3,12 @@
 The scheme is that of Jacob et al. 2018, "Quantization and Training of Neural Networks for Efficient
 Integer-Arithmetic-Only Inference": a number is `scale * (byte - zero)`, with one scale and one zero per value; weights
 have one scale per output channel and no zero. A convolution sums in 32 bits and multiplies the sum by
-`factor / 2^shift`, which gives fixed point: 1/256 of a step of the result's bytes. Then the bias is added.
+`factor / 2^shift`, which gives fixed point: 1/256 of a step of the result's bytes. Then the bias is added. Factors and
+biases have 16 bits: that is a hundred times finer than a byte, and needs no product of more than 32 bits.
 
 Curved activations take a number in units of 1/4,096 and multiply it by a gate: `silu(x) = x * sigmoid(x)`, and likewise
-for the others. The gate is one table of 256 bytes for all layers of a network: because the number itself keeps its
-precision, a coarse gate is enough, whereas a table from byte to byte would be needed for every layer.
+for the others. The gate is one table for all layers of a network: because the number itself keeps its precision, a
+coarse gate is enough, whereas a table from byte to byte would be needed for every layer.
 """
 
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinymnist.errors import UsageError
-from tinymnist.export.c.gates import GATE_STEPS, gate_offset, gate_peak, is_curved
+from tinymnist.export.c.gates import gate_offset, gate_peak, is_curved
 from tinymnist.export.folded import Activation, Addition, Convolution, GroupNorm, Network, Numbers, Pooling
 
 Bytes = NDArray[np.int8]
@@ -28,10 +29,18 @@ Range = tuple[float, float]
 
 STEP_PARTS = 256
 """Fixed point of results without a gate: parts of a step of the bytes."""
-UNIT_PARTS = 16 * GATE_STEPS
-"""Fixed point of results that go through a gate: parts of 1."""
+UNIT_PARTS = 4096
+"""Fixed point of results that go through a gate, parts of 1: 256 for each step of the gate."""
 LIMIT = 1 << 22
 """No number in fixed point is larger; times 255, two of them fit into 32 bits."""
+FACTOR_BITS = 15
+MOST_SHIFT, WIDEST_SHIFT = 16, 62
+"""Of a factor, where products fit into 32 bits, and where they need 64."""
+SPARE_BITS = 4
+"""Of a factor, which may be lost so that its shift is 16 at most."""
+LARGEST_RESULT = 1 << 30
+"""After a gate or slope, where products fit into 32 bits."""
+LARGEST_FEATURE = 2**15 - 1
 LOGIT_PARTS = 1 << 16
 """Integer logits: parts of the largest logit seen."""
 LARGEST_SUM = 2**31 - 1
@@ -49,19 +58,19 @@ class Affine:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """How fixed point becomes bytes: through `gate`, or with `slope` below zero, or neither; then to steps."""
+    """How fixed point becomes bytes: through `gate` and times `factor / 2^shift`, or with that slope below zero, or
+    neither; then by steps from `base`."""
 
     base: int
     gate: str | None = None
+    has_slope: bool = False
     factor: int = 0
     shift: int = 0
-    slope: int = 0
-    slope_shift: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class QuantizedBasis:
-    """What makes features of each input channel: sums of products, divided by `2^shift` and rounded."""
+    """What makes features of each input channel: sums of products, divided by `2^shift` and rounded down."""
 
     filters: Bytes
     """(number, height, width)"""
@@ -70,7 +79,7 @@ class QuantizedBasis:
 
 @dataclass(frozen=True, slots=True)
 class QuantizedConvolution:
-    """`scaled(sum, factors[c], shift) + biases[c]` is fixed point; without `output`, it is a logit."""
+    """`scaled(sum, factors[c], shift) + biases[c] * 2^bias_shift` is fixed point; without `output`, it is a logit."""
 
     basis: QuantizedBasis | None
     """Where `weight` mixes features of the source; None where it reads the source itself."""
@@ -78,6 +87,7 @@ class QuantizedConvolution:
     factors: Integers
     shift: int
     biases: Integers
+    bias_shift: int
     zero: int
     """The zero of the source."""
     output: Output | None
@@ -101,6 +111,9 @@ class Quantized:
     """One per value; the logits have the zero 0."""
     steps: Mapping[int, QuantizedConvolution | QuantizedAddition]
     """By the index of the network's step."""
+    wide: bool
+    """Whether an image could make a number in fixed point that exceeds `LIMIT`, or a factor has a shift beyond
+    `MOST_SHIFT`. Products then have 64 bits, and numbers end at `LIMIT`."""
 
     @property
     def logit_scale(self) -> float:
@@ -132,7 +145,7 @@ def quantize(network: Network, ranges: list[Range]) -> Quantized:
         if id(step.weight) not in weights:
             weights[id(step.weight)] = _quantized_weight(step)
         steps[index] = _convolution(step, weights[id(step.weight)], source, affines[-1], last)
-    return Quantized(tuple(affines), steps)
+    return Quantized(tuple(affines), steps, any(map(_is_wide, steps.values())))
 
 
 ENDED_BY_BYTES = ("relu", "relu6")
@@ -195,21 +208,37 @@ def _convolution(
     part = result.scale if last else _part(step.activation, result)
     scales, basis = weights.scales, None
     if weights.filters is not None:
-        basis = _basis(weights.filters, source.zero, weights.weight.shape[1])
+        basis = _basis(weights.filters, source, weights.weight.shape[1])
         scales = scales * 2.0**basis.shift
     if step.scale is not None:
         scales = scales * step.scale
     factors, shift = fixed_point(source.scale * scales / part)
-    biases = whole(step.bias / part)
+    biases, bias_shift = _biases(step.bias.astype(np.float64) / part)
     output = None if last else _output(step.activation, result)
-    return QuantizedConvolution(basis, weights.weight, factors, shift, biases, source.zero, output)
+    return QuantizedConvolution(basis, weights.weight, factors, shift, biases, bias_shift, source.zero, output)
 
 
-def _basis(filters: Bytes, zero: int, terms: int) -> QuantizedBasis:
-    """Features so small that no image makes a sum of `terms` of them, each times a weight, that exceeds 32 bits."""
-    most = LARGEST_SUM // (127 * terms)
-    worst = max(zero, 255 - zero) * int(np.abs(filters).sum(axis=(1, 2)).max())
-    return QuantizedBasis(filters, max(1, (worst // most).bit_length()))
+def _basis(filters: Bytes, source: Affine, terms: int) -> QuantizedBasis:
+    """Features of at most 16 bits, and so small that no image makes a sum of `terms` of them, each times a weight,
+    that exceeds 32 bits."""
+    most = min(LARGEST_FEATURE, LARGEST_SUM // (127 * terms))
+    return QuantizedBasis(filters, (_largest_feature(filters, source.zero) // (most + 1)).bit_length())
+
+
+def _largest_feature(filters: Bytes, zero: int) -> int:
+    return _distance(zero) * int(np.abs(filters.astype(np.int64)).sum(axis=(1, 2)).max())
+
+
+def _distance(zero: int) -> int:
+    """The farthest that a byte can be from its zero."""
+    return max(zero, 255 - zero)
+
+
+def _biases(numbers: NDArray[np.float64]) -> tuple[Integers, int]:
+    """Whole numbers of 16 bits, and how far they are shifted to the left."""
+    biases = np.clip(np.rint(numbers), -LIMIT, LIMIT)
+    shift = max(0, int(np.abs(biases).max()).bit_length() - FACTOR_BITS)
+    return np.clip(np.rint(biases / 2**shift), -(2**15), 2**15 - 1).astype(np.int64), shift
 
 
 def _addition(step: Addition, source: Affine, other: Affine, result: Affine) -> QuantizedAddition:
@@ -228,20 +257,38 @@ def _output(activation: Activation | None, result: Affine) -> Output:
     base = STEP_PARTS * result.zero + STEP_PARTS // 2
     if activation and activation.slope is not None:
         (slope,), shift = fixed_point(np.array([activation.slope]))
-        return Output(base, slope=int(slope), slope_shift=shift)
+        return Output(base, has_slope=True, factor=int(slope), shift=shift)
     if not activation or not is_curved(activation.name):
         return Output(base)
     name = activation.name
-    (factor,), shift = fixed_point(np.array([gate_peak(name) / 255 / UNIT_PARTS / result.scale * STEP_PARTS]))
-    return Output(base + round(gate_offset(name) / result.scale * STEP_PARTS), name, int(factor), shift)
+    (factor,), shift = fixed_point(np.array([gate_peak(name) * 256 / 255 / UNIT_PARTS / result.scale * STEP_PARTS]))
+    base += round(gate_offset(name) / result.scale * STEP_PARTS)
+    return Output(base, gate=name, factor=int(factor), shift=shift)
 
 
 def fixed_point(numbers: NDArray[np.float64]) -> tuple[Integers, int]:
-    """Factors of at most 31 bits and a sign, and one shift from 1 to 62, with `numbers = factors / 2^shift`."""
-    shift = min(max(31 - frexp(float(np.abs(numbers).max()))[1], 1), 62)
-    most = 2**31 - 1
+    """Factors of 15 bits and a sign, and one shift from 0 to 62, with `numbers = factors / 2^shift`. A shift that a few
+    bits less bring down to 16 is 16."""
+    shift = min(max(FACTOR_BITS - frexp(float(np.abs(numbers).max()))[1], 0), WIDEST_SHIFT)
+    if MOST_SHIFT < shift <= MOST_SHIFT + SPARE_BITS:
+        shift = MOST_SHIFT
+    most = 2**FACTOR_BITS - 1
     return np.clip(np.rint(numbers * 2.0**shift), -most, most).astype(np.int64), shift
 
 
-def whole(numbers: Numbers | NDArray[np.float64]) -> Integers:
-    return np.clip(np.rint(numbers), -LIMIT, LIMIT).astype(np.int64)
+def _is_wide(quantized: QuantizedConvolution | QuantizedAddition) -> bool:
+    """Whether numbers on the way to the result need 64 bits, or may exceed the limit of fixed point."""
+    output, shifts, results = quantized.output, [quantized.shift], list[int]()
+    if isinstance(quantized, QuantizedAddition):
+        largest = sum(255 * abs(factor) for factor in quantized.factors) >> quantized.shift
+    else:
+        weight = np.abs(quantized.weight.astype(np.int64)).reshape(len(quantized.weight), -1).sum(axis=1)
+        number = _distance(quantized.zero)
+        if quantized.basis:
+            number = (_largest_feature(quantized.basis.filters, quantized.zero) >> quantized.basis.shift) + 1
+        sums = number * weight * np.abs(quantized.factors) >> quantized.shift
+        largest = int((sums + (np.abs(quantized.biases) << quantized.bias_shift)).max())
+    if output and (output.gate or output.has_slope):
+        shifts.append(output.shift)
+        results.append(largest * abs(output.factor) >> output.shift)
+    return largest >= LIMIT or max(results, default=0) >= LARGEST_RESULT or max(shifts) > MOST_SHIFT
