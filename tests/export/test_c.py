@@ -10,11 +10,13 @@ from dataclasses import replace
 from math import prod
 from operator import eq
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, assume, given, settings
+from hypothesis.strategies import sampled_from
 from torch.nn import functional
 
 from tests.support.command_line import ROOT, Cli
@@ -28,6 +30,7 @@ from tests.support.exported import (
 from tests.support.int8_reference import whole_logits
 from tests.support.specs import ACTIVATIONS, specs
 from tinymnist import Spec, build_model, load_run
+from tinymnist.choices import Optimize
 from tinymnist.data import load_dataset
 from tinymnist.errors import UsageError
 from tinymnist.export.c import compiling, verification
@@ -46,6 +49,7 @@ from tinymnist.training.score import normalized
 COMPILER = c_compiler()
 needs_compiler = pytest.mark.skipif(COMPILER is None, reason="needs a C compiler")
 PACKAGED = ("shared986", "smooth1938", "smooth3092", "smooth675", "smooth996", "tiny3130")
+for_both = pytest.mark.parametrize("optimize", ["size", "speed"])
 SANITIZERS = (*FLAGS, "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 CURVES = Spec.model_validate(
@@ -121,8 +125,9 @@ def has_group_norm(network: Network) -> bool:
 
 @needs_compiler
 @pytest.mark.parametrize("spec", [CURVES, WINDOWS, BASES, POOLED], ids=lambda spec: spec.name)
-def test_float32_computes_what_the_network_does(spec: Spec) -> None:
-    assert difference_of_float32(folded(spec), FLAGS) < 1e-5
+@for_both
+def test_float32_computes_what_the_network_does(spec: Spec, optimize: Optimize) -> None:
+    assert difference_of_float32(folded(spec), FLAGS, optimize) < 1e-5
 
 
 @needs_compiler
@@ -136,8 +141,9 @@ def test_float32_has_group_norm() -> None:
 
 @needs_compiler
 @pytest.mark.parametrize("spec", [CURVES, WINDOWS, BASES, POOLED], ids=lambda spec: spec.name)
-def test_int8_computes_the_whole_numbers_of_its_scheme(spec: Spec) -> None:
-    assert difference_of_int8(folded(spec), FLAGS) == 0
+@for_both
+def test_int8_computes_the_whole_numbers_of_its_scheme(spec: Spec, optimize: Optimize) -> None:
+    assert difference_of_int8(folded(spec), FLAGS, optimize) == 0
 
 
 @needs_compiler
@@ -159,12 +165,12 @@ def test_int8_of_a_few_random_networks(spec: Spec) -> None:
 @pytest.mark.slow
 @needs_compiler
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(specs())
-def test_random_networks_in_both_types_with_sanitizers(spec: Spec) -> None:
+@given(specs(), sampled_from(["size", "speed"]))
+def test_random_networks_in_both_types_with_sanitizers(spec: Spec, optimize: Optimize) -> None:
     network = folded(spec)
-    assert difference_of_float32(network, SANITIZERS) < 1e-4
+    assert difference_of_float32(network, SANITIZERS, optimize) < 1e-4
     if not has_group_norm(network):
-        assert difference_of_int8(network, SANITIZERS) == 0
+        assert difference_of_int8(network, SANITIZERS, optimize) == 0
 
 
 @pytest.mark.slow
@@ -365,18 +371,25 @@ CALL = """\
 """
 
 
-def in_both_types(spec: Spec, name: str) -> list[Program]:
+def in_both_types(spec: Spec, name: str, optimize: Optimize = "size") -> list[Program]:
     """The float32 program of a network, and the int8 program under the name `NAME-int8`."""
     network = replace(folded(spec), name=name)
     ranges = [(-1.0, 1.0)] * (len(network.steps) + 1)
-    return [float32_program(network), int8_program(replace(network, name=f"{name}-int8"), quantize(network, ranges))]
+    quantized = quantize(network, ranges)
+    int8 = int8_program(replace(network, name=f"{name}-int8"), quantized, optimize)
+    return [float32_program(network, optimize), int8]
 
 
 @needs_compiler
 @pytest.mark.parametrize("apart", [True, False], ids=["linked", "in one file"])
 def test_programs_of_several_networks_and_types_live_together(tmp_path: Path, apart: bool) -> None:
     specs = {"curves": CURVES, "windows": WINDOWS, "bases": BASES, "pooled": POOLED}
-    programs = [program for name, spec in specs.items() for program in in_both_types(spec, name)]
+    programs = [
+        program
+        for optimize in get_args(Optimize)
+        for name, spec in specs.items()
+        for program in in_both_types(spec, f"{name}-{optimize}", optimize)
+    ]
     for program in programs:
         for name, content in program.files.items():
             (tmp_path / name).write_bytes(content)

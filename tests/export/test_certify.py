@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from tests.export.test_c import BASES, CURVES, POOLED, WINDOWS, in_both_types
+from tests.export.test_c import BASES, CURVES, POOLED, WINDOWS, for_both, in_both_types
 from tests.support.command_line import Cli
 from tests.support.exported import channels_last
 from tinymnist import Spec
+from tinymnist.choices import Optimize
 from tinymnist.errors import CheckFailed
 from tinymnist.export.c import certification
 from tinymnist.export.c.certification import certify
@@ -33,11 +34,12 @@ needs_m4 = pytest.mark.skipif("cortex-m4" not in HERE, reason="needs arm-none-ea
 @pytest.mark.slow
 @every_core
 @pytest.mark.parametrize("spec", [CURVES, WINDOWS, BASES, POOLED], ids=lambda spec: spec.name)
-def test_every_layer_gives_the_same_numbers_on_every_core(core: str, spec: Spec) -> None:
+@for_both
+def test_every_layer_gives_the_same_numbers_on_every_core(core: str, spec: Spec, optimize: Optimize) -> None:
     assert COMPILER is not None
     channels, height, width = spec.input.channels, spec.input.height, spec.input.width
     images = channels_last(np.random.default_rng(0).integers(0, 256, (5, channels, height, width), np.uint8))
-    for program in in_both_types(spec, "net"):
+    for program in in_both_types(spec, "net", optimize):
         logits = compute_logits(program, images, COMPILER)
         found = certify(program, core, images, torch.from_numpy(logits.argmax(1)), logits)
         assert (found.accuracy, found.images) == (100, 5)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from tests.support.int8_reference import whole_logits
 from tests.support.models import trained
 from tinymnist import Spec
+from tinymnist.choices import Optimize
 from tinymnist.export.c.compiling import c_compiler, compute_logits
 from tinymnist.export.c.float32 import float32_program
 from tinymnist.export.c.int8 import int8_program
@@ -39,21 +40,21 @@ def channels_last(images: NDArray[np.uint8]) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 2, 3, 1)))
 
 
-def difference_of_float32(network: Network, flags: tuple[str, ...]) -> float:
+def difference_of_float32(network: Network, flags: tuple[str, ...], optimize: Optimize = "size") -> float:
     assert COMPILER is not None
     images = images_for(network)
     expected = values(network, as_taken_in(network, images))[-1].flatten(1).numpy()
-    found = compute_logits(float32_program(network), channels_last(images), COMPILER, flags)
+    found = compute_logits(float32_program(network, optimize), channels_last(images), COMPILER, flags)
     return float(np.abs(found - expected).max() / (1.0 + np.abs(expected).max()))
 
 
-def difference_of_int8(network: Network, flags: tuple[str, ...]) -> int:
+def difference_of_int8(network: Network, flags: tuple[str, ...], optimize: Optimize = "size") -> int:
     assert COMPILER is not None
     images = images_for(network)
     seen = values(network, as_taken_in(network, images[:3]))  # the others may saturate
     ranges: list[Range] = [(float(value.min()), float(value.max())) for value in seen]
     quantized = quantize(network, ranges)
-    found = compute_logits(int8_program(network, quantized), channels_last(images), COMPILER, flags)
+    found = compute_logits(int8_program(network, quantized, optimize), channels_last(images), COMPILER, flags)
     return int(np.abs(found - whole_logits(network, quantized, images)).max())
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tinymnist.choices import ExportDtype, ExportFormat
+from tinymnist.choices import ExportDtype, ExportFormat, Optimize
 from tinymnist.cli.export_words import export_words
 from tinymnist.cli.notices import say_notice
 from tinymnist.cli.options import DataDir, Dataset, Json, RunPath
@@ -31,6 +31,9 @@ def command(
     name: Annotated[
         str | None, typer.Option("--name", metavar="NAME", help="Of --format onnx and c: for files and identifiers.")
     ] = None,
+    optimize: Annotated[
+        Optimize, typer.Option("--optimize", help="For --format c: little flash, or few instructions.")
+    ] = "size",
     cores: Annotated[
         list[str] | None,
         typer.Option(
@@ -59,6 +62,7 @@ def command(
         preprocessing=preprocessing,
         opset=opset,
         name=name,
+        optimize=optimize,
         cores=tuple(dict.fromkeys(cores or ())),
         dataset=dataset,
         data_dir=data_dir,

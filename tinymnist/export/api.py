@@ -6,7 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import get_args
 
-from tinymnist.choices import ExportDtype, ExportFormat
+from tinymnist.choices import ExportDtype, ExportFormat, Optimize
 from tinymnist.errors import UsageError
 from tinymnist.export.artifact import Artifact, refuse_folder, write_artifact
 from tinymnist.export.portable import NEWEST_OPSET, OLDEST_OPSET
@@ -28,6 +28,7 @@ def export_run(
     opset: int | None = None,
     name: str | None = None,
     cores: Sequence[str] = (),
+    optimize: str = "size",
     dataset: str | None = None,
     data_dir: Path | None = None,
     warn: Warn = warn_in_python,
@@ -37,7 +38,7 @@ def export_run(
 
     `dtype` is for C; `folded` (batch norms folded into convolutions), `preprocessing` (uint8 images as input) and
     `opset` (by default the newest) are for ONNX. `name` takes the place of the network's own name in files and
-    identifiers of ONNX and C. `cores` are those on which C is certified.
+    identifiers of ONNX and C. C is written for `size` or `speed`, and certified on `cores`.
 
     Raises `UsageError` for options that do not go together, for a core without the tools to certify on it, and for a
     folder that already exists, `CheckFailed` if the exported network does not compute what the run's does, `RunError`
@@ -53,6 +54,10 @@ def export_run(
         raise UsageError(f"{'--folded' if folded else '--with-preprocessing'}: is for --format onnx")
     if opset is not None and format != "onnx":
         raise UsageError(f"--opset {opset}: is for --format onnx")
+    if optimize not in get_args(Optimize):
+        raise UsageError(f"--optimize {optimize}: expects size or speed")
+    if optimize != "size" and format != "c":
+        raise UsageError(f"--optimize {optimize}: is for --format c")
     if cores and format != "c":
         raise UsageError(f"--certify {cores[0]}: is for --format c")
     opset = NEWEST_OPSET if opset is None else opset
@@ -78,7 +83,7 @@ def export_run(
     elif format == "c":
         from tinymnist.export.c import export_c
 
-        artifact = export_c(trained, dtype, name, cores)
+        artifact = export_c(trained, dtype, name, cores, "speed" if optimize == "speed" else "size")
     else:
         from tinymnist.export.page import export_page
 

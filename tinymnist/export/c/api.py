@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from tinymnist.choices import Optimize
 from tinymnist.errors import UsageError
 from tinymnist.export.artifact import Artifact
 from tinymnist.export.c.calibration import calibration_images, find_ranges
@@ -19,7 +20,13 @@ CERTIFICATE = "certificate.json"
 CERTIFIED = ("machine", "images", "identical", "instructions_per_image", "flash", "ram", "stack")
 
 
-def export_c(trained: TrainedNetwork, dtype: str, name: str | None = None, cores: Sequence[str] = ()) -> Artifact:
+def export_c(
+    trained: TrainedNetwork,
+    dtype: str,
+    name: str | None = None,
+    cores: Sequence[str] = (),
+    optimize: Optimize = "size",
+) -> Artifact:
     """NAME.h and NAME.c of a trained network, by default under its own name. `dtype` is float32 or int8; int8 is
     calibrated on training images of its data. For each of `cores`, it is certified: run on that core in QEMU, with a
     certificate in `certificate.json`.
@@ -39,12 +46,13 @@ def export_c(trained: TrainedNetwork, dtype: str, name: str | None = None, cores
                 f"{data.name}: has no training images, on which int8 is calibrated: name another --dataset"
             )
         ranges = find_ranges(network, calibration_images(data.train))
-        program = int8_program(network, quantize(network, ranges))
+        program = int8_program(network, quantize(network, ranges), optimize)
     else:
-        program = float32_program(network)
+        program = float32_program(network, optimize)
     facts: dict[str, int | float | str | bool] = {
         "name": network.name,
         "dtype": dtype,
+        "optimize": optimize,
         "parameters": run.spec.plan.parameters,
         "multiply_adds": run.spec.plan.macs,
         "constant_bytes": program.constant_bytes,

@@ -20,7 +20,7 @@ from tinymnist.data import Dataset
 from tinymnist.errors import CheckFailed, UsageError
 from tinymnist.export.artifact import public_name
 from tinymnist.export.c.chips import CHIPS, PACKAGES, Chip
-from tinymnist.export.c.compiling import COMPILE_SECONDS, SIZE_FLAGS, libraries, run_tool, written
+from tinymnist.export.c.compiling import COMPILE_SECONDS, chip_flags, libraries, run_tool, written
 from tinymnist.export.c.program import Program
 from tinymnist.export.c.sections import select
 from tinymnist.version import __version__
@@ -100,7 +100,7 @@ def certify(program: Program, core: str, images: Tensor, labels: Tensor, expecte
         ram=ram,
         stack=max(each[3] for each in figures),
         compiler=_version(chip.compiler),
-        flags=" ".join((*chip.flags, *SIZE_FLAGS)),
+        flags=" ".join((*chip.flags, *chip_flags(program))),
         emulator=_version(chip.emulator),
     )
 
@@ -128,7 +128,7 @@ def _build(program: Program, chip: Chip, folder: Path) -> None:
     clock = [f"-D{chip.clock}"] if chip.clock else []
     link = ["-nostartfiles", "-T", SCRIPT, "-Wl,--gc-sections", "-o", PROGRAM]
     sources = [SOURCE, f"{name}.c", *libraries(program)]
-    run_tool((chip.compiler, *chip.flags, *SIZE_FLAGS, *clock, *link, *sources), folder, COMPILE_SECONDS)
+    run_tool((chip.compiler, *chip.flags, *chip_flags(program), *clock, *link, *sources), folder, COMPILE_SECONDS)
 
 
 def _run(chip: Chip, folder: Path, images: Tensor) -> list[Path]:

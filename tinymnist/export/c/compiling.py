@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tinymnist.choices import Optimize
 from tinymnist.errors import CheckFailed, DataError
 from tinymnist.export.c.chips import ARM, CHIPS
 from tinymnist.export.c.program import Program
@@ -22,7 +23,7 @@ from tinymnist.native.compiler import CPU_FLAGS
 
 FLAGS = ("-std=c99", "-O2", "-Wall", "-Wextra", "-Werror", "-pedantic")
 CORES = {core.replace("-", "_"): CHIPS[core].flags for core in ("cortex-m4", "cortex-m0plus")}
-SIZE_FLAGS = ("-std=c99", "-Os", "-ffunction-sections", "-fdata-sections")
+OPTIMIZE: dict[Optimize, str] = {"size": "-Os", "speed": "-O3"}
 COMPILE_SECONDS, RUN_SECONDS = 120.0, 1800.0
 
 MAIN_NAME = "run-all.c"
@@ -97,6 +98,11 @@ class Size:
     """An upper bound, without the C library's: the sum over all functions, as if each called the next."""
 
 
+def chip_flags(program: Program) -> tuple[str, ...]:
+    """How a program is compiled for a microcontroller, besides the flags of its core."""
+    return ("-std=c99", OPTIMIZE[program.optimize], "-ffunction-sections", "-fdata-sections")
+
+
 def cores_here() -> Mapping[str, Sequence[str]]:
     """The microcontrollers that this machine can compile for, with the compiler's flags."""
     return CORES if shutil.which(ARM) else {}
@@ -115,7 +121,7 @@ def _measure(program: Program, core: Sequence[str]) -> Size:
     name = program.identifier
     entry = f"{name}_classify"
     with written(program) as folder:
-        compile_only = (ARM, *core, *SIZE_FLAGS, "-fstack-usage", "-c", f"{name}.c", "-o", "own.o")
+        compile_only = (ARM, *core, *chip_flags(program), "-fstack-usage", "-c", f"{name}.c", "-o", "own.o")
         run_tool(compile_only, folder, COMPILE_SECONDS)
         link = (ARM, *core, "own.o", "-o", "linked", "-nostartfiles", "-Wl,--gc-sections")
         run_tool((*link, f"-Wl,-e,{entry}", *libraries(program)), folder, COMPILE_SECONDS)

@@ -4,8 +4,9 @@ from math import prod
 
 import numpy as np
 
+from tinymnist.choices import Optimize
 from tinymnist.export.c.constants import Constants, most_features, single, size_type
-from tinymnist.export.c.program import Program, identifier, write_program
+from tinymnist.export.c.program import DECLARED, Program, identifier, write_program
 from tinymnist.export.c.scratch import plan_scratch
 from tinymnist.export.c.sections import select
 from tinymnist.export.folded import Activation, Addition, Convolution, Factors, GroupNorm, Network, Pooling, Step
@@ -16,16 +17,17 @@ NEEDING_LIBM = frozenset(("elu", "gelu", "silu", "mish", "tanh", "sigmoid", "gro
 """Parts that need the mathematical part of the C library."""
 
 
-def float32_program(network: Network) -> Program:
+def float32_program(network: Network, optimize: Optimize = "size") -> Program:
     """The program of a folded network, whose image is (height, width, channels)."""
-    return _Writer(network).program()
+    return _Writer(network, optimize).program()
 
 
 class _Writer:
     """Writes the steps as calls, and collects the functions and constants that they need."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, optimize: Optimize) -> None:
         self.network = network
+        self.optimize = optimize
         self.identifier = identifier(network.name)
         self.constants = Constants(self.identifier)
         self.parts: set[str] = set()
@@ -43,6 +45,7 @@ class _Writer:
         scale, shift = network.normalize.scale_and_shift
         groups = [step.groups for step in network.steps if isinstance(step, GroupNorm)]
         words = {
+            "FUNCTION": DECLARED[self.optimize],
             "SIZE": size_type(network),
             "PIXEL_SCALE + PIXEL_SHIFT": f"{single(scale)} + {single(shift)}",
             "SCALE_PARAMETER ": "const float *scale, " if self.has_scale else "",
@@ -53,6 +56,7 @@ class _Writer:
         functions = select("float32.c", self.identifier, self.parts, words)
         return write_program(
             network,
+            optimize=self.optimize,
             element="float",
             scratch=self.plan.size,
             logit="float",

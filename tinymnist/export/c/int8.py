@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from tinymnist.choices import Optimize
 from tinymnist.export.c.constants import Constants, most_features, most_numbers, unsigned_type
 from tinymnist.export.c.gates import gate_below, gate_table
-from tinymnist.export.c.program import Program, identifier, write_program
+from tinymnist.export.c.program import DECLARED, Program, identifier, write_program
 from tinymnist.export.c.quantization import (
     LIMIT,
     Bytes,
@@ -22,9 +23,9 @@ from tinymnist.export.c.sections import select
 from tinymnist.export.folded import Addition, Convolution, Network, Pooling
 
 
-def int8_program(network: Network, quantized: Quantized) -> Program:
+def int8_program(network: Network, quantized: Quantized, optimize: Optimize = "size") -> Program:
     """The program of a quantised network, whose image is (height, width, channels)."""
-    return _Writer(network, quantized).program()
+    return _Writer(network, quantized, optimize).program()
 
 
 WINDOWED = ("convolve", "max_pool", "average_pool")
@@ -49,8 +50,9 @@ class _Row:
 class _Writer:
     """Writes the steps as a table, and collects the constants and the parts of the program that they need."""
 
-    def __init__(self, network: Network, quantized: Quantized) -> None:
+    def __init__(self, network: Network, quantized: Quantized, optimize: Optimize) -> None:
         self.network = network
+        self.optimize = optimize
         self.quantized = quantized
         self.identifier = identifier(network.name)
         self.constants = Constants(self.identifier)
@@ -67,16 +69,20 @@ class _Writer:
             "scaled": steps,
             "wide" if quantized.wide else "narrow": steps,
         }
-        self.parts = {part for part, needing in found.items() if needing}
+        self.parts = {part for part, needing in found.items() if needing} | {optimize}
 
     def program(self) -> Program:
         name, last = self.identifier, len(self.network.steps) - 1
         rows = [self._row(index) for index in range(last)]
-        loop = f"for (const struct {name}_step *s = {name}_steps; s < {name}_steps + {last}; s++)"
-        lines = [loop, f"    {name}_run(s, image, scratch);"] if rows else []
-        lines += [] if self.plan.size else ["(void)scratch;"]
+        lines = [] if self.plan.size else ["(void)scratch;"]
+        if self.optimize == "speed":
+            lines += [f"{name}_run({name}_steps + {index}, image, scratch);" for index in range(last)]
+        elif rows:
+            lines += [f"for (const struct {name}_step *s = {name}_steps; s < {name}_steps + {last}; s++)"]
+            lines += [f"    {name}_run(s, image, scratch);"]
         lines.append(self._scores(last, rows))
         words = {
+            "FUNCTION": DECLARED[self.optimize],
             "SIZE": unsigned_type(max((size for row in rows for size in row.sizes), default=0)),
             "OFFSET": unsigned_type(self.plan.size),
             "NOWHERE": str(self.plan.size),
@@ -92,6 +98,7 @@ class _Writer:
         types, functions = (select(file, name, self.parts, words) for file in ("int8_types.c", "int8.c"))
         return write_program(
             self.network,
+            optimize=self.optimize,
             element="uint8_t",
             scratch=self.plan.size,
             logit="int32_t",

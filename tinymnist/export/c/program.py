@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
+from tinymnist.choices import Optimize
 from tinymnist.export.c.constants import single
 from tinymnist.export.c.labels import initialiser, label_bytes
 from tinymnist.export.folded import Network
@@ -17,6 +18,16 @@ STANDARD_HEADERS = re.compile(
 )
 ELEMENT_BYTES = {"float": 4, "uint8_t": 1}
 CHANNELS = {1: "", 3: ", each red, green, blue"}
+
+DECLARED: dict[Optimize, str] = {"size": "static", "speed": "NAME_INLINED"}
+"""How the functions are declared: for speed, the sizes of each step become constants in a copy of their own."""
+INLINED = """\
+#if defined(__GNUC__)
+#define NAME_INLINED static inline __attribute__((always_inline))
+#else
+#define NAME_INLINED static inline
+#endif
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +43,8 @@ class Program:
     needs_libm: bool
     element: str
     """C type of scratch memory."""
+    optimize: Optimize
+    """What it was written for, and is to be compiled for."""
     logit_type: str
     logit_scale: float
     classes: int
@@ -50,6 +63,7 @@ def identifier(name: str) -> str:
 def write_program(
     network: Network,
     *,
+    optimize: Optimize,
     element: str,
     scratch: int,
     logit: str,
@@ -89,6 +103,7 @@ def write_program(
             "",
             *(f"#include <{include}.h>" for include in includes),
             *([""] if includes else []),
+            *([INLINED.replace("NAME", name)] if optimize == "speed" else []),
             *parts,
             FRAME.format(**words),
         ]
@@ -98,6 +113,7 @@ def write_program(
         header=HEADER.format(**words),
         source=source,
         element=element,
+        optimize=optimize,
         scratch_bytes=max(scratch, 1) * ELEMENT_BYTES[element],
         constant_bytes=constant_bytes,
         needs_libm="math" in includes,

@@ -10,19 +10,19 @@ struct NAME_window { /* of a convolution or pooling, with the sizes of its sourc
     SIZE rows, columns, stride_down, stride_across, padding_down, padding_across;
 };
 
-static int NAME_first_inside(int start)
+FUNCTION int NAME_first_inside(int start)
 {
     return start < 0 ? -start : 0;
 }
 
-static int NAME_end_inside(int start, int count, int size)
+FUNCTION int NAME_end_inside(int start, int count, int size)
 {
     return size - start < count ? size - start : count;
 }
 
 //]
 /* Turns pixels of 0 to 255 into what the network was trained on. */
-static void NAME_normalise(const uint8_t *image, float *out, int count)
+FUNCTION void NAME_normalise(const uint8_t *image, float *out, int count)
 {
     for (int i = 0; i < count; i++)
         out[i] = (float)image[i] * PIXEL_SCALE + PIXEL_SHIFT;
@@ -30,7 +30,7 @@ static void NAME_normalise(const uint8_t *image, float *out, int count)
 
 //[ convolve
 /* Weights are in the order output channel, row, column, input channel. */
-static void NAME_convolve(const struct NAME_window *w, const float *weights, SCALE_PARAMETER const float *bias,
+FUNCTION void NAME_convolve(const struct NAME_window *w, const float *weights, SCALE_PARAMETER const float *bias,
     const float *in, float *out)
 {
     for (int y = 0; y < w->out_height; y++) {
@@ -56,7 +56,7 @@ static void NAME_convolve(const struct NAME_window *w, const float *weights, SCA
 //]
 //[ convolve_groups
 /* Like `convolve`, but an output channel sees only its group of `depth` input channels. */
-static void NAME_convolve_groups(const struct NAME_window *w, int depth, const float *weights,
+FUNCTION void NAME_convolve_groups(const struct NAME_window *w, int depth, const float *weights,
     SCALE_PARAMETER const float *bias, const float *in, float *out)
 {
     const int group = w->out_channels / (w->channels / depth);
@@ -89,7 +89,7 @@ struct NAME_basis { /* filters that make features of every input channel */
 };
 
 /* Like `convolve_groups`, from features: the mix is in the order output channel, input channel, filter. */
-static void NAME_convolve_factors(const struct NAME_window *w, int depth, const struct NAME_basis *b, const float *mix,
+FUNCTION void NAME_convolve_factors(const struct NAME_window *w, int depth, const struct NAME_basis *b, const float *mix,
     SCALE_PARAMETER const float *bias, const float *in, float *out)
 {
     float features[MAX_FEATURES];
@@ -124,7 +124,7 @@ static void NAME_convolve_factors(const struct NAME_window *w, int depth, const 
 
 //]
 //[ max_pool
-static void NAME_max_pool(const struct NAME_window *w, const float *in, float *out)
+FUNCTION void NAME_max_pool(const struct NAME_window *w, const float *in, float *out)
 {
     for (int y = 0; y < w->out_height; y++)
         for (int x = 0; x < w->out_width; x++) {
@@ -146,7 +146,7 @@ static void NAME_max_pool(const struct NAME_window *w, const float *in, float *o
 //]
 //[ average_pool
 /* Padding counts as zeros; what lies beyond it does not count. */
-static void NAME_average_pool(const struct NAME_window *w, const float *in, float *out)
+FUNCTION void NAME_average_pool(const struct NAME_window *w, const float *in, float *out)
 {
     for (int y = 0; y < w->out_height; y++)
         for (int x = 0; x < w->out_width; x++) {
@@ -167,7 +167,7 @@ static void NAME_average_pool(const struct NAME_window *w, const float *in, floa
 
 //]
 //[ add
-static void NAME_add(const float *in, const float *other, float *out, int count)
+FUNCTION void NAME_add(const float *in, const float *other, float *out, int count)
 {
     for (int i = 0; i < count; i++)
         out[i] = in[i] + other[i];
@@ -176,7 +176,7 @@ static void NAME_add(const float *in, const float *other, float *out, int count)
 //]
 //[ group_norm
 /* Brings each group of `depth` channels to mean 0 and variance 1, then applies each channel's weight and bias. */
-static void NAME_group_norm(int pixels, int channels, int depth, float eps, const float *weight, const float *bias,
+FUNCTION void NAME_group_norm(int pixels, int channels, int depth, float eps, const float *weight, const float *bias,
     const float *in, float *out)
 {
     float mean[MAX_GROUPS], factor[MAX_GROUPS];
@@ -200,7 +200,7 @@ static void NAME_group_norm(int pixels, int channels, int depth, float eps, cons
 
 //]
 //[ relu
-static void NAME_relu(float *values, int count)
+FUNCTION void NAME_relu(float *values, int count)
 {
     for (int i = 0; i < count; i++)
         values[i] = values[i] > 0.0f ? values[i] : 0.0f;
@@ -208,7 +208,7 @@ static void NAME_relu(float *values, int count)
 
 //]
 //[ relu6
-static void NAME_relu6(float *values, int count)
+FUNCTION void NAME_relu6(float *values, int count)
 {
     for (int i = 0; i < count; i++)
         values[i] = values[i] > 6.0f ? 6.0f : values[i] > 0.0f ? values[i] : 0.0f;
@@ -216,7 +216,7 @@ static void NAME_relu6(float *values, int count)
 
 //]
 //[ leaky_relu
-static void NAME_leaky_relu(float *values, int count, float slope)
+FUNCTION void NAME_leaky_relu(float *values, int count, float slope)
 {
     for (int i = 0; i < count; i++)
         values[i] = values[i] > 0.0f ? values[i] : slope * values[i];
@@ -224,7 +224,7 @@ static void NAME_leaky_relu(float *values, int count, float slope)
 
 //]
 //[ elu
-static void NAME_elu(float *values, int count)
+FUNCTION void NAME_elu(float *values, int count)
 {
     for (int i = 0; i < count; i++)
         values[i] = values[i] > 0.0f ? values[i] : expm1f(values[i]);
@@ -232,7 +232,7 @@ static void NAME_elu(float *values, int count)
 
 //]
 //[ gelu
-static void NAME_gelu(float *values, int count)
+FUNCTION void NAME_gelu(float *values, int count)
 {
     for (int i = 0; i < count; i++)
         values[i] *= 0.5f + 0.5f * erff(values[i] * 0.70710678f);
@@ -240,7 +240,7 @@ static void NAME_gelu(float *values, int count)
 
 //]
 //[ silu
-static void NAME_silu(float *values, int count)
+FUNCTION void NAME_silu(float *values, int count)
 {
     for (int i = 0; i < count; i++)
         values[i] /= 1.0f + expf(-values[i]);
@@ -248,7 +248,7 @@ static void NAME_silu(float *values, int count)
 
 //]
 //[ mish
-static void NAME_mish(float *values, int count)
+FUNCTION void NAME_mish(float *values, int count)
 {
     for (int i = 0; i < count; i++)
         values[i] *= tanhf(log1pf(expf(values[i])));
@@ -256,7 +256,7 @@ static void NAME_mish(float *values, int count)
 
 //]
 //[ hardswish
-static void NAME_hardswish(float *values, int count)
+FUNCTION void NAME_hardswish(float *values, int count)
 {
     for (int i = 0; i < count; i++)
         values[i] *= values[i] > 3.0f ? 1.0f : values[i] > -3.0f ? (values[i] + 3.0f) / 6.0f : 0.0f;
@@ -264,7 +264,7 @@ static void NAME_hardswish(float *values, int count)
 
 //]
 //[ tanh
-static void NAME_hyperbolic_tangent(float *values, int count)
+FUNCTION void NAME_hyperbolic_tangent(float *values, int count)
 {
     for (int i = 0; i < count; i++)
         values[i] = tanhf(values[i]);
@@ -272,7 +272,7 @@ static void NAME_hyperbolic_tangent(float *values, int count)
 
 //]
 //[ sigmoid
-static void NAME_sigmoid(float *values, int count)
+FUNCTION void NAME_sigmoid(float *values, int count)
 {
     for (int i = 0; i < count; i++)
         values[i] = 1.0f / (1.0f + expf(-values[i]));

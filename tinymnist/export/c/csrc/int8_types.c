@@ -1,6 +1,13 @@
 /* A value is stored row by row, the channels of a pixel side by side. A result may overlap its source, from a little
    before it on: it is written from its first element to its last, over what is no longer read. */
 
+//[ speed
+#if defined(__ARM_FEATURE_DSP) && !defined(__ARM_BIG_ENDIAN)
+#include <arm_acle.h>
+#include <string.h>
+#endif
+
+//]
 typedef char NAME_int_has_32_bits[sizeof(int) >= 4 ? 1 : -1];
 typedef char NAME_right_shift_keeps_the_sign[(-1 >> 1) == -1 ? 1 : -1];
 
