@@ -1,30 +1,37 @@
-"""Measures exported C: bytes on microcontrollers, and time per image on this machine, the best of 15 rounds.
+"""Measures exported C: instructions per image, flash, RAM and stack on emulated cores, and time per image on this
+machine, the best of 15 rounds.
 
-    python benchmarks/export_c.py smooth996 tiny3130
+    python benchmarks/export_c.py tiny3130 smooth996
+    python benchmarks/export_c.py tiny3130 --cores cortex-m4 riscv32 --dtypes int8
     python benchmarks/export_c.py smooth996 --other smooth996-emx.c
 
-Each network is compiled as exported, and again with every function inlined. `--other` is a C file with
-`void model(const float image[1][1][28][28], float output[1][10])`, as emx-onnx-cgen writes it. Needs `cc` and
-`arm-none-eabi-gcc`. Time is process time, so that other processes matter little.
+Each network is written for size and for speed, and runs over 20 test images on each core that has a compiler and QEMU
+here; it must give what it gives on this machine. Sizes are those of the whole program, with what reads images and
+writes logits. `--other` is a C file with `void model(const float image[1][1][28][28], float output[1][10])`, as
+emx-onnx-cgen writes it: its time, and its bytes of code and constants. Time is process time, so that other processes
+matter little.
 """
 
 import argparse
-import re
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import get_args
 
 from tinymnist import load_run
-from tinymnist.data import load_dataset
+from tinymnist.choices import ExportDtype, Optimize
 from tinymnist.export.c.calibration import calibration_images, find_ranges
-from tinymnist.export.c.chips import ARM
-from tinymnist.export.c.compiling import CORES
+from tinymnist.export.c.certification import certify
+from tinymnist.export.c.chips import ARM, CHIPS
+from tinymnist.export.c.compiling import CORES, OPTIMIZE, c_compiler, compute_logits
 from tinymnist.export.c.float32 import float32_program
 from tinymnist.export.c.int8 import int8_program
 from tinymnist.export.c.program import Program
 from tinymnist.export.c.quantization import quantize
 from tinymnist.export.folding import fold
+from tinymnist.training.trained import TrainedNetwork, open_trained
 
+IMAGES = 20
 OTHER = """
 void model(const float image[1][1][28][28], float output[1][10]);
 static float pixels[1][1][28][28], logits[1][10];
@@ -67,60 +74,72 @@ int main(void)
 """
 
 
-def measure(source: str, opening: str, header: tuple[str, str] | None = None) -> tuple[int, int, int]:
-    """Microseconds per image, and bytes of code and constants on each core."""
+def microseconds(source: str, opening: str, optimize: str, headers: dict[str, str]) -> int:
+    """The time of an image on this machine."""
+    with tempfile.TemporaryDirectory() as work:
+        folder = Path(work)
+        for name, text in {"net.c": source, "main.c": MAIN % opening, **headers}.items():
+            (folder / name).write_text(text)
+        command = ["cc", "-std=c99", optimize, "net.c", "main.c", "-o", "program", "-lm"]
+        subprocess.run(command, cwd=folder, check=True)
+        return int(subprocess.run([folder / "program"], capture_output=True, text=True, check=True).stdout)
+
+
+def time_here(program: Program) -> int:
+    """For size, as most compile it; for speed, as it is meant to be compiled."""
+    name = program.identifier
+    names = {"name": name, "upper": name.upper(), "element": program.element, "logit": program.logit_type}
+    optimize = "-O2" if program.optimize == "size" else OPTIMIZE["speed"]
+    return microseconds(program.source, OURS.format(**names), optimize, {f"{name}.h": program.header})
+
+
+def own_bytes(source: str, core: str) -> int:
+    """Code and constants of a C file, compiled for size."""
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work)
         (folder / "net.c").write_text(source)
-        (folder / "main.c").write_text(MAIN % opening)
-        if header:
-            (folder / header[0]).write_text(header[1])
-        subprocess.run(["cc", "-std=c99", "-O2", "net.c", "main.c", "-o", "program", "-lm"], cwd=folder, check=True)
-        time = int(subprocess.run([folder / "program"], capture_output=True, text=True).stdout)
-        sizes = []
-        for flags in CORES.values():
-            command = [ARM, *flags, "-std=c99", "-Os", "-c", "net.c", "-o", "net.o"]
-            subprocess.run(command, cwd=folder, check=True)
-            listing = subprocess.run(["arm-none-eabi-size", "net.o"], cwd=folder, capture_output=True, text=True)
-            sizes.append(int(listing.stdout.splitlines()[1].split()[0]))
-        return time, sizes[0], sizes[1]
+        subprocess.run([ARM, *CORES[core], "-std=c99", "-Os", "-c", "net.c", "-o", "net.o"], cwd=folder, check=True)
+        listing = subprocess.run(["arm-none-eabi-size", "net.o"], cwd=folder, capture_output=True, text=True)
+        return int(listing.stdout.splitlines()[1].split()[0])
 
 
-def inlined(source: str) -> str:
-    return re.sub(
-        r"^static (void|uint8_t|int32_t) ", r"static inline __attribute__((always_inline)) \1 ", source, flags=re.M
-    )
-
-
-def measure_program(program: Program, *, inline: bool) -> tuple[int, int, int]:
-    name = program.identifier
-    names = {"name": name, "upper": name.upper(), "element": program.element, "logit": program.logit_type}
-    source = inlined(program.source) if inline else program.source
-    return measure(source, OURS.format(**names), (f"{name}.h", program.header))
+def show_network(trained: TrainedNetwork, dtypes: list[str], cores: list[str]) -> None:
+    network = fold(trained.run.spec, trained.model, trained.run.class_names)
+    ranges = find_ranges(network, calibration_images(trained.data.train))
+    images = trained.data.test.images[:IMAGES].permute(0, 2, 3, 1).contiguous()
+    labels = trained.data.test.labels[:IMAGES]
+    for dtype in dtypes:
+        for optimize in get_args(Optimize):
+            program = (
+                float32_program(network, optimize)
+                if dtype == "float32"
+                else int8_program(network, quantize(network, ranges), optimize)
+            )
+            title = f"{network.name}, {dtype}, {optimize}"
+            logits = compute_logits(program, images, c_compiler() or ())
+            print(f"{title:28} {'this machine':14} {time_here(program):10,} µs", flush=True)
+            for core in cores:
+                found = certify(program, core, images, labels, logits)
+                sizes = f"{found.flash:8,} {found.ram:8,} {found.stack:8,}"
+                print(f"{title:28} {core:14} {found.instructions_per_image:10,} {sizes}", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("networks", nargs="+", help="runs, or names of packaged networks")
+    parser.add_argument("--cores", nargs="*", default=[core for core, chip in CHIPS.items() if not chip.missing])
+    parser.add_argument("--dtypes", nargs="*", default=list(get_args(ExportDtype)))
     parser.add_argument("--other", type=Path, help="a C file to measure beside them")
     options = parser.parse_args()
-    train = load_dataset("mnist").train
-    print(f"{'program':34}     us/image  Cortex-M4  Cortex-M0+")
+    print(f"{'program':28} {'core':14} {'per image':>10} {'flash':>8} {'RAM':>8} {'stack':>8}")
     for name in options.networks:
-        run = load_run(name)
-        network = fold(run.spec, run.load_model())
-        ranges = find_ranges(network, calibration_images(train))
-        for dtype, program in (
-            ("float32", float32_program(network)),
-            ("int8", int8_program(network, quantize(network, ranges))),
-        ):
-            for inline in (False, True):
-                time, m4, m0 = measure_program(program, inline=inline)
-                title = f"{name}, {dtype}{', inlined' if inline else ''}"
-                print(f"{title:34}  {time:11,}  {m4:9,}  {m0:10,}", flush=True)
+        (trained,) = open_trained([load_run(name)])
+        show_network(trained, options.dtypes, options.cores)
     if options.other:
-        time, m4, m0 = measure(options.other.read_text(), OTHER)
-        print(f"{options.other.name:34}  {time:11,}  {m4:9,}  {m0:10,}")
+        source = options.other.read_text()
+        print(f"{options.other.name:28} {'this machine':14} {microseconds(source, OTHER, '-O2', {}):10,} µs")
+        for core in CORES:
+            print(f"{options.other.name:28} {core:14} {'':10} {own_bytes(source, core):8,}")
 
 
 if __name__ == "__main__":

@@ -80,6 +80,25 @@ def test_a_certificate_lies_beside_the_files(cli: Cli, small_run: Path, few: Pat
     (core,) = content["cores"]
     assert (core["core"], core["images"], core["identical"]) == ("cortex-m4", 10, True)
     assert core["instructions_per_image"] > 530_100
+    assert " -Os " in core["flags"]
+
+
+@needs_m4
+def test_for_speed_takes_fewer_instructions_and_more_flash(
+    cli: Cli, small_run: Path, few: Path, tmp_path: Path
+) -> None:
+    found = {}
+    for optimize in ("size", "speed"):
+        out = tmp_path / optimize
+        arguments = ["--format", "c", "--dtype", "int8", "--optimize", optimize, "--output", out, "--dataset", few]
+        facts = json.loads(cli("export", small_run, *arguments, "--certify", "cortex-m4", "--json").out)["facts"]
+        assert facts["optimize"] == optimize
+        found[optimize] = facts
+    size, speed = found["size"], found["speed"]
+    key = "certified_cortex_m4_instructions_per_image"
+    assert 2 * speed[key] < size[key]
+    assert speed["cortex_m4_own"] > size["cortex_m4_own"]
+    assert speed["changed"] == size["changed"]
 
 
 @needs_m4
@@ -99,8 +118,9 @@ def test_other_numbers_are_no_certificate(part: int) -> None:
     [
         (("--format", "c", "--certify", "cortex-m99"), "--certify cortex-m99: expects cortex-m0plus, cortex-m4, "),
         (("--format", "onnx", "--certify", "cortex-m4"), "--certify cortex-m4: is for --format c"),
+        (("--format", "onnx", "--optimize", "speed"), "--optimize speed: is for --format c"),
     ],
-    ids=["no such core", "not C"],
+    ids=["no such core", "not C", "fast, not C"],
 )
 def test_what_cannot_be_certified_is_refused(
     cli: Cli, small_run: Path, tmp_path: Path, arguments: tuple[str, ...], error: str
