@@ -78,6 +78,7 @@ def write_folder(path: Path, files: Mapping[str, bytes | str]) -> None:
         staging = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         try:
             for name, content in files.items():
+                make_folder((staging / name).parent)
                 write_atomically(staging / name, content)
             os.chmod(staging, 0o755)
             os.rename(staging, path)  # fails where another process has taken the name meanwhile

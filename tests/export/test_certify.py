@@ -50,22 +50,6 @@ def test_every_layer_gives_the_same_numbers_on_every_core(core: str, spec: Spec,
         assert 0 < found.stack < 4096
 
 
-@pytest.fixture(scope="module")
-def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of 30 pictures to calibrate on and 10 to test: noise."""
-    from PIL import Image
-
-    folder = tmp_path_factory.mktemp("few")
-    generator = np.random.default_rng(0)
-    for part, count in (("train", 3), ("test", 1)):
-        for label in range(10):
-            place = folder / part / str(label)
-            place.mkdir(parents=True)
-            for number in range(count):
-                Image.fromarray(generator.integers(0, 256, (28, 28), np.uint8)).save(place / f"{number}.png")
-    return folder
-
-
 @needs_m4
 def test_a_certificate_lies_beside_the_files(cli: Cli, small_run: Path, few: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"

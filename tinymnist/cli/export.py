@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tinymnist.choices import ExportDtype, ExportFormat, Optimize
+from tinymnist.choices import ExportDtype, ExportFormat, Optimize, Project
 from tinymnist.cli.export_words import export_words
 from tinymnist.cli.notices import say_notice
 from tinymnist.cli.options import DataDir, Dataset, Json, RunPath
@@ -34,6 +34,9 @@ def command(
     optimize: Annotated[
         Optimize, typer.Option("--optimize", help="For --format c: little flash, or few instructions.")
     ] = "size",
+    project: Annotated[
+        Project | None, typer.Option("--project", help="For --format c: with files to build and run it.")
+    ] = None,
     cores: Annotated[
         list[str] | None,
         typer.Option(
@@ -63,6 +66,7 @@ def command(
         opset=opset,
         name=name,
         optimize=optimize,
+        project=project,
         cores=tuple(dict.fromkeys(cores or ())),
         dataset=dataset,
         data_dir=data_dir,

@@ -42,6 +42,10 @@ def _c(facts: Facts) -> list[str]:
         f"library functions; at most {facts[f'{core}_stack']:,} of stack, library functions not included"
         for core in cores
     ]
+    if facts.get("project") == "make":
+        lines.append(f"a project for {facts['project_core']}: `make run` in it builds it, and runs it in QEMU")
+    if facts.get("project") == "arduino":
+        lines.append("a library for the Arduino IDE: move it to the folder `libraries` of the sketchbook")
     return lines + [_certified(facts, key.removesuffix("_machine")) for key in facts if key.endswith("_machine")]
 
 

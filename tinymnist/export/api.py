@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
-from typing import get_args
+from typing import cast, get_args
 
-from tinymnist.choices import ExportDtype, ExportFormat, Optimize
+from tinymnist.choices import ExportDtype, ExportFormat, Optimize, Project
 from tinymnist.errors import UsageError
 from tinymnist.export.artifact import Artifact, refuse_folder, write_artifact
 from tinymnist.export.portable import NEWEST_OPSET, OLDEST_OPSET
@@ -29,6 +29,7 @@ def export_run(
     name: str | None = None,
     cores: Sequence[str] = (),
     optimize: str = "size",
+    project: str | None = None,
     dataset: str | None = None,
     data_dir: Path | None = None,
     warn: Warn = warn_in_python,
@@ -38,7 +39,8 @@ def export_run(
 
     `dtype` is for C; `folded` (batch norms folded into convolutions), `preprocessing` (uint8 images as input) and
     `opset` (by default the newest) are for ONNX. `name` takes the place of the network's own name in files and
-    identifiers of ONNX and C. C is written for `size` or `speed`, and certified on `cores`.
+    identifiers of ONNX and C. C is written for `size` or `speed`, certified on `cores`, and may come as a `project`:
+    with `make` or as a library for `arduino`.
 
     Raises `UsageError` for options that do not go together, for a core without the tools to certify on it, and for a
     folder that already exists, `CheckFailed` if the exported network does not compute what the run's does, `RunError`
@@ -58,6 +60,10 @@ def export_run(
         raise UsageError(f"--optimize {optimize}: expects size or speed")
     if optimize != "size" and format != "c":
         raise UsageError(f"--optimize {optimize}: is for --format c")
+    if project not in (None, *get_args(Project)):
+        raise UsageError(f"--project {project}: expects make or arduino")
+    if project is not None and format != "c":
+        raise UsageError(f"--project {project}: is for --format c")
     if cores and format != "c":
         raise UsageError(f"--certify {cores[0]}: is for --format c")
     opset = NEWEST_OPSET if opset is None else opset
@@ -83,7 +89,7 @@ def export_run(
     elif format == "c":
         from tinymnist.export.c import export_c
 
-        artifact = export_c(trained, dtype, name, cores, "speed" if optimize == "speed" else "size")
+        artifact = export_c(trained, dtype, name, cores, cast(Optimize, optimize), cast(Project | None, project))
     else:
         from tinymnist.export.page import export_page
 

@@ -14,7 +14,7 @@ class Artifact:
     """Verified files that are not written yet."""
 
     files: Mapping[str, bytes]
-    """The content of each file by its plain name."""
+    """The content of each file by its name, or by its path in the folder."""
     facts: Mapping[str, int | float | str | bool]
     """Figures by their JSON keys: sizes in bytes, `accuracy` in percent with `n` images, `largest_difference`, …"""
 

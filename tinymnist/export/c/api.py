@@ -2,8 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
-from tinymnist.choices import Optimize
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tinymnist.choices import Optimize, Project
 from tinymnist.errors import UsageError
 from tinymnist.export.artifact import Artifact
 from tinymnist.export.c.calibration import calibration_images, find_ranges
@@ -11,9 +16,11 @@ from tinymnist.export.c.certification import certificate_file, certify
 from tinymnist.export.c.compiling import c_compiler, compute_logits, cores_here, measure
 from tinymnist.export.c.float32 import float32_program
 from tinymnist.export.c.int8 import int8_program
+from tinymnist.export.c.project import FIRST_CORE, project_files
 from tinymnist.export.c.quantization import quantize
 from tinymnist.export.c.verification import verify
 from tinymnist.export.folding import fold
+from tinymnist.training.score import in_batches, normalized
 from tinymnist.training.trained import TrainedNetwork
 
 CERTIFICATE = "certificate.json"
@@ -26,10 +33,11 @@ def export_c(
     name: str | None = None,
     cores: Sequence[str] = (),
     optimize: Optimize = "size",
+    project: Project | None = None,
 ) -> Artifact:
     """NAME.h and NAME.c of a trained network, by default under its own name. `dtype` is float32 or int8; int8 is
     calibrated on training images of its data. For each of `cores`, it is certified: run on that core in QEMU, with a
-    certificate in `certificate.json`.
+    certificate in `certificate.json`. With a `project`, files lie around it, with which it is built.
 
     Where there is a C compiler (`CC`, or `cc`), the program is compiled and run on all test images. Raises
     `CheckFailed` where it then does not compute what PyTorch does, or a core not what this machine does, `UsageError`
@@ -61,7 +69,7 @@ def export_c(
     }
     compiler = c_compiler()
     images = data.test.images.permute(0, 2, 3, 1).contiguous()
-    certificates = []
+    certificates, logits = [], None
     if compiler is None:
         if cores:
             raise UsageError(
@@ -76,8 +84,26 @@ def export_c(
     for core, flags in cores_here().items():
         if size := measure(program, flags):
             facts |= {f"{core}_own": size.own, f"{core}_flash": size.flash, f"{core}_stack": size.stack}
-    if not certificates:
-        return Artifact(program.files, facts)
+    files = dict(program.files)
+    if project is not None:
+        core = cores[0] if cores else FIRST_CORE
+        facts |= {"project": project} | ({"project_core": core} if project == "make" else {})
+        files = project_files(program, project, core, *_example(trained, logits))
     for each in certificates:
         facts |= {f"certified_{each.core.replace('-', '_')}_{key}": getattr(each, key) for key in CERTIFIED}
-    return Artifact({**program.files, CERTIFICATE: certificate_file(program, dtype, data, certificates)}, facts)
+    if certificates:
+        files[CERTIFICATE] = certificate_file(program, dtype, data, certificates)
+    return Artifact(files, facts)
+
+
+def _example(trained: TrainedNetwork, logits: NDArray[Any] | None) -> tuple[Tensor, int]:
+    """The first test image that is classified rightly, (height, width, channels) uint8, and its class; if there is
+    none, the first image and what it is taken for."""
+    test = trained.data.test
+    if logits is None:
+        inputs = normalized(test.images, trained.run.spec.train.normalize, trained.device)
+        found = torch.cat(in_batches(trained.model, inputs)).argmax(1)
+    else:
+        found = torch.from_numpy(logits.argmax(1))
+    first = int((found == test.labels).int().argmax())
+    return test.images[first].permute(1, 2, 0), int(found[first])

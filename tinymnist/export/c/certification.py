@@ -22,6 +22,7 @@ from tinymnist.export.artifact import public_name
 from tinymnist.export.c.chips import CHIPS, PACKAGES, Chip
 from tinymnist.export.c.compiling import COMPILE_SECONDS, chip_flags, libraries, run_tool, written
 from tinymnist.export.c.program import Program
+from tinymnist.export.c.project import linker_script
 from tinymnist.export.c.sections import select
 from tinymnist.version import __version__
 
@@ -121,10 +122,8 @@ def certificate_file(program: Program, dtype: str, data: Dataset, certificates: 
 def _build(program: Program, chip: Chip, folder: Path) -> None:
     name = program.identifier
     words = {"UPPER_": f"{name.upper()}_", "NETWORK_H": f"{name}.h"}
-    (folder / SOURCE).write_text(select("chip.c", name, set(), words), encoding="utf-8")
-    memory = dict(zip(("FLASH_AT", "FLASH_SIZE", "RAM_AT", "RAM_SIZE"), (*chip.flash, *chip.ram), strict=True))
-    script = select("chip.ld", name, set(), {word: hex(number) for word, number in memory.items()})
-    (folder / SCRIPT).write_text(script, encoding="utf-8")
+    (folder / SOURCE).write_text(select("chip.c", name, {"certify"}, words), encoding="utf-8")
+    (folder / SCRIPT).write_text(linker_script(chip), encoding="utf-8")
     clock = [f"-D{chip.clock}"] if chip.clock else []
     link = ["-nostartfiles", "-T", SCRIPT, "-Wl,--gc-sections", "-o", PROGRAM]
     sources = [SOURCE, f"{name}.c", *libraries(program)]

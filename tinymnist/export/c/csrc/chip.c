@@ -1,17 +1,36 @@
+//[ certify
 /* Runs the network on an emulated microcontroller: reads images from a file of the host and writes the logits to another,
    by semihosting, and at the end what it has counted. Nothing of this is exported. */
+//]
+//[ project
+/* What comes before main() on the emulated microcontroller, and text to the terminal by semihosting. On a board, take
+   the start-up file and the linker script of its maker instead. */
+//]
 #include <stdint.h>
+//[ certify
 #include "NETWORK_H"
+//]
 
 #define AT(address) (*(volatile uint32_t *)(address))
+//[ certify
 #define PAINT 0xa5a5a5a5u
+//]
 
 /* Places that the linker script names. */
 extern uint32_t data_from[], data_start[], data_end[], bss_start[], bss_end[], stack_limit[], stack_top[];
+//[ project
+int main(void);
+void say(const char *text);
+//]
 
 void reset(void);
 
+//[ certify
 /* The vector table or its like, a call of the host, and a clock that QEMU moves on by a fixed time per instruction. */
+//]
+//[ project
+/* The vector table or its like, and a call of the host. */
+//]
 #if defined(__riscv)
 __attribute__((naked, used, section(".start"))) static void start(void)
 {
@@ -27,6 +46,7 @@ static uintptr_t host(uintptr_t operation, uintptr_t argument)
     return a0;
 }
 
+//[ certify
 static void start_clock(void) {}
 
 static uint32_t now(void)
@@ -35,6 +55,7 @@ static uint32_t now(void)
     __asm__ volatile(".option push\n.option arch, +zicsr\ncsrr %0, minstret\n.option pop" : "=r"(instructions));
     return instructions;
 }
+//]
 #else
 __attribute__((used, section(".start"))) static const void *const vectors[16] = {stack_top, (const void *)reset};
 
@@ -46,6 +67,7 @@ static uintptr_t host(uintptr_t operation, uintptr_t argument)
     return r0;
 }
 
+//[ certify
 #if defined(NRF51_TIMER)
 static void start_clock(void)
 {
@@ -69,8 +91,20 @@ static void start_clock(void)
 
 static uint32_t now(void) { return 0xffffffffu - AT(CMSDK_TIMER + 4); }
 #endif
+//]
 #endif
 
+//[ project
+enum { WRITE_TEXT = 0x04, EXIT = 0x18 };
+enum { FINE = 0x20026, FAILED = 0x20023 };
+
+void say(const char *text)
+{
+    host(WRITE_TEXT, (uintptr_t)text);
+}
+
+//]
+//[ certify
 enum { OPEN = 0x01, WRITE = 0x05, READ = 0x06, EXIT = 0x18 };
 enum { FOR_READING = 1, FOR_WRITING = 5 };
 
@@ -131,6 +165,7 @@ static void run(void)
     transfer(WRITE, last, &figures, sizeof figures);
 }
 
+//]
 void reset(void)
 {
     for (uint32_t *from = data_from, *to = data_start; to < data_end;) *to++ = *from++;
@@ -139,7 +174,12 @@ void reset(void)
     AT(0xe000ed88) |= 0xfu << 20; /* the floating-point unit */
     __asm__ volatile("dsb\nisb");
 #endif
+//[ certify
     run();
     host(EXIT, 0x20026);
+//]
+//[ project
+    host(EXIT, main() ? FAILED : FINE);
+//]
     for (;;) {}
 }
