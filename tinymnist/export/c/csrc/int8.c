@@ -190,7 +190,7 @@ FUNCTION void NAME_over_windows(const struct NAME_step *s, const uint8_t *in, ui
                 for (int c = 0; c < s->out_channels; read += count) {
                     const int end = c + s->outputs;
 //[ speed
-                    for (; c + 4 <= end; c += 4) {
+                    for (; s->outputs >= 4 && c + 4 <= end; c += 4) { /* so that GCC sees that three have no fourth */
                         int32_t sums[4];
                         NAME_four_dots(read, k->values + c * count, count, sums);
                         for (int n = 0; n < 4; n++)
