@@ -131,6 +131,23 @@ def test_float32_computes_what_the_network_does(spec: Spec, optimize: Optimize) 
 
 
 @needs_compiler
+@pytest.mark.parametrize("outputs", range(1, 6))
+def test_any_number_of_outputs_compiles_for_speed_with_sanitizers(outputs: int) -> None:
+    image = {"channels": 1, "height": 1, "width": 1}
+    spec = Spec.model_validate({"name": "n", "input": image, "classes": 2, "blocks": [{"convs": [outputs]}]})
+    assert difference_of_int8(folded(spec), SANITIZERS, "speed") == 0
+
+
+@needs_compiler
+def test_a_hidden_layer_takes_no_memory_for_windows() -> None:
+    head = {"kind": "linear", "hidden": [5]}
+    content = {"name": "n", "classes": 2, "blocks": [{"convs": [4]}], "head": head}
+    _, int8 = in_both_types(Spec.model_validate(content), "n")
+    assert "int16_t numbers[9];" in int8.source  # the 3x3 window of a grey image
+    assert difference_of_int8(folded(Spec.model_validate(content)), FLAGS) == 0
+
+
+@needs_compiler
 def test_float32_has_group_norm() -> None:
     norm = {"kind": "group", "groups": 2}
     block = {"convs": [{"out_channels": 6, "norm": norm}, {"out_channels": 4, "norm": norm, "activation": "elu"}]}

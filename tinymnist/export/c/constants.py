@@ -1,7 +1,6 @@
 """Numbers as C text, with equal arrays written once."""
 
 import textwrap
-from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,8 +43,9 @@ class Constants:
             self._texts.append(f"static const struct {self.identifier}_{kind} {self._names[key]} = {{{text}}};\n")
         return self._names[key]
 
-    def table(self, kind: str, role: str, rows: list[str]) -> None:
-        """A constant array of `struct KIND`, called NAME_ROLE."""
+    def table(self, kind: str, role: str, rows: list[str], *, of_arrays: int = 0) -> None:
+        """A constant array of `struct KIND`, called NAME_ROLE; `of_arrays` are the bytes of the arrays in it."""
+        self.bytes += of_arrays
         body = "".join(f"    {{{row}}},\n" for row in rows)
         self._texts.append(f"static const struct {self.identifier}_{kind} {self.identifier}_{role}[] = {{\n{body}}};\n")
 
@@ -89,16 +89,6 @@ def size_type(network: Network) -> str:
 def unsigned_type(largest: int) -> str:
     """The narrowest C type for sizes of up to `largest`."""
     return "uint8_t" if largest < 1 << 8 else "uint16_t" if largest < 1 << 16 else "int32_t"
-
-
-def most_numbers(network: Network) -> int:
-    """The most numbers in a window of a network, without the last step, which has none."""
-    sizes = [
-        prod(step.kernel if isinstance(step, Pooling) else step.weight.shape[2:]) * network.shape(step.source)[0]
-        for step in network.steps[:-1]
-        if isinstance(step, Convolution | Pooling)
-    ]
-    return max(sizes, default=0)
 
 
 def most_features(network: Network) -> int:

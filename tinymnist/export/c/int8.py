@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinymnist.choices import Optimize
-from tinymnist.export.c.constants import Constants, most_features, most_numbers, unsigned_type
+from tinymnist.export.c.constants import Constants, most_features, unsigned_type
 from tinymnist.export.c.gates import gate_below, gate_table
 from tinymnist.export.c.program import DECLARED, Program, identifier, write_program
 from tinymnist.export.c.quantization import (
@@ -40,11 +40,16 @@ class _Row:
     source: int
     result: int
     sizes: tuple[int, ...]
-    """Of the source: height, width, channels, and how many of them a group has; of the result: height, width and
-    channels of a group; and the window's."""
+    """In the order of `struct step`."""
     weights: str = "0"
     other: int = 0
     terms: str = "0"
+
+    @property
+    def numbers(self) -> int:
+        """Those in a window over all channels; 0 where the step has no windows."""
+        _, _, channels, _, _, _, _, _, rows, columns, *_ = self.sizes
+        return rows * columns * channels
 
 
 class _Writer:
@@ -81,18 +86,20 @@ class _Writer:
             lines += [f"for (const struct {name}_step *s = {name}_steps; s < {name}_steps + {last}; s++)"]
             lines += [f"    {name}_run(s, image, scratch);"]
         lines.append(self._scores(last, rows))
+        gate_bytes = max((len(gate_table(gate)) for gate in self.gates), default=0)
         words = {
             "FUNCTION": DECLARED[self.optimize],
             "SIZE": unsigned_type(max((size for row in rows for size in row.sizes), default=0)),
             "OFFSET": unsigned_type(self.plan.size),
             "NOWHERE": str(self.plan.size),
             "LIMIT": str(LIMIT),
-            "GATE_BYTES": str(max((len(gate_table(gate)) for gate in self.gates), default=0)),
-            "MAX_NUMBERS": str(most_numbers(self.network)),
+            "GATE_BYTES": str(gate_bytes),
+            "MAX_NUMBERS": str(max((row.numbers for row in rows), default=0)),
             "MAX_FEATURES": str(most_features(self.network)),
         }
         if self.gates:
-            self.constants.table("gate", "gates", [gate_text(gate) for gate in self.gates])
+            texts = [_gate_text(gate) for gate in self.gates]
+            self.constants.table("gate", "gates", texts, of_arrays=gate_bytes * len(self.gates))
         if rows:
             self.constants.table("step", "steps", [self._text(row) for row in rows])
         types, functions = (select(file, name, self.parts, words) for file in ("int8_types.c", "int8.c"))
@@ -194,6 +201,6 @@ class _Writer:
         return f"{{{', '.join(map(str, members))}}}"
 
 
-def gate_text(gate: str) -> str:
+def _gate_text(gate: str) -> str:
     table, (below, mirror) = gate_table(gate), gate_below(gate)
     return f"{{{', '.join(map(str, table))}}}, {below}, {mirror}"

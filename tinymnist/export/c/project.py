@@ -64,14 +64,13 @@ def _example(program: Program, image: Tensor, label: int) -> str:
 
 
 def _makefile(program: Program, chip: Chip) -> str:
-    options = " ".join(option for option in chip.options)
     return MAKEFILE.format(
         name=program.identifier,
         compiler=chip.compiler,
         flags=" ".join((*chip.flags, *chip_flags(program))),
         libraries=" ".join(("", *libraries(program))),
         size=chip.compiler.replace("gcc", "size"),
-        emulator=" ".join(filter(None, (chip.emulator, "-machine", chip.machine, options, SEMIHOSTING))),
+        emulator=" ".join((chip.emulator, "-machine", chip.machine, *chip.options, SEMIHOSTING)),
     )
 
 

@@ -35,7 +35,7 @@ FUNCTION uint8_t NAME_finish(const struct NAME_output *o, int32_t value)
 //]
 //[ products
 //[ speed
-#if defined(__ARM_FEATURE_DSP) && !defined(__ARM_BIG_ENDIAN)
+#ifdef NAME_IN_PAIRS
 /* The sum, plus the products of four numbers and weights: two at a time. */
 FUNCTION int32_t NAME_four(const int16_t *numbers, const int8_t *weights, int32_t sum)
 {
@@ -55,7 +55,7 @@ FUNCTION int32_t NAME_dot(const int16_t *numbers, const int8_t *weights, int cou
     int32_t sum = 0;
     int n = 0;
 //[ speed
-#if defined(__ARM_FEATURE_DSP) && !defined(__ARM_BIG_ENDIAN)
+#ifdef NAME_IN_PAIRS
     for (; n + 4 <= count; n += 4)
         sum = NAME_four(numbers + n, weights + n, sum);
 #endif
@@ -72,7 +72,7 @@ FUNCTION void NAME_four_dots(const int16_t *numbers, const int8_t *weights, int 
     const int8_t *second = weights + count, *third = second + count, *fourth = third + count;
     int32_t a = 0, b = 0, c = 0, d = 0;
     int n = 0;
-#if defined(__ARM_FEATURE_DSP) && !defined(__ARM_BIG_ENDIAN)
+#ifdef NAME_IN_PAIRS
     for (; n + 4 <= count; n += 4) {
         a = NAME_four(numbers + n, weights + n, a);
         b = NAME_four(numbers + n, second + n, b);
@@ -93,7 +93,6 @@ FUNCTION void NAME_four_dots(const int16_t *numbers, const int8_t *weights, int 
 }
 
 //]
-
 /* The result of output channel c in fixed point. */
 FUNCTION int32_t NAME_fixed(const struct NAME_weights *k, int c, int32_t sum)
 {

@@ -3,6 +3,7 @@
 
 //[ speed
 #if defined(__ARM_FEATURE_DSP) && !defined(__ARM_BIG_ENDIAN)
+#define NAME_IN_PAIRS /* two products of 16 bits in one instruction */
 #include <arm_acle.h>
 #include <string.h>
 #endif
