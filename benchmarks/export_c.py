@@ -20,15 +20,11 @@ from typing import get_args
 
 from tinymnist import load_run
 from tinymnist.choices import ExportDtype, Optimize
-from tinymnist.export.c.calibration import calibration_images, find_ranges
 from tinymnist.export.c.certification import certify
 from tinymnist.export.c.chips import ARM, CHIPS
 from tinymnist.export.c.compiling import CORES, OPTIMIZE, c_compiler, compute_logits
-from tinymnist.export.c.float32 import float32_program
-from tinymnist.export.c.int8 import int8_program
 from tinymnist.export.c.program import Program
-from tinymnist.export.c.quantization import quantize
-from tinymnist.export.folding import fold
+from tinymnist.export.c.programs import network_program
 from tinymnist.training.trained import TrainedNetwork, open_trained
 
 IMAGES = 20
@@ -104,18 +100,12 @@ def own_bytes(source: str, core: str) -> int:
 
 
 def show_network(trained: TrainedNetwork, dtypes: list[str], cores: list[str]) -> None:
-    network = fold(trained.run.spec, trained.model, trained.run.class_names)
-    ranges = find_ranges(network, calibration_images(trained.data.train))
     images = trained.data.test.images[:IMAGES].permute(0, 2, 3, 1).contiguous()
     labels = trained.data.test.labels[:IMAGES]
     for dtype in dtypes:
         for optimize in get_args(Optimize):
-            program = (
-                float32_program(network, optimize)
-                if dtype == "float32"
-                else int8_program(network, quantize(network, ranges), optimize)
-            )
-            title = f"{network.name}, {dtype}, {optimize}"
+            program = network_program(trained, dtype, optimize)
+            title = f"{trained.run.spec.name}, {dtype}, {optimize}"
             logits = compute_logits(program, images, c_compiler() or ())
             print(f"{title:28} {'this machine':14} {time_here(program):10,} µs", flush=True)
             for core in cores:

@@ -30,7 +30,7 @@ ROOMS = [
     ("verification",),
     ("cluster", "search", "grading"),
     ("comparison", "front", "prediction", "report", "export"),
-    ("benchmark",),
+    ("benchmark", "core_benchmark"),
     ("console",),
     ("cli",),
 ]

@@ -18,6 +18,19 @@ class RowOutput(Shown):
     problem: str | None
 
 
+class CoreRowOutput(Shown):
+    """One form of the C program on one core; or the `problem`, and figures of 0. Sizes in bytes."""
+
+    core: str
+    dtype: str
+    optimize: str
+    instructions_per_image: int
+    flash: int
+    ram: int
+    stack: int
+    problem: str | None
+
+
 class Output(Shown):
     """What `benchmark --json` prints."""
 
@@ -26,3 +39,6 @@ class Output(Shown):
     dataset: str = at("data.name")
     n: Annotated[int, BeforeValidator(len)] = at("data.test")
     rows: list[RowOutput]
+    clock: float | None
+    """As given, in MHz."""
+    core_rows: list[CoreRowOutput]

@@ -1,7 +1,6 @@
 """Exports a run as C, verified on all test images, and measures its size."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,15 +10,11 @@ from torch import Tensor
 from tinymnist.choices import Optimize, Project
 from tinymnist.errors import UsageError
 from tinymnist.export.artifact import Artifact
-from tinymnist.export.c.calibration import calibration_images, find_ranges
 from tinymnist.export.c.certification import certificate_file, certify
 from tinymnist.export.c.compiling import c_compiler, compute_logits, cores_here, measure
-from tinymnist.export.c.float32 import float32_program
-from tinymnist.export.c.int8 import int8_program
+from tinymnist.export.c.programs import network_program
 from tinymnist.export.c.project import FIRST_CORE, project_files
-from tinymnist.export.c.quantization import quantize
 from tinymnist.export.c.verification import verify
-from tinymnist.export.folding import fold
 from tinymnist.training.score import in_batches, normalized
 from tinymnist.training.trained import TrainedNetwork
 
@@ -44,21 +39,10 @@ def export_c(
     for what int8 cannot express, for data without training images, and for test images that the network was trained
     on.
     """
-    run, model, data = trained.run, trained.model, trained.data
-    network = fold(run.spec, model, run.class_names)
-    if name is not None:
-        network = replace(network, name=name)
-    if dtype == "int8":
-        if not len(data.train):
-            raise UsageError(
-                f"{data.name}: has no training images, on which int8 is calibrated: name another --dataset"
-            )
-        ranges = find_ranges(network, calibration_images(data.train))
-        program = int8_program(network, quantize(network, ranges), optimize)
-    else:
-        program = float32_program(network, optimize)
+    run, data = trained.run, trained.data
+    program = network_program(trained, dtype, optimize, name)
     facts: dict[str, int | float | str | bool] = {
-        "name": network.name,
+        "name": name or run.spec.name,
         "dtype": dtype,
         "optimize": optimize,
         "parameters": run.spec.plan.parameters,

@@ -57,15 +57,15 @@ class Certificate:
     emulator: str
 
 
-def refuse_missing_tools(cores: Sequence[str]) -> None:
-    """Raises `UsageError` where a core's compiler or emulator is not installed."""
+def refuse_missing_tools(cores: Sequence[str], option: str = "--certify") -> None:
+    """Raises `UsageError` where a core's compiler or emulator is not installed. `option` is what names the cores."""
     for core in cores:
         if core not in CHIPS:
-            raise UsageError(f"--certify {core}: expects {', '.join(CHIPS)}")
+            raise UsageError(f"{option} {core}: expects {', '.join(CHIPS)}")
         if missing := CHIPS[core].missing:
             packages = " ".join(PACKAGES[name] for name in missing)
             raise UsageError(
-                f"--certify {core}: {' and '.join(missing)} not found: on Debian and Ubuntu, `apt install {packages}`"
+                f"{option} {core}: {' and '.join(missing)} not found: on Debian and Ubuntu, `apt install {packages}`"
             )
 
 
