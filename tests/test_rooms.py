@@ -17,7 +17,7 @@ PACKAGE = Path(tinymnist.__file__).parent
 ROOMS = [
     ("choices", "errors", "notices", "text", "version"),
     ("machine", "numerics", "quiet", "signals", "statistics"),
-    ("files",),
+    ("files", "processes"),
     ("plotting", "sealed", "templating"),
     ("sealed_cache",),
     ("spec",),

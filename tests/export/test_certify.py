@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import os
+import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,7 @@ import torch
 from tests.export.test_c import BASES, CURVES, POOLED, WINDOWS, for_both, in_both_types
 from tests.support.command_line import Cli
 from tests.support.exported import channels_last
+from tests.support.nursery import Nursery
 from tinymnist import Spec
 from tinymnist.choices import Optimize
 from tinymnist.errors import CheckFailed
@@ -133,3 +137,25 @@ def test_a_program_that_hangs_on_the_core_is_one_line(monkeypatch: pytest.Monkey
     monkeypatch.setattr(certification, "EMULATOR_SECONDS", 0.01)
     with pytest.raises(CheckFailed, match=r"`qemu-system-arm` took more than 0 s"):
         certify(program, "cortex-m4", images, torch.zeros(1), logits)
+
+
+@needs_m4
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_the_core_computes_ends_the_emulator(
+    nursery: Nursery, small_run: Path, few: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    emulator, started = tmp_path / "bin" / "qemu-system-arm", tmp_path / "started"
+    emulator.parent.mkdir()
+    emulator.write_text(f"#!/bin/sh\necho $$ > {started}\nexec sleep 60\n")
+    emulator.chmod(0o700)
+    environment = {"PATH": f"{emulator.parent}:{os.environ['PATH']}"}
+    arguments = ["--format", "c", "--output", tmp_path / "out", "--dataset", few, "--certify", "cortex-m4"]
+    child = nursery.start("export", small_run, *arguments, prepare=("set_environment", environment))
+    while not started.exists() or not started.read_text():
+        time.sleep(0.01)
+    child.send(number)
+    stopped = child.wait()
+    assert (stopped.code, stopped.out, stopped.err) == (128 + number, "", "tinymnist: interrupted\n")
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(started.read_text()), 0)

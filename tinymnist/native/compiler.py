@@ -8,9 +8,7 @@ import shlex
 import shutil
 import signal
 import stat
-import subprocess
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +17,8 @@ import platformdirs
 from tinymnist.errors import Interrupted
 from tinymnist.files import make_room
 from tinymnist.native.errors import CompilerError
-from tinymnist.signals import StopRequest, signals_held, stop_on_signals
+from tinymnist.processes import communicate
+from tinymnist.signals import signals_held, stop_on_signals
 
 STRICT = ("fast-math", "unsafe-math-optimizations", "associative-math", "reciprocal-math", "finite-math-only")
 ARITHMETIC = (
@@ -41,7 +40,6 @@ LIBRARY = re.compile(r"[0-9a-f]{64}\.so")
 
 PROBE_SECONDS = 10.0
 COMPILE_SECONDS = 300.0
-POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +146,7 @@ def _run(command: tuple[str, ...], seconds: float) -> str:
     """Runs a command and returns its stdout. Raises `CompilerError`, and `Interrupted` after SIGINT or SIGTERM."""
     with stop_on_signals() as stop:
         try:
-            code, out, err = _communicate(command, seconds, stop)
+            code, out, err = communicate(command, seconds, stop)
         except OSError as error:
             raise CompilerError(f"`{command[0]}`: {error.strerror or error}") from None
     if stop.signal_number is not None:
@@ -159,26 +157,3 @@ def _run(command: tuple[str, ...], seconds: float) -> str:
         lines = [line for line in err.splitlines() if "error" in line] or err.splitlines()
         raise CompilerError(f"`{command[0]}` fails: {lines[0][:200] if lines else code}")
     return out
-
-
-def _communicate(command: tuple[str, ...], seconds: float, stop: StopRequest) -> tuple[int, str, str]:
-    """Exit code, stdout and stderr of a command. It is killed, with all that it has started, at a stop request or after
-    `seconds`."""
-    deadline = time.monotonic() + seconds
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    ) as child:
-        while True:
-            try:
-                out, err = child.communicate(timeout=POLL_SECONDS)
-            except subprocess.TimeoutExpired:
-                if stop or time.monotonic() > deadline:
-                    os.killpg(child.pid, signal.SIGKILL)
-            else:
-                return child.returncode, out, err

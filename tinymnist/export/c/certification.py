@@ -24,6 +24,7 @@ from tinymnist.export.c.compiling import COMPILE_SECONDS, chip_flags, libraries,
 from tinymnist.export.c.program import Program
 from tinymnist.export.c.project import linker_script
 from tinymnist.export.c.sections import select
+from tinymnist.signals import stop_on_signals
 from tinymnist.version import __version__
 
 PROGRAM, SOURCE, SCRIPT = "on-chip.elf", "on-chip.c", "on-chip.ld"
@@ -141,10 +142,10 @@ def _run(chip: Chip, folder: Path, images: Tensor) -> list[Path]:
         part = folder / f"part-{number}"
         part.mkdir()
         (part / "images").write_bytes(chosen.numpy().tobytes())
-        run_tool(command, part, EMULATOR_SECONDS)
+        run_tool(command, part, EMULATOR_SECONDS, stop)
         return part
 
-    with ThreadPoolExecutor(parts) as pool:
+    with stop_on_signals() as stop, ThreadPoolExecutor(parts) as pool:
         return [*pool.map(run, range(parts), images.tensor_split(parts))]
 
 

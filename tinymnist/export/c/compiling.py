@@ -2,7 +2,7 @@
 
 import re
 import shutil
-import subprocess
+import signal
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tinymnist.choices import Optimize
-from tinymnist.errors import CheckFailed, DataError
+from tinymnist.errors import CheckFailed, DataError, Interrupted
 from tinymnist.export.c.chips import ARM, CHIPS
 from tinymnist.export.c.program import Program
 from tinymnist.native import CompilerError, find_compiler
 from tinymnist.native.compiler import CPU_FLAGS
+from tinymnist.processes import communicate
+from tinymnist.signals import StopRequest, stop_on_signals
 
 FLAGS = ("-std=c99", "-O2", "-Wall", "-Wextra", "-Werror", "-pedantic")
 CORES = {core.replace("-", "_"): CHIPS[core].flags for core in ("cortex-m4", "cortex-m0plus")}
@@ -60,18 +62,22 @@ def c_compiler() -> tuple[str, ...] | None:
 
 
 def compute_logits(
-    program: Program, images: Tensor, compiler: Sequence[str], flags: Sequence[str] = FLAGS
+    program: Program,
+    images: Tensor,
+    compiler: Sequence[str],
+    flags: Sequence[str] = FLAGS,
+    emulator: Sequence[str] = (),
 ) -> NDArray[Any]:
-    """Compiles the program and runs it on images (N, height, width, channels) uint8. Returns
-    logits (N, classes), float32 or int32. Raises `CheckFailed` where it does not compile or run, `DataError` where its
-    files cannot be written."""
+    """Compiles the program and runs it, by an `emulator` if the compiler is for another machine, on images
+    (N, height, width, channels) uint8. Returns logits (N, classes), float32 or int32. Raises `CheckFailed` where it does
+    not compile or run, `DataError` where its files cannot be written."""
     names = {"name": program.identifier, "upper": program.identifier.upper()}
     with written(program) as folder:
         (folder / MAIN_NAME).write_text(MAIN.format(**names))
         (folder / "images").write_bytes(images.numpy().tobytes())
         sources = [f"{program.identifier}.c", MAIN_NAME]
         run_tool((*compiler, *flags, *sources, "-o", "program", *libraries(program)), folder, COMPILE_SECONDS)
-        run_tool((str(folder / "program"), "images", "logits"), folder, RUN_SECONDS)
+        run_tool((*emulator, str(folder / "program"), "images", "logits"), folder, RUN_SECONDS)
         logits = np.fromfile(folder / "logits", np.float32 if program.logit_type == "float" else np.int32)
     return logits.reshape(len(images), program.classes)
 
@@ -152,23 +158,21 @@ def libraries(program: Program) -> tuple[str, ...]:
     return ("-lm",) if program.needs_libm else ()
 
 
-def run_tool(command: Sequence[str], folder: Path, seconds: float) -> str:
+def run_tool(command: Sequence[str], folder: Path, seconds: float, stop: StopRequest | None = None) -> str:
+    """Runs a command in a folder and returns its stdout. `stop` is the request of the main thread, where this is
+    another. Raises `CheckFailed` where the command fails, `Interrupted` after SIGINT or SIGTERM."""
     name = Path(command[0]).name
-    try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=seconds,
-        )
-    except subprocess.TimeoutExpired:
-        raise CheckFailed(f"exported C: `{name}` took more than {seconds:.0f} s") from None
-    except OSError as error:
-        raise CheckFailed(f"exported C: `{name}`: {error.strerror or error}") from None
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if "error" in line.lower()] or done.stderr.splitlines()
-        raise CheckFailed(f"exported C: `{name}` fails: {lines[0][:200] if lines else done.returncode}")
-    return done.stdout
+    with stop_on_signals() as own:
+        request = own if stop is None else stop
+        try:
+            code, out, err = communicate(command, seconds, request, folder)
+        except OSError as error:
+            raise CheckFailed(f"exported C: `{name}`: {error.strerror or error}") from None
+    if request.signal_number is not None:
+        raise Interrupted("interrupted", request.signal_number)
+    if code == -signal.SIGKILL:
+        raise CheckFailed(f"exported C: `{name}` took more than {seconds:.0f} s")
+    if code:
+        lines = [line for line in err.splitlines() if "error" in line.lower()] or err.splitlines()
+        raise CheckFailed(f"exported C: `{name}` fails: {lines[0][:200] if lines else code}")
+    return out
