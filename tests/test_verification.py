@@ -199,9 +199,9 @@ def test_a_series_whose_figures_are_not_those_of_its_seeds(cli: Cli, quick: Path
 
 
 def test_a_series_of_which_the_figures_alone_are_there(cli: Cli) -> None:
-    outcome = cli("verify", "shared692")
-    remedy = "make one by `tinymnist train --arch shared692 --name shared692`"
-    assert (outcome.code, outcome.err) == (2, f"tinymnist: shared692: comes without a trained network: {remedy}\n")
+    outcome = cli("verify", "tiny3130-steady")
+    remedy = "comes with the figures of its runs alone: name a network in `list`, or a run"
+    assert (outcome.code, outcome.err) == (2, f"tinymnist: tiny3130-steady: {remedy}\n")
 
 
 def test_a_folder_means_the_runs_in_it(cli: Cli, honest: Path, tmp_path: Path) -> None:

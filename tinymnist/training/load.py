@@ -39,8 +39,8 @@ def load_run(path: str | PathLike[str]) -> Run:
 
 
 def _without_network(path: str | PathLike[str]) -> RunError:
-    lacks = "a trained network" if str(path) in packaged_series() else "a trained network or a series of runs"
-    return RunError(f"{path}: comes without {lacks}: make one by `tinymnist train --arch {path} --name {path}`")
+    remedy = f"make one by `tinymnist train --arch {path} --name {path}`"
+    return RunError(f"{path}: comes without a trained network or a series of runs: {remedy}")
 
 
 def _place(path: str | PathLike[str]) -> Path:
@@ -72,5 +72,5 @@ def load_runs(path: str | PathLike[str]) -> list[Run]:
     """Opens a run, or the runs of all seeds of a series. Raises as `load_run` does."""
     found = open_run(path)
     if isinstance(found, Series) and comes_along(found.path):
-        raise _without_network(path)
+        raise RunError(f"{path}: comes with the figures of its runs alone: name a network in `list`, or a run")
     return [*found.runs] if isinstance(found, Series) else [found]

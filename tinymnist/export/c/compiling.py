@@ -69,8 +69,8 @@ def compute_logits(
     emulator: Sequence[str] = (),
 ) -> NDArray[Any]:
     """Compiles the program and runs it, by an `emulator` if the compiler is for another machine, on images
-    (N, height, width, channels) uint8. Returns logits (N, classes), float32 or int32. Raises `CheckFailed` where it does
-    not compile or run, `DataError` where its files cannot be written."""
+    (N, height, width, channels) uint8. Returns logits (N, classes), float32 or int32. Raises `CheckFailed` where it
+    does not compile or run, `DataError` where its files cannot be written."""
     names = {"name": program.identifier, "upper": program.identifier.upper()}
     with written(program) as folder:
         (folder / MAIN_NAME).write_text(MAIN.format(**names))
