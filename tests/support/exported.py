@@ -10,10 +10,11 @@ from tests.support.int8_reference import whole_logits
 from tests.support.models import trained
 from tinymnist import Spec
 from tinymnist.choices import Optimize
+from tinymnist.export.c.calibration import Ranges, find_ranges
 from tinymnist.export.c.compiling import c_compiler, compute_logits
 from tinymnist.export.c.float32 import float32_program
 from tinymnist.export.c.int8 import int8_program
-from tinymnist.export.c.quantization import Range, quantize
+from tinymnist.export.c.quantization import quantize
 from tinymnist.export.folded import Network
 from tinymnist.export.folding import fold
 from tinymnist.export.interpreter import values
@@ -51,11 +52,13 @@ def difference_of_float32(network: Network, flags: tuple[str, ...], optimize: Op
 def difference_of_int8(network: Network, flags: tuple[str, ...], optimize: Optimize = "size") -> int:
     assert COMPILER is not None
     images = images_for(network)
-    seen = values(network, as_taken_in(network, images[:3]))  # the others may saturate
-    ranges: list[Range] = [(float(value.min()), float(value.max())) for value in seen]
-    quantized = quantize(network, ranges)
+    quantized = quantize(network, *seen_ranges(network, images[:3]))  # the others may saturate
     found = compute_logits(int8_program(network, quantized, optimize), channels_last(images), COMPILER, flags)
     return int(np.abs(found - whole_logits(network, quantized, images)).max())
+
+
+def seen_ranges(network: Network, images: NDArray[np.uint8]) -> Ranges:
+    return find_ranges(network, torch.from_numpy(images), quantile=1)
 
 
 def folded(spec: Spec) -> Network:

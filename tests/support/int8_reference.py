@@ -54,7 +54,7 @@ def _sums(step: Convolution, numbers: QuantizedConvolution, source: Integers) ->
     return sums.numpy().astype(np.int64)
 
 
-def _scaled(quantized: Quantized, numbers: Integers, factors: Integers | np.int64, shift: int) -> Integers:
+def _scaled(quantized: Quantized, numbers: Integers, factors: Integers | np.int64, shift: int | Integers) -> Integers:
     scaled: Integers = numbers * factors >> shift
     return np.clip(scaled, -LIMIT, LIMIT) if quantized.wide else scaled
 
@@ -65,7 +65,8 @@ def _bytes(quantized: Quantized, output: Output, fixed: Integers) -> Integers:
         place = np.minimum(np.where(fixed < 0, -1 - fixed, fixed) >> 8, 127)
         table = gate_table(output.gate).astype(np.int64)
         gate = np.where(fixed < 0, table[np.where(fixed < 0, place + below, 0)] ^ mirror, table[place])
-        fixed = _scaled(quantized, fixed * gate >> 8, np.int64(output.factor), output.shift)
+        shift = output.shift if output.bits is None else output.shift - _column(output.bits)
+        fixed = _scaled(quantized, fixed * gate >> 8, np.int64(output.factor), shift)
     if output.has_slope:
         fixed = np.where(fixed < 0, _scaled(quantized, fixed, np.int64(output.factor), output.shift), fixed)
     result: Integers = np.clip((fixed + output.base) >> 8, 0, 255)

@@ -10,6 +10,9 @@ GATE_STEPS = 128
 """A gate's table has one step per 1/16 from 0 to 8. Beyond that, its last step holds, which is right for `silu` and its
 like; where `tanh`, `sigmoid` and `elu` are bounded, their bytes end as well."""
 
+UNIT_PARTS = 4096
+"""Fixed point of results that go through a gate, parts of 1: 256 for each step of the gate."""
+
 _GATES: dict[str, Callable[[float], float]] = {
     "elu": lambda x: math.expm1(x) / x if x < 0 else 1.0,
     "gelu": lambda x: 0.5 + 0.5 * math.erf(x / math.sqrt(2)),

@@ -73,6 +73,7 @@ class _Writer:
             "filters": [step for step in steps if isinstance(step, QuantizedConvolution) and step.basis],
             "scaled": steps,
             "wide" if quantized.wide else "narrow": steps,
+            "finer" if any(output.bits is not None for output in outputs) else "plain": outputs,
         }
         self.parts = {part for part, needing in found.items() if needing} | {optimize}
 
@@ -180,6 +181,9 @@ class _Writer:
         arrays = [self.constants.array("values", np.ascontiguousarray(weight)), self.constants.array("outputs", pairs)]
         members: list[object] = [*arrays, step.shift, step.bias_shift]
         members += [self._output(step.output or Output(0))] if "finish" in self.parts else []
+        if "finer" in self.parts:
+            bits = step.output.bits if step.output else None
+            members += [0 if bits is None else self.constants.array("bits", bits.astype(np.uint8))]
         if "filters" in self.parts:
             basis = step.basis
             members += [self.constants.array("filters", basis.filters)] if basis else [0]

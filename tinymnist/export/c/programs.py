@@ -25,4 +25,4 @@ def network_program(trained: TrainedNetwork, dtype: str, optimize: Optimize, nam
     if not len(data.train):
         raise UsageError(f"{data.name}: has no training images, on which int8 is calibrated: name another --dataset")
     ranges = find_ranges(network, calibration_images(data.train))
-    return int8_program(network, quantize(network, ranges), optimize)
+    return int8_program(network, quantize(network, *ranges), optimize)

@@ -11,15 +11,17 @@ for the others. The gate is one table for all layers of a network: because the n
 coarse gate is enough, whereas a table from byte to byte would be needed for every layer.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import frexp, prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinymnist.errors import UsageError
-from tinymnist.export.c.gates import gate_offset, gate_peak, is_curved
+from tinymnist.export.c.finer import Extremes, Finer, finer_values
+from tinymnist.export.c.gates import UNIT_PARTS, gate_offset, gate_peak, is_curved
 from tinymnist.export.folded import Activation, Addition, Convolution, GroupNorm, Network, Numbers, Pooling
 
 Bytes = NDArray[np.int8]
@@ -29,8 +31,6 @@ Range = tuple[float, float]
 
 STEP_PARTS = 256
 """Fixed point of results without a gate: parts of a step of the bytes."""
-UNIT_PARTS = 4096
-"""Fixed point of results that go through a gate, parts of 1: 256 for each step of the gate."""
 LIMIT = 1 << 22
 """No number in fixed point is larger; times 255, two of them fit into 32 bits."""
 FACTOR_BITS = 15
@@ -66,6 +66,8 @@ class Output:
     has_slope: bool = False
     factor: int = 0
     shift: int = 0
+    bits: Integers | None = None
+    """Of a gate: how much less the result of each channel is shifted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +122,12 @@ class Quantized:
         return self.affines[-1].scale
 
 
-def quantize(network: Network, ranges: list[Range]) -> Quantized:
-    """The network in integers, given the ranges of all its values. Raises `UsageError` for what has no int8 form."""
+def quantize(network: Network, ranges: Sequence[Range], channels: Sequence[Extremes] | None = None) -> Quantized:
+    """The network in integers, given the ranges of all its values, and of their channels. Raises `UsageError` for what
+    has no int8 form."""
     affines = [Affine(network.normalize.scale_and_shift[0], round(255 * network.normalize.mean))]
     weights: dict[int, _Weights] = {}
+    finer = finer_values(network, channels) if channels else {}
     steps: dict[int, QuantizedConvolution | QuantizedAddition] = {}
     for index, step in enumerate(network.steps):
         source, last = affines[step.source], index == len(network.steps) - 1
@@ -138,13 +142,14 @@ def quantize(network: Network, ranges: list[Range]) -> Quantized:
         if last:
             affines.append(Affine(max(map(abs, ranges[index + 1])) / LOGIT_PARTS or 1.0, 0))
         else:
-            affines.append(_affine(step, ranges[index + 1]))
+            each = finer.get(index + 1)
+            affines.append(Affine(each.scale, each.zero) if each else _affine(step, ranges[index + 1]))
         if isinstance(step, Addition):
             steps[index] = _addition(step, source, affines[step.other], affines[-1])
             continue
         if id(step.weight) not in weights:
-            weights[id(step.weight)] = _quantized_weight(step)
-        steps[index] = _convolution(step, weights[id(step.weight)], source, affines[-1], last)
+            weights[id(step.weight)] = _quantized_weight(step, finer.get(step.source))
+        steps[index] = _convolution(step, weights[id(step.weight)], source, affines[-1], last, finer.get(index + 1))
     return Quantized(tuple(affines), steps, any(map(_is_wide, steps.values())))
 
 
@@ -184,14 +189,23 @@ class _Weights:
     filters: Bytes | None
 
 
-def _quantized_weight(step: Convolution) -> _Weights:
+def _quantized_weight(step: Convolution, finer: Finer | None) -> _Weights:
     if prod(step.weight.shape[1:]) > MAX_TERMS:
         raise UsageError(f"--dtype int8: {step.name}: sums more than {MAX_TERMS:,} products: export float32")
     if not step.factors:
-        return _Weights(*_scaled_to_bytes(step.weight), None)
+        return _Weights(*_scaled_to_bytes(step.weight * _divisors(step, step.weight, finer)), None)
     filters, scales = _scaled_to_bytes(step.factors.filters)
     mix = step.factors.mix * np.resize(scales, step.factors.mix.shape[1:])  # the features repeat by input channel
-    return _Weights(*_scaled_to_bytes(mix), filters)
+    return _Weights(*_scaled_to_bytes(mix * _divisors(step, mix, finer)), filters)
+
+
+def _divisors(step: Convolution, weight: NDArray[Any], finer: Finer | None) -> NDArray[np.float64]:
+    """What the weights of each input channel are multiplied by."""
+    if finer is None:
+        return np.ones((1, 1, 1, 1))
+    inputs = (2.0**-finer.bits).reshape(step.groups, -1)
+    by_output = np.repeat(inputs, len(weight) // step.groups, axis=0)
+    return np.repeat(by_output, weight.shape[1] // inputs.shape[1], axis=1)[:, :, None, None]
 
 
 def _scaled_to_bytes(numbers: Numbers | NDArray[np.float64]) -> tuple[Bytes, NDArray[np.float64]]:
@@ -203,9 +217,12 @@ def _scaled_to_bytes(numbers: Numbers | NDArray[np.float64]) -> tuple[Bytes, NDA
 
 
 def _convolution(
-    step: Convolution, weights: _Weights, source: Affine, result: Affine, last: bool
+    step: Convolution, weights: _Weights, source: Affine, result: Affine, last: bool, finer: Finer | None
 ) -> QuantizedConvolution:
-    part = result.scale if last else _part(step.activation, result)
+    part: Any = result.scale if last else _part(step.activation, result)
+    curved = step.activation is not None and is_curved(step.activation.name)
+    if finer and not curved:
+        part = part / 2.0**finer.bits
     scales, basis = weights.scales, None
     if weights.filters is not None:
         basis = _basis(weights.filters, source, weights.weight.shape[1])
@@ -215,6 +232,8 @@ def _convolution(
     factors, shift = fixed_point(source.scale * scales / part)
     biases, bias_shift = _biases(step.bias.astype(np.float64) / part)
     output = None if last else _output(step.activation, result)
+    if output and finer and curved:
+        output = replace(output, bits=finer.bits)
     return QuantizedConvolution(basis, weights.weight, factors, shift, biases, bias_shift, source.zero, output)
 
 
@@ -280,15 +299,16 @@ def _is_wide(quantized: QuantizedConvolution | QuantizedAddition) -> bool:
     """Whether numbers on the way to the result need 64 bits, or may exceed the limit of fixed point."""
     output, shifts, results = quantized.output, [quantized.shift], list[int]()
     if isinstance(quantized, QuantizedAddition):
-        largest = sum(255 * abs(factor) for factor in quantized.factors) >> quantized.shift
+        largest = np.array([sum(255 * abs(factor) for factor in quantized.factors) >> quantized.shift])
     else:
         weight = np.abs(quantized.weight.astype(np.int64)).reshape(len(quantized.weight), -1).sum(axis=1)
         number = _distance(quantized.zero)
         if quantized.basis:
             number = (_largest_feature(quantized.basis.filters, quantized.zero) >> quantized.basis.shift) + 1
         sums = number * weight * np.abs(quantized.factors) >> quantized.shift
-        largest = int((sums + (np.abs(quantized.biases) << quantized.bias_shift)).max())
+        largest = sums + (np.abs(quantized.biases) << quantized.bias_shift)
     if output and (output.gate or output.has_slope):
         shifts.append(output.shift)
-        results.append(largest * abs(output.factor) >> output.shift)
-    return largest >= LIMIT or max(results, default=0) >= LARGEST_RESULT or max(shifts) > MOST_SHIFT
+        less = 0 if output.bits is None else output.bits
+        results.append(int((largest * abs(output.factor) >> (output.shift - less)).max()))
+    return int(largest.max()) >= LIMIT or max(results, default=0) >= LARGEST_RESULT or max(shifts) > MOST_SHIFT

@@ -100,6 +100,20 @@ FUNCTION int32_t NAME_fixed(const struct NAME_weights *k, int c, int32_t sum)
 }
 
 //]
+//[ finer
+FUNCTION uint8_t NAME_byte(const struct NAME_weights *k, int c, int32_t sum)
+{
+    struct NAME_output output = k->output;
+    if (k->bits)
+        output.shift = (uint8_t)(output.shift - k->bits[c]);
+    return NAME_finish(&output, NAME_fixed(k, c, sum));
+}
+
+//]
+//[ plain
+#define NAME_byte(k, c, sum) NAME_finish(&(k)->output, NAME_fixed(k, c, sum))
+
+//]
 //[ windows
 /* The numbers of a window, in the order channel, row, column; zeros where it lies outside. */
 FUNCTION void NAME_gather(const struct NAME_step *s, int y, int x, const uint8_t *in, int16_t *numbers)
@@ -193,11 +207,11 @@ FUNCTION void NAME_over_windows(const struct NAME_step *s, const uint8_t *in, ui
                         int32_t sums[4];
                         NAME_four_dots(read, k->values + c * count, count, sums);
                         for (int n = 0; n < 4; n++)
-                            *out++ = NAME_finish(&k->output, NAME_fixed(k, c + n, sums[n]));
+                            *out++ = NAME_byte(k, c + n, sums[n]);
                     }
 //]
                     for (; c < end; c++)
-                        *out++ = NAME_finish(&k->output, NAME_fixed(k, c, NAME_dot(read, k->values + c * count, count)));
+                        *out++ = NAME_byte(k, c, NAME_dot(read, k->values + c * count, count));
                 }
             }
 //]
@@ -272,7 +286,7 @@ FUNCTION void NAME_run(const struct NAME_step *s, const uint8_t *image, uint8_t 
 //[ connect
     if (s->kind == NAME_CONNECT)
         for (int c = 0; c < s->out_channels; c++)
-            out[c] = NAME_finish(&s->weights->output, NAME_fixed(s->weights, c, NAME_whole(s, in, c)));
+            out[c] = NAME_byte(s->weights, c, NAME_whole(s, in, c));
 //]
 //[ add
     if (s->kind == NAME_ADD)

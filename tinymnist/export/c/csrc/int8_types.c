@@ -42,6 +42,9 @@ struct NAME_weights { /* in the order output channel, input channel, row, column
 //[ finish
     struct NAME_output output;
 //]
+//[ finer
+    const uint8_t *bits; /* by how much less a result of each output channel is shifted after its gate; or 0 */
+//]
 //[ filters
     const int8_t *filters; /* that make features of every input channel, in the order filter, row, column; or 0 */
     uint8_t number, filter_shift; /* of the filters, and of their features to the right */
