@@ -1,10 +1,11 @@
 """A network in integers: values of 0 to 255, weights of -127 to 127, and factors in fixed point.
 
 The scheme is that of Jacob et al. 2018, "Quantization and Training of Neural Networks for Efficient
-Integer-Arithmetic-Only Inference": a number is `scale * (byte - zero)`, with one scale and one zero per value; weights
-have one scale per output channel and no zero. A convolution sums in 32 bits and multiplies the sum by
-`factor / 2^shift`, which gives fixed point: 1/256 of a step of the result's bytes. Then the bias is added. Factors and
-biases have 16 bits: that is a hundred times finer than a byte, and needs no product of more than 32 bits.
+Integer-Arithmetic-Only Inference": a number is `scale * (byte - zero)`, with one scale and one zero per value (where
+channels are uneven, divided by powers of two: `finer`); weights have one scale per output channel and no zero. A
+convolution sums in 32 bits and multiplies the sum by `factor / 2^shift`, which gives fixed point: 1/256 of a step of
+the result's bytes. Then the bias is added. Factors and biases have 16 bits: that is a hundred times finer than a byte,
+and needs no product of more than 32 bits.
 
 Curved activations take a number in units of 1/4,096 and multiply it by a gate: `silu(x) = x * sigmoid(x)`, and likewise
 for the others. The gate is one table for all layers of a network: because the number itself keeps its precision, a
@@ -193,14 +194,14 @@ def _quantized_weight(step: Convolution, finer: Finer | None) -> _Weights:
     if prod(step.weight.shape[1:]) > MAX_TERMS:
         raise UsageError(f"--dtype int8: {step.name}: sums more than {MAX_TERMS:,} products: export float32")
     if not step.factors:
-        return _Weights(*_scaled_to_bytes(step.weight * _divisors(step, step.weight, finer)), None)
+        return _Weights(*_scaled_to_bytes(step.weight * _powers(step, step.weight, finer)), None)
     filters, scales = _scaled_to_bytes(step.factors.filters)
     mix = step.factors.mix * np.resize(scales, step.factors.mix.shape[1:])  # the features repeat by input channel
-    return _Weights(*_scaled_to_bytes(mix * _divisors(step, mix, finer)), filters)
+    return _Weights(*_scaled_to_bytes(mix * _powers(step, mix, finer)), filters)
 
 
-def _divisors(step: Convolution, weight: NDArray[Any], finer: Finer | None) -> NDArray[np.float64]:
-    """What the weights of each input channel are multiplied by."""
+def _powers(step: Convolution, weight: NDArray[Any], finer: Finer | None) -> NDArray[np.float64]:
+    """What the weights of a source with finer steps are multiplied by, (outputs or 1, inputs or 1, 1, 1)."""
     if finer is None:
         return np.ones((1, 1, 1, 1))
     inputs = (2.0**-finer.bits).reshape(step.groups, -1)
@@ -221,7 +222,7 @@ def _convolution(
 ) -> QuantizedConvolution:
     part: Any = result.scale if last else _part(step.activation, result)
     curved = step.activation is not None and is_curved(step.activation.name)
-    if finer and not curved:
+    if finer and not curved:  # else the gate comes first
         part = part / 2.0**finer.bits
     scales, basis = weights.scales, None
     if weights.filters is not None:
