@@ -74,8 +74,13 @@ def test_each_form_of_the_program_runs_on_the_core(cli: Cli, mnist_dir: Path, mo
             ["--core", "cortex-m9"],
             "tinymnist: --core cortex-m9: expects cortex-m0plus, cortex-m4, cortex-m33, riscv32\n",
         ),
+        (
+            ["--core", "cortex-m4", "--clock", "inf"],
+            "tinymnist: Invalid value for '--clock': Input should be less than or equal to 100000 "
+            "(see tinymnist benchmark --help)\n",
+        ),
     ],
-    ids=["clock alone", "unknown core"],
+    ids=["clock alone", "unknown core", "no clock"],
 )
 def test_a_core_that_cannot_be_measured_is_refused_first(cli: Cli, arguments: list[object], line: str) -> None:
     outcome = cli("benchmark", "smooth675", *arguments)

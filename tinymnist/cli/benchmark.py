@@ -29,7 +29,8 @@ def command(
         ),
     ] = None,
     clock: Annotated[
-        float | None, typer.Option("--clock", metavar="MHZ", min=0.001, help="Of --core: show times at this clock.")
+        float | None,
+        typer.Option("--clock", metavar="MHZ", min=0.001, max=100_000, help="Of --core: show times at this clock."),
     ] = None,
     dataset: Dataset = None,
     data_dir: DataDir = None,
