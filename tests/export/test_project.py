@@ -107,3 +107,14 @@ def test_only_c_comes_as_a_project(cli: Cli, small_run: Path, tmp_path: Path) ->
     arguments = ["--format", "html", "--project", "make", "--output", tmp_path / "out"]
     outcome = cli("export", small_run, *arguments)
     assert (outcome.code, outcome.err) == (2, "tinymnist: --project make: is for --format c\n")
+
+
+@pytest.mark.parametrize(("project", "name"), [("make", "main"), ("make", "start"), ("arduino", "Arduino")])
+def test_a_network_takes_the_place_of_no_file(
+    cli: Cli, small_run: Path, tmp_path: Path, project: str, name: str
+) -> None:
+    out = tmp_path / "out"
+    outcome = cli("export", small_run, "--format", "c", "--project", project, "--name", name, "--output", out)
+    message = f"--project: has files called {name} of its own: give the network another name by --name"
+    assert (outcome.code, outcome.out, outcome.err) == (2, "", f"tinymnist: {message}\n")
+    assert not out.exists()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from tinymnist.choices import Project
+from tinymnist.errors import UsageError
 from tinymnist.export.c.chips import CHIPS, Chip
 from tinymnist.export.c.compiling import chip_flags, libraries
 from tinymnist.export.c.constants import WIDTH
@@ -20,14 +21,20 @@ SEMIHOSTING = (
 """What the program says comes out of the emulator's standard output."""
 
 
+TAKEN = ("arduino", "example", "main", "start")
+"""Names of files in a project, or that a sketch includes."""
+
+
 def project_files(program: Program, project: Project, core: str, image: Tensor, label: int) -> dict[str, bytes]:
     """The program's files and those around them, by their paths. `image` (height, width, channels) uint8 is an example,
     which the network takes for the class `label`.
 
     `make` is for a core in QEMU: `make run` builds and runs it. `arduino` is a library for the Arduino IDE, with a
-    sketch.
+    sketch. Raises `UsageError` for a network with the name of one of their own files.
     """
     name = program.identifier
+    if name.lower() in TAKEN:
+        raise UsageError(f"--project: has files called {name} of its own: give the network another name by --name")
     words = {"NETWORK_H": f"{name}.h", "UPPER_": f"{name.upper()}_"}
     example = _example(program, image, label)
     if project == "arduino":
@@ -67,7 +74,8 @@ def _makefile(program: Program, chip: Chip) -> str:
     return MAKEFILE.format(
         name=program.identifier,
         compiler=chip.compiler,
-        flags=" ".join((*chip.flags, *chip_flags(program))),
+        core=" ".join(chip.flags),
+        flags=" ".join(chip_flags(program)),
         libraries=" ".join(("", *libraries(program))),
         size=chip.compiler.replace("gcc", "size"),
         emulator=" ".join((chip.emulator, "-machine", chip.machine, *chip.options, SEMIHOSTING)),
@@ -76,11 +84,12 @@ def _makefile(program: Program, chip: Chip) -> str:
 
 MAKEFILE = """\
 CC = {compiler}
+CORE = {core}
 CFLAGS = {flags} -Wall -Wextra
 LDFLAGS = -nostartfiles -T memory.ld -Wl,--gc-sections
 
 {name}.elf: main.c start.c {name}.c {name}.h example.h memory.ld
-\t$(CC) $(CFLAGS) $(LDFLAGS) -o $@ main.c start.c {name}.c{libraries}
+\t$(CC) $(CORE) $(CFLAGS) $(LDFLAGS) -o $@ main.c start.c {name}.c{libraries}
 \t{size} $@
 
 run: {name}.elf
