@@ -96,6 +96,15 @@ def test_even_channels_stay_as_they_are() -> None:
     assert finer_values(network, seen_ranges(network, images_for(network)).channels) == {}
 
 
+@needs_compiler
+def test_a_layer_whose_results_are_always_0_is_exported_too() -> None:
+    spec = network_of([{"convs": [6, 6]}])
+    model = trained(spec)
+    last = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)][-1]
+    last.bias.data.fill_(-1000.0)  # far below what ReLU lets through
+    assert difference_of_int8(fold(spec, model), FLAGS) == 0
+
+
 def test_what_is_added_or_gives_the_logits_has_one_scale() -> None:
     residual = {"convs": [6, 6], "residual": "identity"}
     network = uneven(network_of([{"convs": [6]}, residual, {"convs": [4]}], head="global_pool"))

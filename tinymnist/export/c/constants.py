@@ -11,6 +11,25 @@ TYPES = {"float32": "float", "int8": "int8_t", "uint8": "uint8_t", "int16": "int
 WIDTH = 116
 
 
+class Pool:
+    """Arrays of one type, one after another, in which equal ones are found once."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.size = 0
+        self._places: dict[bytes, int] = {}
+        self.texts: list[str] = []
+
+    def place(self, numbers: NDArray[np.signedinteger]) -> int:
+        """Where an array with these numbers begins."""
+        key = numbers.tobytes()  # in C order
+        if key not in self._places:
+            self._places[key] = self.size
+            self.size += numbers.size
+            self.texts.append(f"{_lines([str(number) for number in numbers.ravel()])},\n")
+        return self._places[key]
+
+
 class Constants:
     """Collects arrays and structures of the network `identifier`; equal ones get the same name."""
 
@@ -28,9 +47,7 @@ class Constants:
             self._names[key] = name
             is_float = numbers.dtype == np.float32
             shown = [single(float(number)) if is_float else str(number) for number in numbers.ravel()]
-            lines = textwrap.wrap(", ".join(shown), WIDTH, break_on_hyphens=False)
-            body = "\n".join(f"    {line}" for line in lines)
-            self._texts.append(f"static const {TYPES[key[0]]} {name}[{numbers.size}] = {{\n{body}\n}};\n")
+            self._texts.append(f"static const {TYPES[key[0]]} {name}[{numbers.size}] = {{\n{_lines(shown)}\n}};\n")
             self.bytes += numbers.nbytes
         return self._names[key]
 
@@ -49,6 +66,13 @@ class Constants:
         body = "".join(f"    {{{row}}},\n" for row in rows)
         self._texts.append(f"static const struct {self.identifier}_{kind} {self.identifier}_{role}[] = {{\n{body}}};\n")
 
+    def pool(self, role: str, pool: Pool) -> None:
+        """A constant array with all arrays of a pool, called NAME_ROLE."""
+        width = int(pool.kind.removeprefix("int").removesuffix("_t")) // 8
+        self.bytes += width * pool.size
+        body = "".join(pool.texts)
+        self._texts.append(f"static const {pool.kind} {self.identifier}_{role}[{pool.size}] = {{\n{body}}};\n")
+
     def window(self, step: Convolution | Pooling, source: Shape) -> str:
         """The name of the `struct window` of a step whose source has this shape."""
         return self.struct("window", "window", [str(size) for size in _window_sizes(step, source)])
@@ -60,6 +84,10 @@ class Constants:
     @property
     def text(self) -> str:
         return "".join(self._texts)
+
+
+def _lines(numbers: list[str]) -> str:
+    return "\n".join(f"    {line}" for line in textwrap.wrap(", ".join(numbers), WIDTH, break_on_hyphens=False))
 
 
 def single(number: float) -> str:

@@ -42,13 +42,12 @@ def finer_values(network: Network, extremes: Sequence[Extremes]) -> dict[int, Fi
     """The values that are given finer steps, by their number. `extremes` are those of all values."""
     found: dict[int, Finer] = {}
     for group in _groups(network):
-        of_steps = {
-            value: _finest(extremes[value], _least_step(network, value))
-            for value in group
-            if not _is_pooled(network, value)
-        }
-        if all(_fewest_bytes(extremes[value]) >= ENOUGH for value in of_steps):
+        own = [value for value in group if not _is_pooled(network, value)]
+        if any(_is_zero(extremes[value]) for value in own):  # of which no steps can be said to be finer
             continue
+        if all(_fewest_bytes(extremes[value]) >= ENOUGH for value in own):
+            continue
+        of_steps = {value: _finest(extremes[value], _least_step(network, value)) for value in own}
         bits = np.min([finest.bits for finest in of_steps.values()], axis=0)
         for value in group if bits.any() else ():
             origin = of_steps[_origin(network, value)]
@@ -62,10 +61,15 @@ def _with_zero(extremes: Extremes) -> tuple[NDArray[np.float64], NDArray[np.floa
     return low[low < high], high[low < high]
 
 
+def _is_zero(extremes: Extremes) -> bool:
+    """Whether no channel has numbers other than 0."""
+    return not extremes.any()
+
+
 def _fewest_bytes(extremes: Extremes) -> float:
     """How many bytes the channel with the smallest span has, where all have one scale."""
     low, high = _with_zero(extremes)
-    return 255 * float((high - low).min() / (high.max() - low.min())) if len(low) else 255.0
+    return 255 * float((high - low).min() / (high.max() - low.min()))
 
 
 def _least_step(network: Network, value: int) -> float:

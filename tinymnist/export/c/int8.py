@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinymnist.choices import Optimize
-from tinymnist.export.c.constants import Constants, most_features, unsigned_type
+from tinymnist.export.c.constants import Constants, Pool, most_features, unsigned_type
 from tinymnist.export.c.gates import gate_below, gate_table
 from tinymnist.export.c.program import DECLARED, Program, identifier, write_program
 from tinymnist.export.c.quantization import (
@@ -29,6 +29,33 @@ def int8_program(network: Network, quantized: Quantized, optimize: Optimize = "s
 
 
 WINDOWED = ("convolve", "max_pool", "average_pool")
+OBLONG = {
+    "OUT_HEIGHT": "out_height",
+    "OUT_WIDTH": "out_width",
+    "HEIGHT": "height",
+    "WIDTH": "width",
+    "ROWS": "rows",
+    "COLUMNS": "columns",
+    "STRIDE_DOWN": "stride_down",
+    "STRIDE_ACROSS": "stride_across",
+    "PADDING_DOWN": "padding_down",
+    "PADDING_ACROSS": "padding_across",
+}
+SQUARE = {
+    "OUT_HEIGHT": "out_side",
+    "OUT_WIDTH": "out_side",
+    "HEIGHT": "side",
+    "WIDTH": "side",
+    "ROWS": "window_side",
+    "COLUMNS": "window_side",
+    "STRIDE_DOWN": "stride",
+    "STRIDE_ACROSS": "stride",
+    "PADDING_DOWN": "padding",
+    "PADDING_ACROSS": "padding",
+}
+"""What `struct step` calls its sizes, where all images and windows are square: one for both directions."""
+PAIRS = ((0, 1), (4, 5), (8, 9), (10, 11), (12, 13))
+"""Where the sizes of a row have the two directions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +68,13 @@ class _Row:
     result: int
     sizes: tuple[int, ...]
     """In the order of `struct step`."""
-    weights: str = "0"
+    kernel: int = 0
     other: int = 0
     terms: str = "0"
+
+    @property
+    def is_square(self) -> bool:
+        return all(self.sizes[down] == self.sizes[across] for down, across in PAIRS)
 
     @property
     def numbers(self) -> int:
@@ -61,10 +92,13 @@ class _Writer:
         self.quantized = quantized
         self.identifier = identifier(network.name)
         self.constants = Constants(self.identifier)
+        self.values, self.outputs = Pool("int8_t"), Pool("int16_t")
+        self.kernels: list[str] = []
         self.plan = plan_scratch(network, range(1, len(network.steps)))  # the image stays where the caller has it
         steps = quantized.steps.values()
         outputs = [step.output for step in steps if step.output]
         self.gates = sorted({output.gate for output in outputs if output.gate})
+        kinds = {(output.gate, output.has_slope) for output in outputs}
         found = {
             "finish": outputs,
             "gate": self.gates,
@@ -72,6 +106,7 @@ class _Writer:
             "products": [step for step in steps if isinstance(step, QuantizedConvolution)],
             "filters": [step for step in steps if isinstance(step, QuantizedConvolution) and step.basis],
             "scaled": steps,
+            "uniform" if len(kinds) == 1 else "mixed": kinds - {(None, False)},
             "wide" if quantized.wide else "narrow": steps,
             "finer" if any(output.bits is not None for output in outputs) else "plain": outputs,
         }
@@ -87,11 +122,16 @@ class _Writer:
             lines += [f"for (const struct {name}_step *s = {name}_steps; s < {name}_steps + {last}; s++)"]
             lines += [f"    {name}_run(s, image, scratch);"]
         lines.append(self._scores(last, rows))
+        square = all(row.is_square for row in rows)
+        self.parts.add("square" if square else "oblong")
         gate_bytes = max((len(gate_table(gate)) for gate in self.gates), default=0)
         words = {
             "FUNCTION": DECLARED[self.optimize],
             "SIZE": unsigned_type(max((size for row in rows for size in row.sizes), default=0)),
             "OFFSET": unsigned_type(self.plan.size),
+            "PLACE": unsigned_type(max(self.values.size, self.outputs.size)),
+            "KERNEL": unsigned_type(len(self.kernels)),
+            **(SQUARE if square else OBLONG),
             "NOWHERE": str(self.plan.size),
             "LIMIT": str(LIMIT),
             "GATE_BYTES": str(gate_bytes),
@@ -101,8 +141,12 @@ class _Writer:
         if self.gates:
             texts = [_gate_text(gate) for gate in self.gates]
             self.constants.table("gate", "gates", texts, of_arrays=gate_bytes * len(self.gates))
+        if self.kernels:
+            self.constants.pool("values", self.values)
+            self.constants.pool("outputs", self.outputs)
+            self.constants.table("kernel", "kernels", self.kernels)
         if rows:
-            self.constants.table("step", "steps", [self._text(row) for row in rows])
+            self.constants.table("step", "steps", [self._text(row, square) for row in rows])
         types, functions = (select(file, name, self.parts, words) for file in ("int8_types.c", "int8.c"))
         return write_program(
             self.network,
@@ -131,22 +175,26 @@ class _Writer:
         assert isinstance(quantized, QuantizedConvolution)
         assert isinstance(step, Convolution)
         if quantized.weight.shape[1:] == (channels, height, width) and step.padding == (0, 0) and not quantized.basis:
+            self.parts |= {"connect", "steps", "run"}
             return self._whole(index, quantized)
         depth, outputs = channels // step.groups, step.shape[0]
         window = *step.weight.shape[2:], *step.stride, *step.padding
         sizes = (height, width, channels, depth, *size, outputs, outputs // step.groups, *window)
-        return self._new("convolve", index, quantized.zero, sizes, weights=self._weights(quantized, quantized.weight))
+        return self._new("convolve", index, quantized.zero, sizes, kernel=self._kernel(quantized, quantized.weight))
 
     def _whole(self, index: int, quantized: QuantizedConvolution) -> _Row:
         """A convolution that reads its whole source at once, for each output channel again."""
         channels, height, width = self.network.shape(self.network.steps[index].source)
         sizes = (height, width, channels, 0, 0, 0, len(quantized.weight), *[0] * 7)
-        weights = self._weights(quantized, quantized.weight.transpose(0, 2, 3, 1))  # the order of the source
-        return self._new("connect", index, quantized.zero, sizes, weights=weights)
+        kernel = self._kernel(quantized, quantized.weight.transpose(0, 2, 3, 1))  # the order of the source
+        return self._place_row("connect", index, quantized.zero, sizes, kernel=kernel)
 
     def _new(self, kind: str, index: int, zero: int, sizes: tuple[int, ...], **members: Any) -> _Row:
         self.parts |= {kind, "windows"} if kind in WINDOWED else {kind}
-        self.parts.add("steps")
+        self.parts |= {"steps", "run"}
+        return self._place_row(kind, index, zero, sizes, **members)
+
+    def _place_row(self, kind: str, index: int, zero: int, sizes: tuple[int, ...], **members: Any) -> _Row:
         return _Row(kind, zero, self._place(self.network.steps[index].source), self._place(index + 1), sizes, **members)
 
     def _scores(self, index: int, rows: list[_Row]) -> str:
@@ -162,6 +210,7 @@ class _Writer:
             assert isinstance(quantized, QuantizedConvolution)
             function, arguments = "linear_scores", f"{name}_steps + {len(rows)}, {source}, logits, {classes}"
             rows.append(self._whole(index, quantized))
+            self.parts.add("steps")
         self.parts.add(function)
         return f"{name}_{function}({arguments});"
 
@@ -169,26 +218,30 @@ class _Writer:
         """Where a value lies in scratch memory. The image and the logits do not; no value begins at its end."""
         return self.plan.offsets.get(value, self.plan.size)
 
-    def _text(self, row: _Row) -> str:
+    def _text(self, row: _Row, square: bool) -> str:
         """The members of `struct step` that this network has."""
-        members: list[object] = [f"{self.identifier}_{row.kind.upper()}", row.zero, row.source, row.result, *row.sizes]
-        members += [row.weights] if "products" in self.parts else []
+        sizes = [size for place, size in enumerate(row.sizes) if not (square and place in dict(PAIRS).values())]
+        members: list[object] = [f"{self.identifier}_{row.kind.upper()}", row.zero, row.source, row.result, *sizes]
+        members += [row.kernel] if "products" in self.parts else []
         members += [row.other, row.terms] if "add" in self.parts else []
         return ", ".join(map(str, members))
 
-    def _weights(self, step: QuantizedConvolution, weight: Bytes) -> str:
+    def _kernel(self, step: QuantizedConvolution, weight: Bytes) -> int:
+        """The place of a `struct kernel` in the table."""
         pairs = np.stack([step.factors, step.biases], axis=1).astype(np.int16)
-        arrays = [self.constants.array("values", np.ascontiguousarray(weight)), self.constants.array("outputs", pairs)]
-        members: list[object] = [*arrays, step.shift, step.bias_shift]
-        members += [self._output(step.output or Output(0))] if "finish" in self.parts else []
+        members: list[object] = [self.values.place(weight), self.outputs.place(pairs)]
         if "finer" in self.parts:
             bits = step.output.bits if step.output else None
-            members += [0 if bits is None else self.constants.array("bits", bits.astype(np.uint8))]
+            members.append(0 if bits is None else self.values.place(bits.astype(np.int8)))
         if "filters" in self.parts:
             basis = step.basis
-            members += [self.constants.array("filters", basis.filters)] if basis else [0]
-            members += [len(basis.filters), basis.shift] if basis else [0, 0]
-        return f"&{self.constants.struct('weights', 'weights', [*map(str, members)])}"
+            members += [self.values.place(basis.filters), len(basis.filters), basis.shift] if basis else [0, 0, 0]
+        members += [step.shift, step.bias_shift]
+        members += [self._output(step.output or Output(0))] if "finish" in self.parts else []
+        text = ", ".join(map(str, members))
+        if text not in self.kernels:
+            self.kernels.append(text)
+        return self.kernels.index(text)
 
     def _terms(self, addition: QuantizedAddition) -> str:
         pairs = [f"{{{', '.join(map(str, pair))}}}" for pair in (addition.factors, addition.zeros)]
@@ -199,9 +252,11 @@ class _Writer:
         """The members of `struct output` that this network has."""
         members: list[object] = [output.base]
         if self.parts & {"gate", "leaky_relu"}:
+            members += [output.factor, output.shift]
+        if "mixed" in self.parts:
             kind = "SLOPE" if output.has_slope else "LINEAR"
             activation = f"GATE + {self.gates.index(output.gate)}" if output.gate else kind
-            members += [output.factor, output.shift, f"{self.identifier}_{activation}"]
+            members.append(f"{self.identifier}_{activation}")
         return f"{{{', '.join(map(str, members))}}}"
 
 

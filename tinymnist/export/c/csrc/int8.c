@@ -17,15 +17,26 @@ FUNCTION int32_t NAME_scaled(int32_t value, int factor, int shift)
 FUNCTION uint8_t NAME_finish(const struct NAME_output *o, int32_t value)
 {
 //[ gate
+//[ mixed
     if (o->activation >= NAME_GATE) {
         const struct NAME_gate *g = NAME_gates + (o->activation - NAME_GATE);
+//]
+//[ uniform
+    {
+        const struct NAME_gate *g = NAME_gates;
+//]
         const int size = (int)((value < 0 ? ~value : value) >> 8), place = size < 127 ? size : 127;
         const int gate = value < 0 ? g->table[place + g->below] ^ g->mirror : g->table[place];
         value = NAME_scaled(value * gate >> 8, o->factor, o->shift);
     }
 //]
 //[ leaky_relu
+//[ mixed
     if (o->activation == NAME_SLOPE && value < 0)
+//]
+//[ uniform
+    if (value < 0)
+//]
         value = NAME_scaled(value, o->factor, o->shift);
 //]
     value = (value + o->base) >> 8;
@@ -94,18 +105,19 @@ FUNCTION void NAME_four_dots(const int16_t *numbers, const int8_t *weights, int 
 
 //]
 /* The result of output channel c in fixed point. */
-FUNCTION int32_t NAME_fixed(const struct NAME_weights *k, int c, int32_t sum)
+FUNCTION int32_t NAME_fixed(const struct NAME_kernel *k, int c, int32_t sum)
 {
-    return NAME_scaled(sum, k->outputs[2 * c], k->shift) + k->outputs[2 * c + 1] * (1 << k->bias_shift);
+    const int16_t *outputs = NAME_outputs + k->outputs + 2 * c;
+    return NAME_scaled(sum, outputs[0], k->shift) + outputs[1] * (1 << k->bias_shift);
 }
 
 //]
 //[ finer
-FUNCTION uint8_t NAME_byte(const struct NAME_weights *k, int c, int32_t sum)
+FUNCTION uint8_t NAME_byte(const struct NAME_kernel *k, int c, int32_t sum)
 {
     struct NAME_output output = k->output;
     if (k->bits)
-        output.shift = (uint8_t)(output.shift - k->bits[c]);
+        output.shift = (uint8_t)(output.shift - NAME_values[k->bits + c]);
     return NAME_finish(&output, NAME_fixed(k, c, sum));
 }
 
@@ -118,12 +130,12 @@ FUNCTION uint8_t NAME_byte(const struct NAME_weights *k, int c, int32_t sum)
 /* The numbers of a window, in the order channel, row, column; zeros where it lies outside. */
 FUNCTION void NAME_gather(const struct NAME_step *s, int y, int x, const uint8_t *in, int16_t *numbers)
 {
-    const int top = y * s->stride_down - s->padding_down, left = x * s->stride_across - s->padding_across;
-    const int area = s->rows * s->columns, channels = s->channels, zero = s->zero;
-    for (int i = top; i < top + s->rows; i++)
-        for (int j = left; j < left + s->columns; j++) {
-            const int inside = i >= 0 && i < s->height && j >= 0 && j < s->width;
-            const uint8_t *from = inside ? in + (i * s->width + j) * channels : &s->zero;
+    const int top = y * s->STRIDE_DOWN - s->PADDING_DOWN, left = x * s->STRIDE_ACROSS - s->PADDING_ACROSS;
+    const int area = s->ROWS * s->COLUMNS, channels = s->channels, zero = s->zero;
+    for (int i = top; i < top + s->ROWS; i++)
+        for (int j = left; j < left + s->COLUMNS; j++) {
+            const int inside = i >= 0 && i < s->HEIGHT && j >= 0 && j < s->WIDTH;
+            const uint8_t *from = inside ? in + (i * s->WIDTH + j) * channels : &s->zero;
             int16_t *to = numbers++;
             for (int n = 0; n < channels; n++) {
                 *to = (int16_t)(*from - zero);
@@ -138,9 +150,9 @@ FUNCTION void NAME_gather(const struct NAME_step *s, int y, int x, const uint8_t
 /* How many places of a window lie within the image and its padding. */
 FUNCTION int NAME_places(const struct NAME_step *s, int y, int x)
 {
-    const int down = s->height + 2 * s->padding_down - y * s->stride_down;
-    const int across = s->width + 2 * s->padding_across - x * s->stride_across;
-    return (down < s->rows ? down : s->rows) * (across < s->columns ? across : s->columns);
+    const int down = s->HEIGHT + 2 * s->PADDING_DOWN - y * s->STRIDE_DOWN;
+    const int across = s->WIDTH + 2 * s->PADDING_ACROSS - x * s->STRIDE_ACROSS;
+    return (down < s->ROWS ? down : s->ROWS) * (across < s->COLUMNS ? across : s->COLUMNS);
 }
 
 /* sum / count, rounded; many cores have no division. */
@@ -161,41 +173,58 @@ FUNCTION void NAME_over_windows(const struct NAME_step *s, const uint8_t *in, ui
 //[ filters
     int16_t features[MAX_FEATURES];
 //]
-    const int area = s->rows * s->columns;
-    for (int y = 0; y < s->out_height; y++)
-        for (int x = 0; x < s->out_width; x++) {
+    const int area = s->ROWS * s->COLUMNS;
+    for (int y = 0; y < s->OUT_HEIGHT; y++)
+        for (int x = 0; x < s->OUT_WIDTH; x++) {
             NAME_gather(s, y, x, in, numbers);
-//[ max_pool
-            if (s->kind == NAME_MAX_POOL)
+//[ max_pool average_pool
+            if (s->kind != NAME_CONVOLVE) {
+//[ average_pool
+                const int places = NAME_places(s, y, x);
+//]
                 for (int n = 0, c = 0; c < s->channels; c++) {
+//[ max_pool
                     int most = 0;
-                    for (const int end = n + area; n < end; n++)
-                        most = numbers[n] > most ? numbers[n] : most;
-                    *out++ = (uint8_t)most;
-                }
 //]
 //[ average_pool
-            if (s->kind == NAME_AVERAGE_POOL) {
-                const int places = NAME_places(s, y, x);
-                for (int n = 0, c = 0; c < s->channels; c++) {
                     int32_t sum = s->zero * places;
-                    for (const int end = n + area; n < end; n++)
+//]
+                    for (const int end = n + area; n < end; n++) {
+//[ max_pool
+                        most = numbers[n] > most ? numbers[n] : most;
+//]
+//[ average_pool
                         sum += numbers[n];
-                    *out++ = NAME_average(sum, places);
+//]
+                    }
+//[ max_pool
+//[ average_pool
+                    if (s->kind == NAME_MAX_POOL)
+//]
+                        *out++ = (uint8_t)most;
+//]
+//[ average_pool
+//[ max_pool
+                    else
+//]
+                        *out++ = NAME_average(sum, places);
+//]
                 }
             }
 //]
 //[ convolve
             if (s->kind == NAME_CONVOLVE) {
-                const struct NAME_weights *k = s->weights;
+                const struct NAME_kernel *k = NAME_kernels + s->kernel;
+                const int8_t *values = NAME_values + k->values;
                 const int16_t *read = numbers;
                 int count = area * s->depth;
 //[ filters
-                if (k->filters) {
+                if (k->number) {
+                    const int8_t *filters = NAME_values + k->filters;
                     int16_t *feature = features;
                     for (int n = 0; n < s->channels; n++)
                         for (int f = 0; f < k->number; f++)
-                            *feature++ = (int16_t)(NAME_dot(numbers + n * area, k->filters + f * area, area) >> k->filter_shift);
+                            *feature++ = (int16_t)(NAME_dot(numbers + n * area, filters + f * area, area) >> k->filter_shift);
                     read = features;
                     count = k->number * s->depth;
                 }
@@ -205,13 +234,13 @@ FUNCTION void NAME_over_windows(const struct NAME_step *s, const uint8_t *in, ui
 //[ speed
                     for (; s->outputs >= 4 && c + 4 <= end; c += 4) { /* so that GCC sees that three have no fourth */
                         int32_t sums[4];
-                        NAME_four_dots(read, k->values + c * count, count, sums);
+                        NAME_four_dots(read, values + c * count, count, sums);
                         for (int n = 0; n < 4; n++)
                             *out++ = NAME_byte(k, c + n, sums[n]);
                     }
 //]
                     for (; c < end; c++)
-                        *out++ = NAME_byte(k, c, NAME_dot(read, k->values + c * count, count));
+                        *out++ = NAME_byte(k, c, NAME_dot(read, values + c * count, count));
                 }
             }
 //]
@@ -223,8 +252,8 @@ FUNCTION void NAME_over_windows(const struct NAME_step *s, const uint8_t *in, ui
 /* The sum of output channel c, from the whole source. */
 FUNCTION int32_t NAME_whole(const struct NAME_step *s, const uint8_t *in, int c)
 {
-    const int count = s->height * s->width * s->channels;
-    const int8_t *weights = s->weights->values + c * count;
+    const int count = s->HEIGHT * s->WIDTH * s->channels;
+    const int8_t *weights = NAME_values + NAME_kernels[s->kernel].values + c * count;
     int32_t sum = 0;
     for (int n = 0; n < count; n++)
         sum += (in[n] - s->zero) * weights[n];
@@ -236,7 +265,7 @@ FUNCTION int32_t NAME_whole(const struct NAME_step *s, const uint8_t *in, int c)
 FUNCTION void NAME_add(const struct NAME_step *s, const uint8_t *in, const uint8_t *other, uint8_t *out)
 {
     const struct NAME_terms *t = s->terms;
-    const int32_t count = (int32_t)s->height * s->width * s->channels;
+    const int32_t count = (int32_t)s->HEIGHT * s->WIDTH * s->channels;
     for (int32_t n = 0; n < count; n++)
         out[n] = NAME_finish(&t->output, NAME_scaled(in[n] - t->zeros[0], t->factors[0], t->shift) +
                                              NAME_scaled(other[n] - t->zeros[1], t->factors[1], t->shift));
@@ -247,7 +276,7 @@ FUNCTION void NAME_add(const struct NAME_step *s, const uint8_t *in, const uint8
 FUNCTION void NAME_linear_scores(const struct NAME_step *s, const uint8_t *in, int32_t *scores, int classes)
 {
     for (int c = 0; c < classes; c++)
-        scores[c] = NAME_fixed(s->weights, c, NAME_whole(s, in, c));
+        scores[c] = NAME_fixed(NAME_kernels + s->kernel, c, NAME_whole(s, in, c));
 }
 
 //]
@@ -274,19 +303,21 @@ FUNCTION void NAME_max_scores(int zero, const uint8_t *in, int pixels, int32_t *
 }
 
 //]
-//[ steps
+//[ run
 FUNCTION void NAME_run(const struct NAME_step *s, const uint8_t *image, uint8_t *scratch)
 {
     const uint8_t *in = s->source == NOWHERE ? image : scratch + s->source;
     uint8_t *out = scratch + s->result;
 //[ windows
+//[ connect add
     if (s->kind <= NAME_AVERAGE_POOL)
+//]
         NAME_over_windows(s, in, out);
 //]
 //[ connect
     if (s->kind == NAME_CONNECT)
         for (int c = 0; c < s->out_channels; c++)
-            out[c] = NAME_byte(s->weights, c, NAME_whole(s, in, c));
+            out[c] = NAME_byte(NAME_kernels + s->kernel, c, NAME_whole(s, in, c));
 //]
 //[ add
     if (s->kind == NAME_ADD)

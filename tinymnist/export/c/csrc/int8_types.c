@@ -19,7 +19,7 @@ struct NAME_gate { /* what numbers are multiplied by, by their size, from 0 to 8
 };
 
 //]
-//[ gate leaky_relu
+//[ mixed
 enum { NAME_LINEAR, NAME_SLOPE, NAME_GATE };
 
 //]
@@ -29,25 +29,27 @@ struct NAME_output { /* how a result in fixed point becomes a byte */
 //[ gate leaky_relu
     int16_t factor; /* the slope below zero; or from what a gate gives to 1/256 of a byte's step */
     uint8_t shift;
+//[ mixed
     uint8_t activation; /* NAME_LINEAR, NAME_SLOPE, or NAME_GATE plus the number of a gate */
+//]
 //]
 };
 
 //]
 //[ products
-struct NAME_weights { /* in the order output channel, input channel, row, column */
-    const int8_t *values;
-    const int16_t *outputs; /* for each output channel: the factor of its sum, to fixed point, and what is then added */
+struct NAME_kernel { /* where its numbers lie in NAME_values and NAME_outputs, and how they are used */
+    PLACE values; /* in the order output channel, input channel, row, column */
+    PLACE outputs; /* for each output channel: the factor of its sum, to fixed point, and what is then added */
+//[ finer
+    PLACE bits; /* by how much less a result of each output channel is shifted after its gate; or 0 */
+//]
+//[ filters
+    PLACE filters; /* that make features of every input channel, in the order filter, row, column */
+    uint8_t number, filter_shift; /* of the filters, 0 if there are none, and of their features to the right */
+//]
     uint8_t shift, bias_shift; /* of the factors, to the right, and of what is added, to the left */
 //[ finish
     struct NAME_output output;
-//]
-//[ finer
-    const uint8_t *bits; /* by how much less a result of each output channel is shifted after its gate; or 0 */
-//]
-//[ filters
-    const int8_t *filters; /* that make features of every input channel, in the order filter, row, column; or 0 */
-    uint8_t number, filter_shift; /* of the filters, and of their features to the right */
 //]
 };
 
@@ -66,11 +68,18 @@ enum { NAME_CONVOLVE, NAME_MAX_POOL, NAME_AVERAGE_POOL, NAME_CONNECT, NAME_ADD }
 struct NAME_step {
     uint8_t kind, zero; /* the byte of zero in the source */
     OFFSET source, result; /* in scratch memory; NOWHERE is the image */
+//[ oblong
     SIZE height, width, channels, depth; /* of the source; what a group of output channels reads */
     SIZE out_height, out_width, out_channels, outputs; /* of the result; the output channels of a group */
     SIZE rows, columns, stride_down, stride_across, padding_down, padding_across; /* of its windows */
+//]
+//[ square
+    SIZE side, channels, depth; /* of the source; what a group of output channels reads */
+    SIZE out_side, out_channels, outputs; /* of the result; the output channels of a group */
+    SIZE window_side, stride, padding; /* of its windows */
+//]
 //[ products
-    const struct NAME_weights *weights;
+    KERNEL kernel; /* its place in NAME_kernels */
 //]
 //[ add
     OFFSET other;
