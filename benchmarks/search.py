@@ -1,10 +1,10 @@
 """Compares the samplers of a search: the best network so far by number of trainings, against random proposals.
 
-    python benchmarks/search.py SEARCH.yaml FOLDER [REPETITIONS]
+    python benchmarks/search.py SEARCH.yaml FOLDER [REPETITIONS [SAMPLER...]]
 
-Runs `tinymnist search` with each sampler and several seeds, or goes on where it was stopped, draws FOLDER/samplers.svg,
-and prints the figures as Markdown. What counts is the loss on held-out images after the last rung, so the search should
-minimise that.
+Runs `tinymnist search` with each sampler and several seeds (three, unless told), or goes on where it was stopped, draws
+FOLDER/samplers.svg, and prints the figures as Markdown. What counts is the loss on held-out images after the last rung,
+so the search should minimise that.
 """
 
 import statistics
@@ -32,7 +32,7 @@ def main() -> None:
     file, folder = Path(sys.argv[1]), Path(sys.argv[2])
     repetitions = int(sys.argv[3]) if sys.argv[3:] else 3
     folder.mkdir(parents=True, exist_ok=True)
-    found: dict[str, list[Progress]] = {sampler: [] for sampler in SAMPLERS}
+    found: dict[str, list[Progress]] = {sampler: [] for sampler in sys.argv[4:] or SAMPLERS}
     for seed in range(repetitions):  # in turns, so that each sampler has a study early
         for sampler, progress in found.items():
             progress.append(_searched(_variant(file, folder, sampler, seed), folder))
