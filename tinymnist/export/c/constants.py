@@ -7,15 +7,14 @@ from numpy.typing import NDArray
 
 from tinymnist.export.folded import Convolution, Network, Pooling, Shape
 
-TYPES = {"float32": "float", "int8": "int8_t", "uint8": "uint8_t", "int16": "int16_t"}
 WIDTH = 116
 
 
 class Pool:
-    """Arrays of one type, one after another, in which equal ones are found once."""
+    """Arrays of one type of whole numbers, one after another, in which equal ones are found once."""
 
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
+    def __init__(self, kind: type[np.signedinteger]) -> None:
+        self.kind = np.dtype(kind)
         self.size = 0
         self._places: dict[bytes, int] = {}
         self.texts: list[str] = []
@@ -39,15 +38,13 @@ class Constants:
         self._names: dict[tuple[str, bytes], str] = {}
         self._texts: list[str] = []
 
-    def array(self, role: str, numbers: NDArray[np.float32] | NDArray[np.signedinteger] | NDArray[np.uint8]) -> str:
+    def array(self, role: str, numbers: NDArray[np.float32]) -> str:
         """The name of a constant array with these numbers; it says the `role`."""
-        key = (str(numbers.dtype), numbers.tobytes())
+        key = ("float", numbers.tobytes())
         if key not in self._names:
-            name = self._name(role)
-            self._names[key] = name
-            is_float = numbers.dtype == np.float32
-            shown = [single(float(number)) if is_float else str(number) for number in numbers.ravel()]
-            self._texts.append(f"static const {TYPES[key[0]]} {name}[{numbers.size}] = {{\n{_lines(shown)}\n}};\n")
+            self._names[key] = name = self._name(role)
+            shown = [single(float(number)) for number in numbers.ravel()]
+            self._texts.append(f"static const float {name}[{numbers.size}] = {{\n{_lines(shown)}\n}};\n")
             self.bytes += numbers.nbytes
         return self._names[key]
 
@@ -68,10 +65,9 @@ class Constants:
 
     def pool(self, role: str, pool: Pool) -> None:
         """A constant array with all arrays of a pool, called NAME_ROLE."""
-        width = int(pool.kind.removeprefix("int").removesuffix("_t")) // 8
-        self.bytes += width * pool.size
+        self.bytes += pool.kind.itemsize * pool.size
         body = "".join(pool.texts)
-        self._texts.append(f"static const {pool.kind} {self.identifier}_{role}[{pool.size}] = {{\n{body}}};\n")
+        self._texts.append(f"static const {pool.kind}_t {self.identifier}_{role}[{pool.size}] = {{\n{body}}};\n")
 
     def window(self, step: Convolution | Pooling, source: Shape) -> str:
         """The name of the `struct window` of a step whose source has this shape."""

@@ -28,19 +28,7 @@ def int8_program(network: Network, quantized: Quantized, optimize: Optimize = "s
     return _Writer(network, quantized, optimize).program()
 
 
-WINDOWED = ("convolve", "max_pool", "average_pool")
-OBLONG = {
-    "OUT_HEIGHT": "out_height",
-    "OUT_WIDTH": "out_width",
-    "HEIGHT": "height",
-    "WIDTH": "width",
-    "ROWS": "rows",
-    "COLUMNS": "columns",
-    "STRIDE_DOWN": "stride_down",
-    "STRIDE_ACROSS": "stride_across",
-    "PADDING_DOWN": "padding_down",
-    "PADDING_ACROSS": "padding_across",
-}
+POOLS = {"max_pool", "average_pool"}
 SQUARE = {
     "OUT_HEIGHT": "out_side",
     "OUT_WIDTH": "out_side",
@@ -54,8 +42,10 @@ SQUARE = {
     "PADDING_ACROSS": "padding",
 }
 """What `struct step` calls its sizes, where all images and windows are square: one for both directions."""
-PAIRS = ((0, 1), (4, 5), (8, 9), (10, 11), (12, 13))
-"""Where the sizes of a row have the two directions."""
+OBLONG = {name: name.lower() for name in SQUARE}
+"""The same for two directions."""
+ACROSS = {1: 0, 5: 4, 9: 8, 11: 10, 13: 12}
+"""Where the sizes of a row have something across, and the same down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +64,7 @@ class _Row:
 
     @property
     def is_square(self) -> bool:
-        return all(self.sizes[down] == self.sizes[across] for down, across in PAIRS)
+        return all(self.sizes[across] == self.sizes[down] for across, down in ACROSS.items())
 
     @property
     def numbers(self) -> int:
@@ -92,7 +82,7 @@ class _Writer:
         self.quantized = quantized
         self.identifier = identifier(network.name)
         self.constants = Constants(self.identifier)
-        self.values, self.outputs = Pool("int8_t"), Pool("int16_t")
+        self.values, self.outputs = Pool(np.int8), Pool(np.int16)
         self.kernels: list[str] = []
         self.plan = plan_scratch(network, range(1, len(network.steps)))  # the image stays where the caller has it
         steps = quantized.steps.values()
@@ -115,6 +105,9 @@ class _Writer:
     def program(self) -> Program:
         name, last = self.identifier, len(self.network.steps) - 1
         rows = [self._row(index) for index in range(last)]
+        kinds = {row.kind for row in rows}
+        self.parts |= kinds | {"both_pools" if kinds >= POOLS else "one_pool"}
+        self.parts |= ({"steps", "run"} if rows else set()) | ({"windows"} if kinds & {"convolve", *POOLS} else set())
         lines = [] if self.plan.size else ["(void)scratch;"]
         if self.optimize == "speed":
             lines += [f"{name}_run({name}_steps + {index}, image, scratch);" for index in range(last)]
@@ -175,7 +168,6 @@ class _Writer:
         assert isinstance(quantized, QuantizedConvolution)
         assert isinstance(step, Convolution)
         if quantized.weight.shape[1:] == (channels, height, width) and step.padding == (0, 0) and not quantized.basis:
-            self.parts |= {"connect", "steps", "run"}
             return self._whole(index, quantized)
         depth, outputs = channels // step.groups, step.shape[0]
         window = *step.weight.shape[2:], *step.stride, *step.padding
@@ -187,14 +179,9 @@ class _Writer:
         channels, height, width = self.network.shape(self.network.steps[index].source)
         sizes = (height, width, channels, 0, 0, 0, len(quantized.weight), *[0] * 7)
         kernel = self._kernel(quantized, quantized.weight.transpose(0, 2, 3, 1))  # the order of the source
-        return self._place_row("connect", index, quantized.zero, sizes, kernel=kernel)
+        return self._new("connect", index, quantized.zero, sizes, kernel=kernel)
 
     def _new(self, kind: str, index: int, zero: int, sizes: tuple[int, ...], **members: Any) -> _Row:
-        self.parts |= {kind, "windows"} if kind in WINDOWED else {kind}
-        self.parts |= {"steps", "run"}
-        return self._place_row(kind, index, zero, sizes, **members)
-
-    def _place_row(self, kind: str, index: int, zero: int, sizes: tuple[int, ...], **members: Any) -> _Row:
         return _Row(kind, zero, self._place(self.network.steps[index].source), self._place(index + 1), sizes, **members)
 
     def _scores(self, index: int, rows: list[_Row]) -> str:
@@ -220,7 +207,7 @@ class _Writer:
 
     def _text(self, row: _Row, square: bool) -> str:
         """The members of `struct step` that this network has."""
-        sizes = [size for place, size in enumerate(row.sizes) if not (square and place in dict(PAIRS).values())]
+        sizes = [size for place, size in enumerate(row.sizes) if not (square and place in ACROSS)]
         members: list[object] = [f"{self.identifier}_{row.kind.upper()}", row.zero, row.source, row.result, *sizes]
         members += [row.kernel] if "products" in self.parts else []
         members += [row.other, row.terms] if "add" in self.parts else []

@@ -64,15 +64,21 @@ FUNCTION int32_t NAME_four(const int16_t *numbers, const int8_t *weights, int32_
 FUNCTION int32_t NAME_dot(const int16_t *numbers, const int8_t *weights, int count)
 {
     int32_t sum = 0;
-    int n = 0;
+//[ size
+    do { /* from the end: this form keeps GCC's loop short */
+        count--;
+        sum += numbers[count] * weights[count];
+    } while (count);
+//]
 //[ speed
+    int n = 0;
 #ifdef NAME_IN_PAIRS
     for (; n + 4 <= count; n += 4)
         sum = NAME_four(numbers + n, weights + n, sum);
 #endif
-//]
     for (; n < count; n++)
         sum += numbers[n] * weights[n];
+//]
     return sum;
 }
 
@@ -137,11 +143,12 @@ FUNCTION void NAME_gather(const struct NAME_step *s, int y, int x, const uint8_t
             const int inside = i >= 0 && i < s->HEIGHT && j >= 0 && j < s->WIDTH;
             const uint8_t *from = inside ? in + (i * s->WIDTH + j) * channels : &s->zero;
             int16_t *to = numbers++;
-            for (int n = 0; n < channels; n++) {
+            int n = channels;
+            do {
                 *to = (int16_t)(*from - zero);
                 from += inside;
                 to += area;
-            }
+            } while (--n);
         }
 }
 
@@ -189,25 +196,26 @@ FUNCTION void NAME_over_windows(const struct NAME_step *s, const uint8_t *in, ui
 //[ average_pool
                     int32_t sum = s->zero * places;
 //]
-                    for (const int end = n + area; n < end; n++) {
+                    int left = area;
+                    do {
 //[ max_pool
                         most = numbers[n] > most ? numbers[n] : most;
 //]
 //[ average_pool
                         sum += numbers[n];
 //]
-                    }
+                        n++;
+                    } while (--left);
+//[ both_pools
+                    *out++ = s->kind == NAME_MAX_POOL ? (uint8_t)most : NAME_average(sum, places);
+//]
+//[ one_pool
 //[ max_pool
-//[ average_pool
-                    if (s->kind == NAME_MAX_POOL)
-//]
-                        *out++ = (uint8_t)most;
+                    *out++ = (uint8_t)most;
 //]
 //[ average_pool
-//[ max_pool
-                    else
+                    *out++ = NAME_average(sum, places);
 //]
-                        *out++ = NAME_average(sum, places);
 //]
                 }
             }
