@@ -161,6 +161,7 @@ PACKAGED = [
     "bank984",
     "shared986",
     "smooth996",
+    "bank1096",
     "smooth1938",
     "bank1981",
     "bank2979",
@@ -175,7 +176,7 @@ def test_without_arguments_the_series_of_tinymnist_are_shown_anywhere(
     monkeypatch.chdir(tmp_path)
     outcome = cli("front")
     assert (outcome.code, outcome.err) == (0, "")
-    assert [line.split()[0] for line in outcome.out.splitlines()[2:14]] == [*PACKAGED, "tiny3130"]
+    assert [line.split()[0] for line in outcome.out.splitlines()[2:15]] == [*PACKAGED, "tiny3130"]
 
 
 def test_series_stand_beside_those_of_tinymnist_of_the_same_images(result: MakeResult, cli: Cli) -> None:

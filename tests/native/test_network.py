@@ -33,6 +33,7 @@ def beyond_tolerance(found: dict[str, float]) -> dict[str, float]:
 ALIKE = (
     "bank673",
     "bank984",
+    "bank1096",
     "mini697",
     "pooled-classes",
     "smooth3092",
