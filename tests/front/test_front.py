@@ -182,7 +182,7 @@ def test_without_arguments_the_series_of_tinymnist_are_shown_anywhere(
 def test_series_stand_beside_those_of_tinymnist_of_the_same_images(result: MakeResult, cli: Cli) -> None:
     mine = result("mine", 2000, [99.5, 99.6])
     content = json.loads(cli("front", mine, "--json").out)
-    assert [(each["name"], each["packaged"]) for each in content["series"]][7:10] == [
+    assert [(each["name"], each["packaged"]) for each in content["series"]][8:11] == [
         ("bank1981", True), ("mine", False), ("bank2979", True),
     ]  # fmt: skip
     of_fashion = result("fashion", 2000, [89.5, 89.6], dataset="fashion-mnist")
