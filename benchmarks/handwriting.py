@@ -21,9 +21,9 @@ from hands import PAPERS, Drawing, drawn, on_paper, printed
 from numpy.typing import NDArray
 
 from tinymnist.data import load_dataset
+from tinymnist.model.pixels import normalized
 from tinymnist.prediction import Prediction, predict_each
 from tinymnist.training import Run, load_run
-from tinymnist.training.score import normalized
 
 BATCH = 1000
 Image = NDArray[np.uint8]

@@ -16,13 +16,13 @@ from tests.support.native_reference import differences
 from tinymnist import Spec
 from tinymnist.errors import UsageError
 from tinymnist.export.c.compiling import FLAGS, c_compiler
-from tinymnist.export.c.quantization import quantize
-from tinymnist.export.folded import Activation as Folded
-from tinymnist.export.folded import Convolution
-from tinymnist.export.interpreter import values
+from tinymnist.folded.interpreter import values
+from tinymnist.folded.network import Activation as Folded
+from tinymnist.folded.network import Convolution
 from tinymnist.native.chains import CHEAP
 from tinymnist.native.source import c_source
 from tinymnist.native.tracing import FUNCTIONS, graph_of
+from tinymnist.quantization.scheme import quantize
 from tinymnist.spec.layers import (
     Activation,
     Conv,

@@ -18,7 +18,7 @@ from tinymnist.export.artifact import Artifact
 from tinymnist.export.c import export_c
 from tinymnist.export.c.compiling import c_compiler, shared_library
 from tinymnist.export.onnx import INPUT, export_onnx
-from tinymnist.training.score import normalized
+from tinymnist.model.pixels import normalized
 from tinymnist.training.threads import torch_threads
 from tinymnist.training.trained import TrainedNetwork
 

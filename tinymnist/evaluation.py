@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tinymnist.errors import DataError, UsageError
+from tinymnist.model.pixels import normalized
 from tinymnist.notices import Warn, warn_in_python
 from tinymnist.spec.recipe import Normalize
 from tinymnist.statistics import wilson_interval
 from tinymnist.training import Run, load_run
 from tinymnist.training.memory import enough_memory, refuse_too_large
-from tinymnist.training.score import Score, in_batches, normalized, score
+from tinymnist.training.score import Score, in_batches, score
 from tinymnist.training.trained import TrainedNetwork, open_trained
 from tinymnist.training.unfinished import Reached
 

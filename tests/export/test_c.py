@@ -37,14 +37,14 @@ from tinymnist.export.c import compiling, verification
 from tinymnist.export.c.chips import ARM
 from tinymnist.export.c.compiling import FLAGS, c_compiler, compute_logits
 from tinymnist.export.c.float32 import float32_program
-from tinymnist.export.c.gates import gate_below, gate_offset, gate_peak, gate_table
 from tinymnist.export.c.int8 import int8_program
 from tinymnist.export.c.program import Program, identifier
-from tinymnist.export.c.quantization import quantize
 from tinymnist.export.c.scratch import plan_scratch
-from tinymnist.export.folded import GroupNorm, Network
-from tinymnist.export.folding import fold
-from tinymnist.training.score import normalized
+from tinymnist.folded.folding import fold
+from tinymnist.folded.network import GroupNorm, Network
+from tinymnist.model.pixels import normalized
+from tinymnist.quantization.gates import gate_below, gate_offset, gate_peak, gate_table
+from tinymnist.quantization.scheme import quantize
 
 COMPILER = c_compiler()
 needs_compiler = pytest.mark.skipif(COMPILER is None, reason="needs a C compiler")

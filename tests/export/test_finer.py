@@ -14,11 +14,11 @@ from tests.support.models import trained
 from tinymnist import Spec
 from tinymnist.choices import Optimize
 from tinymnist.export.c.compiling import FLAGS
-from tinymnist.export.c.finer import finer_values
-from tinymnist.export.c.quantization import Quantized, quantize
-from tinymnist.export.folded import Convolution, Network
-from tinymnist.export.folding import fold
-from tinymnist.export.interpreter import values
+from tinymnist.folded.folding import fold
+from tinymnist.folded.interpreter import values
+from tinymnist.folded.network import Convolution, Network
+from tinymnist.quantization.finer import finer_values
+from tinymnist.quantization.scheme import Quantized, quantize
 
 
 def network_of(blocks: list[object], **more: object) -> Spec:

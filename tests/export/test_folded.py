@@ -13,9 +13,9 @@ from tests.support.exported import folded
 from tests.support.models import trained
 from tests.support.specs import specs
 from tinymnist import Spec, load_spec
-from tinymnist.export.folded import Convolution
-from tinymnist.export.folding import fold
-from tinymnist.export.interpreter import values
+from tinymnist.folded.folding import fold
+from tinymnist.folded.interpreter import values
+from tinymnist.folded.network import Convolution
 
 
 def largest_difference(spec: Spec) -> float:

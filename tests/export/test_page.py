@@ -22,13 +22,13 @@ from tests.support.specs import ACTIVATIONS, specs
 from tests.support.strokes import DIGITS, Stroke, on_pad
 from tinymnist import Spec, load_run, load_spec
 from tinymnist.data import Dataset, load_dataset
-from tinymnist.export import fold
 from tinymnist.export.page import verification
 from tinymnist.export.page.encoding import network_json
 from tinymnist.export.page.html import page as page_html
 from tinymnist.export.page.html import source
+from tinymnist.folded import fold
+from tinymnist.model.pixels import normalized
 from tinymnist.training import Run
-from tinymnist.training.score import normalized
 
 PEN = 0.075
 """Thickness of the page's pen, in widths of the pad."""

@@ -23,8 +23,8 @@ from tinymnist.data.pictures import decode
 from tinymnist.data.resizing import fitted
 from tinymnist.export.page.html import MOST_EXAMPLES, source
 from tinymnist.export.page.words import class_words
+from tinymnist.model.pixels import normalized
 from tinymnist.training import Run
-from tinymnist.training.score import normalized
 
 NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(NODE is None, reason="node is not installed")

@@ -23,12 +23,12 @@ from tests.support.command_line import Cli
 from tests.support.trainings import StopAfter
 from tinymnist.data import load_dataset
 from tinymnist.errors import Interrupted
+from tinymnist.model.pixels import normalized
 from tinymnist.report.contents import Entry, gather
 from tinymnist.report.inspection import MOST_MISTAKES, Inspection, Options
 from tinymnist.report.page import page
 from tinymnist.report.pictures import curves_picture, percent
 from tinymnist.training.observer import EpochRow
-from tinymnist.training.score import normalized
 
 NASTY = "<script>alert(1)</script> & \"quoted\" 'too' \u202e"
 ESCAPED = "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &#34;quoted&#34; &#39;too&#39; \\u202e"

@@ -10,17 +10,17 @@ from tests.support.int8_reference import whole_logits
 from tests.support.models import trained
 from tinymnist import Spec
 from tinymnist.choices import Optimize
-from tinymnist.export.c.calibration import Ranges, find_ranges
 from tinymnist.export.c.compiling import c_compiler, compute_logits
 from tinymnist.export.c.float32 import float32_program
 from tinymnist.export.c.int8 import int8_program
-from tinymnist.export.c.quantization import quantize
-from tinymnist.export.folded import Network
-from tinymnist.export.folding import fold
-from tinymnist.export.interpreter import values
 from tinymnist.export.page.encoding import network_json
 from tinymnist.export.page.verification import node_logits
-from tinymnist.training.score import normalized
+from tinymnist.folded.folding import fold
+from tinymnist.folded.interpreter import values
+from tinymnist.folded.network import Network
+from tinymnist.model.pixels import normalized
+from tinymnist.quantization.ranges import Ranges, find_ranges
+from tinymnist.quantization.scheme import quantize
 
 COMPILER = c_compiler()
 NODE = shutil.which("node")

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from tinymnist.export.c.gates import gate_below, gate_table
-from tinymnist.export.c.quantization import LIMIT, Output, Quantized, QuantizedAddition, QuantizedConvolution
-from tinymnist.export.folded import Convolution, Network, Pooling
+from tinymnist.folded.network import Convolution, Network, Pooling
+from tinymnist.quantization.gates import gate_below, gate_table
+from tinymnist.quantization.scheme import LIMIT, Output, Quantized, QuantizedAddition, QuantizedConvolution
 
 Integers = NDArray[np.int64]
 

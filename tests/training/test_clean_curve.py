@@ -13,10 +13,11 @@ from tests.training.test_strangers import forge
 from tinymnist import load_spec, train
 from tinymnist.data import Split, load_dataset
 from tinymnist.errors import Interrupted
+from tinymnist.model.pixels import normalized
 from tinymnist.training import RunDirectory, loop, resume
 from tinymnist.training.metrics import read_metrics, write_metrics
 from tinymnist.training.observer import EpochRow
-from tinymnist.training.score import normalized, score
+from tinymnist.training.score import score
 
 DISTORTED = ["train.augment=[{ShiftScaleRotate: {rotate_limit: 45, p: 1.0}}]", "blocks[0].dropout=0.3"]
 

@@ -2,7 +2,5 @@
 
 from tinymnist.export.api import export_run
 from tinymnist.export.artifact import Artifact
-from tinymnist.export.folded import Network
-from tinymnist.export.folding import fold
 
-__all__ = ["Artifact", "Network", "export_run", "fold"]
+__all__ = ["Artifact", "export_run"]

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from tinymnist.errors import CheckFailed, UsageError
 from tinymnist.export.artifact import Artifact, public_name
 from tinymnist.export.portable import NEWEST_OPSET, make_portable
+from tinymnist.model.pixels import normalized
 from tinymnist.spec import Spec
 from tinymnist.spec.recipe import Normalize
 from tinymnist.training import Run
-from tinymnist.training.score import in_batches, normalized
+from tinymnist.training.score import in_batches
 from tinymnist.training.trained import TrainedNetwork
 
 if TYPE_CHECKING:

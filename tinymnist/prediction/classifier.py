@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tinymnist.errors import DataError, RunError
+from tinymnist.model.pixels import normalized
 from tinymnist.prediction.images import Picture
 from tinymnist.prediction.prepare import SIDE
 from tinymnist.text import shape_text
 from tinymnist.training import Run
 from tinymnist.training.device import choose_device
-from tinymnist.training.score import in_batches, normalized
+from tinymnist.training.score import in_batches
 
 DIGITS = tuple("0123456789")
 

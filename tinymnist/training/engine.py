@@ -14,6 +14,7 @@ from tinymnist.data.warp import Warps, maps_of_all, resampled, warp
 from tinymnist.model.basis import Conv2d
 from tinymnist.model.generator import drawing
 from tinymnist.model.loss import objective_loss, objective_of
+from tinymnist.model.pixels import normalized
 from tinymnist.native import CompilerError, NativeNetwork, NotCoveredError, Slot, Slots
 from tinymnist.notices import CudaGraphUnavailable, NativeEngineUnavailable, Warn
 from tinymnist.spec import Spec
@@ -23,7 +24,7 @@ from tinymnist.training.memory import enough_memory, refuse_too_large
 from tinymnist.training.native_steps import step_of
 from tinymnist.training.optimizer import MuonAndSgd, Optimizer
 from tinymnist.training.precision import exact_convolutions
-from tinymnist.training.score import Score, normalized, score
+from tinymnist.training.score import Score, score
 from tinymnist.training.threads import torch_threads
 
 

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tinymnist.spec.recipe import Normalize
 from tinymnist.training.precision import exact_convolutions
 
 BATCH_SIZE = 1000
@@ -30,12 +29,6 @@ class Score:
     def accuracy(self) -> float:
         """Percent."""
         return 100.0 * self.correct / len(self.predictions)
-
-
-def normalized(images: Tensor, normalize: Normalize, device: torch.device) -> Tensor:
-    """The input of a network for uint8 images (N, C, H, W): float32, (pixel / 255 - mean) / std."""
-    scale, shift = normalize.scale_and_shift
-    return images.to(device).float().mul_(scale).add_(shift)
 
 
 @torch.no_grad()

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from tinymnist.data import Dataset, Split
 from tinymnist.errors import DataError, RunError, UsageError
+from tinymnist.model.pixels import normalized
 from tinymnist.native import CompilerError, NativeNetwork, NotCoveredError
 from tinymnist.notices import NativeTeacherUnavailable, Warn
 from tinymnist.numerics import PORTABLE, softmax
@@ -22,7 +23,7 @@ from tinymnist.training.known import may_know_scored_images
 from tinymnist.training.load import load_runs
 from tinymnist.training.records import Environment, TrainedOn
 from tinymnist.training.run import Run
-from tinymnist.training.score import in_batches, normalized
+from tinymnist.training.score import in_batches
 from tinymnist.version import __version__
 
 Logits = Callable[[Tensor], Tensor]

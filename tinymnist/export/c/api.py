@@ -15,7 +15,8 @@ from tinymnist.export.c.compiling import c_compiler, compute_logits, cores_here,
 from tinymnist.export.c.programs import network_program
 from tinymnist.export.c.project import FIRST_CORE, project_files
 from tinymnist.export.c.verification import verify
-from tinymnist.training.score import in_batches, normalized
+from tinymnist.model.pixels import normalized
+from tinymnist.training.score import in_batches
 from tinymnist.training.trained import TrainedNetwork
 
 CERTIFICATE = "certificate.json"

@@ -5,7 +5,7 @@ import textwrap
 import numpy as np
 from numpy.typing import NDArray
 
-from tinymnist.export.folded import Convolution, Network, Pooling, Shape
+from tinymnist.folded.network import Convolution, Network, Pooling, Shape
 
 WIDTH = 116
 

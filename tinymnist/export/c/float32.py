@@ -9,7 +9,7 @@ from tinymnist.export.c.constants import Constants, most_features, single, size_
 from tinymnist.export.c.program import DECLARED, Program, identifier, write_program
 from tinymnist.export.c.scratch import plan_scratch
 from tinymnist.export.c.sections import select
-from tinymnist.export.folded import Activation, Addition, Convolution, Factors, GroupNorm, Network, Pooling, Step
+from tinymnist.folded.network import Activation, Addition, Convolution, Factors, GroupNorm, Network, Pooling, Step
 
 FUNCTIONS = {"tanh": "hyperbolic_tangent"}
 """C functions of activations whose own name is taken in C."""

@@ -8,9 +8,12 @@ import numpy as np
 
 from tinymnist.choices import Optimize
 from tinymnist.export.c.constants import Constants, Pool, most_features, unsigned_type
-from tinymnist.export.c.gates import gate_below, gate_table
 from tinymnist.export.c.program import DECLARED, Program, identifier, write_program
-from tinymnist.export.c.quantization import (
+from tinymnist.export.c.scratch import plan_scratch
+from tinymnist.export.c.sections import select
+from tinymnist.folded.network import Addition, Convolution, Network, Pooling
+from tinymnist.quantization.gates import gate_below, gate_table
+from tinymnist.quantization.scheme import (
     LIMIT,
     Bytes,
     Output,
@@ -18,9 +21,6 @@ from tinymnist.export.c.quantization import (
     QuantizedAddition,
     QuantizedConvolution,
 )
-from tinymnist.export.c.scratch import plan_scratch
-from tinymnist.export.c.sections import select
-from tinymnist.export.folded import Addition, Convolution, Network, Pooling
 
 
 def int8_program(network: Network, quantized: Quantized, optimize: Optimize = "size") -> Program:

@@ -8,7 +8,7 @@ from math import prod
 from tinymnist.choices import Optimize
 from tinymnist.export.c.constants import single
 from tinymnist.export.c.labels import initialiser, label_bytes
-from tinymnist.export.folded import Network
+from tinymnist.folded.network import Network
 from tinymnist.version import __version__
 
 STANDARD_HEADERS = re.compile(

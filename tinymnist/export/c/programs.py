@@ -4,12 +4,12 @@ from dataclasses import replace
 
 from tinymnist.choices import Optimize
 from tinymnist.errors import UsageError
-from tinymnist.export.c.calibration import calibration_images, find_ranges
 from tinymnist.export.c.float32 import float32_program
 from tinymnist.export.c.int8 import int8_program
 from tinymnist.export.c.program import Program
-from tinymnist.export.c.quantization import quantize
-from tinymnist.export.folding import fold
+from tinymnist.folded.folding import fold
+from tinymnist.quantization.ranges import calibration_images, find_ranges
+from tinymnist.quantization.scheme import quantize
 from tinymnist.training.trained import TrainedNetwork
 
 

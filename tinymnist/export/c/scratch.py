@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tinymnist.export.folded import Convolution, Network, Pooling, Step, sources
+from tinymnist.folded.network import Convolution, Network, Pooling, Step, sources
 from tinymnist.spec.plan import Window
 from tinymnist.spec.scratch import MemoryPlan, Stage, plan_memory
 

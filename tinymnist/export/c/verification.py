@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from tinymnist.errors import CheckFailed
 from tinymnist.export.c.program import Program
-from tinymnist.training.score import in_batches, normalized
+from tinymnist.model.pixels import normalized
+from tinymnist.training.score import in_batches
 from tinymnist.training.trained import TrainedNetwork
 
 LARGEST_DIFFERENCE = 1e-3

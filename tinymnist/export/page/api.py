@@ -1,10 +1,10 @@
 """A run exported as a page, verified on all test images."""
 
 from tinymnist.export.artifact import Artifact
-from tinymnist.export.folding import fold
 from tinymnist.export.page.encoding import network_json
 from tinymnist.export.page.html import page
 from tinymnist.export.page.verification import verify
+from tinymnist.folded.folding import fold
 from tinymnist.training.trained import TrainedNetwork
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinymnist.export.folded import Convolution, GroupNorm, Network, Numbers, Pooling, Step
+from tinymnist.folded.network import Convolution, GroupNorm, Network, Numbers, Pooling, Step
 
 
 def network_json(network: Network) -> str:

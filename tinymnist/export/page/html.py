@@ -12,8 +12,8 @@ from torch import Tensor
 
 from tinymnist.data import Dataset, Split
 from tinymnist.export.artifact import public_name
-from tinymnist.export.folded import Network
 from tinymnist.export.page.words import block_words, class_words
+from tinymnist.folded.network import Network
 from tinymnist.templating import render, script_json
 from tinymnist.text import counted, printable
 from tinymnist.training import Run

@@ -13,11 +13,12 @@ from torch import Tensor, nn
 
 from tinymnist.errors import CheckFailed
 from tinymnist.evaluation import score_on_test
-from tinymnist.export.folded import Network
-from tinymnist.export.interpreter import values
 from tinymnist.export.page.html import source
+from tinymnist.folded.interpreter import values
+from tinymnist.folded.network import Network
+from tinymnist.model.pixels import normalized
 from tinymnist.text import shown
-from tinymnist.training.score import in_batches, normalized
+from tinymnist.training.score import in_batches
 from tinymnist.training.trained import TrainedNetwork
 
 TOLERANCE = 1e-4

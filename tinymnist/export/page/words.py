@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tinymnist.export.folded import Convolution, GroupNorm, Network, Pooling, Step
+from tinymnist.folded.network import Convolution, GroupNorm, Network, Pooling, Step
 from tinymnist.spec.plan import Pair
 
 ROOM = 60

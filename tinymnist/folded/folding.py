@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tinymnist.export.folded import (
+from tinymnist.folded.network import (
     Activation,
     Addition,
     Convolution,

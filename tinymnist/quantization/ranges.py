@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from tinymnist.data import Split
-from tinymnist.export.c.finer import Extremes
-from tinymnist.export.c.quantization import Range
-from tinymnist.export.folded import Network
-from tinymnist.export.interpreter import values
-from tinymnist.training.score import normalized
+from tinymnist.folded.interpreter import values
+from tinymnist.folded.network import Network
+from tinymnist.model.pixels import normalized
+from tinymnist.quantization.finer import Extremes
+from tinymnist.quantization.scheme import Range
 
 IMAGES = 2000
 QUANTILE = 0.99

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tinymnist.export.c.gates import UNIT_PARTS, is_curved
-from tinymnist.export.folded import Convolution, Network, Pooling, sources
+from tinymnist.folded.network import Convolution, Network, Pooling, sources
+from tinymnist.quantization.gates import UNIT_PARTS, is_curved
 
 Extremes = NDArray[np.float64]
 """(channels, 2): the least and the largest number of each channel of a value, over all images."""

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tinymnist.export.folded import Activation, Addition, Convolution, GroupNorm, Network, Numbers, Pooling, Step
+from tinymnist.folded.network import Activation, Addition, Convolution, GroupNorm, Network, Numbers, Pooling, Step
 from tinymnist.model.activations import ACTIVATIONS
 
 

@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinymnist.errors import UsageError
-from tinymnist.export.c.finer import Extremes, Finer, finer_values
-from tinymnist.export.c.gates import UNIT_PARTS, gate_offset, gate_peak, is_curved
-from tinymnist.export.folded import Activation, Addition, Convolution, GroupNorm, Network, Numbers, Pooling
+from tinymnist.folded.network import Activation, Addition, Convolution, GroupNorm, Network, Numbers, Pooling
+from tinymnist.quantization.finer import Extremes, Finer, finer_values
+from tinymnist.quantization.gates import UNIT_PARTS, gate_offset, gate_peak, is_curved
 
 Bytes = NDArray[np.int8]
 Integers = NDArray[np.int64]

@@ -1,0 +1,1 @@
+"""Networks in whole numbers, as exported C computes them."""
