@@ -110,7 +110,11 @@ def _next(run: Run | Series, verdict: Verdict | LastEpochsVerdict | None, data_d
     path = shlex.quote(str(run.path)) + ("" if data_dir is None else f" --data-dir {shlex.quote(str(data_dir))}")
     settled = "tinymnist train without --validation, once the recipe is settled"
     if isinstance(run, Run):
-        return f"next: {settled}" if run.environment.validation else f"next: tinymnist evaluate {path}"
+        if run.environment.validation:
+            return f"next: {settled}"
+        if run.spec.train.quantize is not None:
+            return f"next: tinymnist export {path} --format c --dtype int8 --output {run.spec.name}-c"
+        return f"next: tinymnist evaluate {path}"
     if isinstance(verdict, Verdict) and verdict.more_seeds:
         return f"next: tinymnist train --resume {path} --seeds {further_seeds(run, verdict.more_seeds)}"
     other = f"next: tinymnist compare {path} OTHER-SERIES"

@@ -32,12 +32,22 @@ M = TypeVar("M", bound=nn.Module)
 def fold(spec: Spec, model: nn.Sequential, class_names: Sequence[str] | None = None) -> Network:
     """The model that `build_model` made of `spec`, folded: what it computes in evaluation mode, as logits. Classes are
     numbers where they have no names."""
+    names = tuple(map(str, range(spec.classes)) if class_names is None else class_names)
+    folder = _folded(spec, model)
+    return Network(spec.name, folder.input, names, spec.train.normalize, tuple(folder.steps))
+
+
+def output_layers(spec: Spec, model: nn.Sequential) -> dict[int, str]:
+    """The layer of the model that gives each value of the folded network, by the value's number."""
+    return _folded(spec, model).outputs
+
+
+def _folded(spec: Spec, model: nn.Sequential) -> "_Folder":
     folder = _Folder(model, spec.plan)
     with torch.no_grad():
         for layer in spec.plan.layers:
             folder.add(layer)
-    names = tuple(map(str, range(spec.classes)) if class_names is None else class_names)
-    return Network(spec.name, folder.input, names, spec.train.normalize, tuple(folder.steps))
+    return folder
 
 
 class _Folder:
@@ -48,6 +58,7 @@ class _Folder:
         self.input = _shape(plan.layers[0].input)
         self.steps: list[Step] = []
         self.values = [0]
+        self.outputs: dict[int, str] = {}
         self._weights: dict[tuple[Conv2d, Pair], Numbers] = {}
         self._shared = {module.source for module in model.modules() if isinstance(module, SharedConv2d)}
 
@@ -62,6 +73,9 @@ class _Folder:
             self._activate(value - 1, layer)
         else:  # nothing to compute: memory is flat, dropout is for training, and the result is logits
             assert layer.kind in ("flatten", "dropout", "activation"), layer.kind
+            self.values.append(value)
+            return
+        self.outputs[value] = layer.name
         self.values.append(value)
 
     def _module(self, layer: Layer, kind: type[M]) -> M:

@@ -55,6 +55,8 @@ class Affine:
 
     scale: float
     zero: int
+    beside: float = 0.0
+    """By how many steps the number that is to mean 0 lies above `zero`: of pixels, whose bytes are given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +128,30 @@ class Quantized:
 def quantize(network: Network, ranges: Sequence[Range], channels: Sequence[Extremes] | None = None) -> Quantized:
     """The network in integers, given the ranges of all its values, and of their channels. Raises `UsageError` for what
     has no int8 form."""
-    affines = [Affine(network.normalize.scale_and_shift[0], round(255 * network.normalize.mean))]
-    weights: dict[int, _Weights] = {}
     finer = finer_values(network, channels) if channels else {}
+    affines = value_affines(network, ranges, finer)
+    weights: dict[int, _Weights] = {}
     steps: dict[int, QuantizedConvolution | QuantizedAddition] = {}
     for index, step in enumerate(network.steps):
-        source, last = affines[step.source], index == len(network.steps) - 1
+        source, result = affines[step.source], affines[index + 1]
+        if isinstance(step, Addition):
+            steps[index] = _addition(step, source, affines[step.other], result)
+        elif isinstance(step, Convolution):
+            if id(step.weight) not in weights:
+                weights[id(step.weight)] = _quantized_weight(step, finer.get(step.source))
+            last = index == len(network.steps) - 1
+            steps[index] = _convolution(step, weights[id(step.weight)], source, result, last, finer.get(index + 1))
+    return Quantized(affines, steps, any(map(_is_wide, steps.values())))
+
+
+def value_affines(network: Network, ranges: Sequence[Range], finer: Mapping[int, Finer]) -> tuple[Affine, ...]:
+    """What the bytes of each value mean; its steps may be `finer`. Raises `UsageError` for what has no int8 form."""
+    zero = 255 * network.normalize.mean
+    affines = [Affine(network.normalize.scale_and_shift[0], round(zero), zero - round(zero))]
+    for value, step in enumerate(network.steps, 1):
+        last = value == len(network.steps)
         if isinstance(step, Pooling):
+            source = affines[step.source]
             affines.append(_logits_of_pooling(step, source) if last else source)
             continue
         if isinstance(step, GroupNorm):
@@ -141,17 +160,12 @@ def quantize(network: Network, ranges: Sequence[Range], channels: Sequence[Extre
             )
         _refuse_unknown(step.name, step.activation)
         if last:
-            affines.append(Affine(max(map(abs, ranges[index + 1])) / LOGIT_PARTS or 1.0, 0))
+            affines.append(Affine(max(map(abs, ranges[value])) / LOGIT_PARTS or 1.0, 0))
+        elif value in finer:
+            affines.append(Affine(finer[value].scale, finer[value].zero))
         else:
-            each = finer.get(index + 1)
-            affines.append(Affine(each.scale, each.zero) if each else _affine(step, ranges[index + 1]))
-        if isinstance(step, Addition):
-            steps[index] = _addition(step, source, affines[step.other], affines[-1])
-            continue
-        if id(step.weight) not in weights:
-            weights[id(step.weight)] = _quantized_weight(step, finer.get(step.source))
-        steps[index] = _convolution(step, weights[id(step.weight)], source, affines[-1], last, finer.get(index + 1))
-    return Quantized(tuple(affines), steps, any(map(_is_wide, steps.values())))
+            affines.append(_affine(step, ranges[value]))
+    return tuple(affines)
 
 
 ENDED_BY_BYTES = ("relu", "relu6")
@@ -194,13 +208,13 @@ def _quantized_weight(step: Convolution, finer: Finer | None) -> _Weights:
     if prod(step.weight.shape[1:]) > MAX_TERMS:
         raise UsageError(f"--dtype int8: {step.name}: sums more than {MAX_TERMS:,} products: export float32")
     if not step.factors:
-        return _Weights(*_scaled_to_bytes(step.weight * _powers(step, step.weight, finer)), None)
-    filters, scales = _scaled_to_bytes(step.factors.filters)
+        return _Weights(*scaled_to_bytes(step.weight * powers(step, step.weight, finer)), None)
+    filters, scales = scaled_to_bytes(step.factors.filters)
     mix = step.factors.mix * np.resize(scales, step.factors.mix.shape[1:])  # the features repeat by input channel
-    return _Weights(*_scaled_to_bytes(mix * _powers(step, mix, finer)), filters)
+    return _Weights(*scaled_to_bytes(mix * powers(step, mix, finer)), filters)
 
 
-def _powers(step: Convolution, weight: NDArray[Any], finer: Finer | None) -> NDArray[np.float64]:
+def powers(step: Convolution, weight: NDArray[Any], finer: Finer | None) -> NDArray[np.float64]:
     """What the weights of a source with finer steps are multiplied by, (outputs or 1, inputs or 1, 1, 1)."""
     if finer is None:
         return np.ones((1, 1, 1, 1))
@@ -209,7 +223,7 @@ def _powers(step: Convolution, weight: NDArray[Any], finer: Finer | None) -> NDA
     return np.repeat(by_output, weight.shape[1] // inputs.shape[1], axis=1)[:, :, None, None]
 
 
-def _scaled_to_bytes(numbers: Numbers | NDArray[np.float64]) -> tuple[Bytes, NDArray[np.float64]]:
+def scaled_to_bytes(numbers: Numbers | NDArray[np.float64]) -> tuple[Bytes, NDArray[np.float64]]:
     """Integers from -127 to 127, and a scale for each place along the first axis."""
     rows = numbers.reshape(len(numbers), -1)
     largest = np.abs(rows).max(axis=1).astype(np.float64)
@@ -231,11 +245,17 @@ def _convolution(
     if step.scale is not None:
         scales = scales * step.scale
     factors, shift = fixed_point(source.scale * scales / part)
-    biases, bias_shift = _biases(step.bias.astype(np.float64) / part)
+    biases, bias_shift = _biases((step.bias - _constant(step, source)) / part)
     output = None if last else _output(step.activation, result)
     if output and finer and curved:
         output = replace(output, bits=finer.bits)
     return QuantizedConvolution(basis, weights.weight, factors, shift, biases, bias_shift, source.zero, output)
+
+
+def _constant(step: Convolution, source: Affine) -> NDArray[np.float64]:
+    """What each sum is too large by, wherever the window lies within the source."""
+    sums: NDArray[np.float64] = step.weight.sum(axis=(1, 2, 3), dtype=np.float64)
+    return source.scale * source.beside * (sums if step.scale is None else sums * step.scale)
 
 
 def _basis(filters: Bytes, source: Affine, terms: int) -> QuantizedBasis:

@@ -204,6 +204,11 @@ class Train(Model):
         "(King and Zeng 2001); without the key, as much as any other.",
     )
     distill: Distill | None = Field(None, description="Teachers to learn from, besides the labels.")
+    quantize: Literal["int8"] | None = Field(
+        None,
+        description="With `int8`, weights and values are rounded as `export --dtype int8` rounds them, so that a "
+        "trained network learns to bear it: `tinymnist quantize RUN`.",
+    )
     ema: Annotated[Ema | None, expanding("ema", Ema | Annotated[float, Field(gt=0, lt=1)])] = Field(
         None, description="Average of the weights over the steps; a number is its decay."
     )
@@ -246,6 +251,12 @@ class Train(Model):
             last = schedule.milestones[-1]
             raise ValueError(f"milestones: after epoch {last} nothing is trained: epochs is {epochs}")
         return schedule
+
+    @model_validator(mode="after")
+    def _rounding_is_in_torch(self) -> "Train":
+        if self.quantize is not None and self.engine == "native":
+            raise ValueError("quantize: the native engine does not round: leave engine out, or say torch")
+        return self
 
     @field_validator("chosen_on")
     @classmethod

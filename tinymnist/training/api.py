@@ -79,6 +79,8 @@ def train(
     enforce_budget(spec)
     _refuse_seed(seed)
     seed = draw_seed() if seed is None else seed
+    if spec.train.quantize is not None and initial is None:
+        raise UsageError("train.quantize: is for a trained network: use `tinymnist quantize RUN`, or train --from RUN")
     asked = asked_for(spec, dataset, validation)
     if images is None:
         trainable_source(asked.dataset)

@@ -11,12 +11,14 @@ from torch.nn import functional
 
 from tinymnist.data import Split
 from tinymnist.data.warp import Warps, maps_of_all, resampled, warp
+from tinymnist.errors import UsageError
 from tinymnist.model.basis import Conv2d
 from tinymnist.model.generator import drawing
 from tinymnist.model.loss import objective_loss, objective_of
 from tinymnist.model.pixels import normalized
 from tinymnist.native import CompilerError, NativeNetwork, NotCoveredError, Slot, Slots
 from tinymnist.notices import CudaGraphUnavailable, NativeEngineUnavailable, Warn
+from tinymnist.quantization.rounding import Rounding
 from tinymnist.spec import Spec
 from tinymnist.spec.recipe import Train
 from tinymnist.training.cuda_graphs import GraphedFunction
@@ -83,7 +85,7 @@ class TorchEngine(Engine):
     On a GPU, forward and backward are one CUDA graph, and an augmentation is another; the optimizer, whose learning
     rate and momentum change with every step, is one fused operation beside them. `warn` is called where a graph cannot
     be recorded. Until `close`, convolutions on a GPU are float32, give the same bits each time, and return the channels
-    of a pixel side by side.
+    of a pixel side by side. With `rounding`, steps are taken with rounded numbers, on the CPU alone.
     """
 
     name = "torch"
@@ -96,7 +98,9 @@ class TorchEngine(Engine):
         optimizer: Optimizer,
         device: torch.device,
         warn: Warn,
+        rounding: Rounding | None = None,
     ) -> None:
+        self._rounding = rounding
         self._settings = ExitStack()
         self._settings.enter_context(exact_convolutions())
         self._model, self._optimizer, self._normalize, self._device = model, optimizer, recipe.normalize, device
@@ -132,8 +136,9 @@ class TorchEngine(Engine):
         """Forward and backward; returns the gradient of each parameter."""
         for parameter in self._parameters:
             parameter.grad = None
-        outputs = self._model(normalized(images, self._normalize, self._device))
-        objective_loss(outputs, labels, teacher, self._objective, weights).backward()
+        with self._rounding.applied(images) if self._rounding else nullcontext():
+            outputs = self._model(normalized(images, self._normalize, self._device))
+            objective_loss(outputs, labels, teacher, self._objective, weights).backward()
         self._loss_sum += functional.cross_entropy(outputs.detach(), labels) * len(labels)
         self._correct += (outputs.detach().argmax(1) == labels).sum()
         return [parameter.grad for parameter in self._parameters]
@@ -258,9 +263,12 @@ def choose_engine(
 ) -> Engine:
     """The engine that `torch`, `native` or `auto` means here; `warn` is called where the native one is unavailable.
 
-    Raises `DataError` where there is not enough memory.
+    Raises `DataError` where there is not enough memory, `UsageError` for rounding on a GPU or of what has no int8 form.
     """
-    if name != "torch" and device.type == "cpu":
+    rounding = None if spec.train.quantize is None else Rounding(spec, model)
+    if rounding and device.type != "cpu":
+        raise UsageError(f"--device {device.type}: `train.quantize` rounds on the CPU alone: use --device cpu")
+    if name != "torch" and device.type == "cpu" and not rounding:
         try:
             with enough_memory():
                 return NativeEngine(spec, model, optimizer, torch.get_num_threads())
@@ -268,4 +276,4 @@ def choose_engine(
             warn(NativeEngineUnavailable(str(problem)))
     if device.type == "cpu":
         refuse_too_large(spec, spec.train.batch_size)
-    return TorchEngine(spec.train, model, optimizer, device, warn)
+    return TorchEngine(spec.train, model, optimizer, device, warn, rounding)

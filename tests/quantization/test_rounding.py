@@ -1,0 +1,114 @@
+"""A model that is trained with rounding computes what its int8 program will, and is left as it was."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tests.support.int8_reference import whole_logits
+from tests.support.models import trained
+from tinymnist import Spec
+from tinymnist.errors import UsageError
+from tinymnist.folded import fold
+from tinymnist.model.pixels import normalized
+from tinymnist.quantization.ranges import find_ranges
+from tinymnist.quantization.rounding import Rounding
+from tinymnist.quantization.scheme import quantize
+
+SHARED = {"convs": [{"out_channels": 6}], "repeat": 3, "share_weights": True}
+RESIDUAL = {"convs": [6], "residual": "identity"}
+BASIS = {"bases": {"b": {"filters": 2}}, "defaults": {"basis": "b"}}
+
+
+def network_of(blocks: list[object], **more: object) -> Spec:
+    image = {"channels": 1, "height": 12, "width": 12}
+    return Spec.model_validate({"name": "net", "input": image, "classes": 4, "blocks": blocks, **more})
+
+
+SPECS = {
+    "maxima": network_of([{"convs": [6, 6], "pool": "max"}, {"convs": [5]}]),
+    "averages": network_of([{"convs": [6], "pool": "average"}, {"convs": [5]}]),
+    "groups": network_of([{"convs": [6, {"out_channels": 6, "groups": 2}, {"kind": "depthwise"}]}]),
+    "separable": network_of([{"convs": [6, {"kind": "separable", "out_channels": 8}], "dropout": 0.1}]),
+    "a basis": network_of([{"convs": [6, 8, 8]}], **BASIS),
+    "a basis that is not learned": network_of(
+        [{"convs": [6, 8, 8]}], bases={"b": {"filters": 2, "learned": False}}, defaults={"basis": "b"}
+    ),
+    "shared weights": network_of([{"convs": [6]}, SHARED]),
+    "residual": network_of([{"convs": [6]}, RESIDUAL]),
+    "hidden layers": network_of([{"convs": [6], "pool": "max"}], head={"kind": "linear", "hidden": [12]}),
+    "global pooling": network_of([{"convs": [6, 4]}], head={"kind": "global_pool"}),
+}
+
+
+@pytest.fixture
+def images() -> Tensor:
+    return torch.from_numpy(np.random.default_rng(0).integers(0, 256, (40, 1, 12, 12), np.uint8))
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_what_is_computed_is_what_the_integers_mean(name: str, images: Tensor) -> None:
+    spec, model = SPECS[name], trained(SPECS[name]).eval()
+    network = fold(spec, model)
+    quantized = quantize(network, *find_ranges(network, images))
+    pixels = normalized(images, spec.train.normalize, torch.device("cpu"))
+    with torch.no_grad():
+        exact = model(pixels).numpy()
+        with Rounding(spec, model).applied(images):
+            rounded = model(pixels).numpy()
+    whole = whole_logits(network, quantized, images.numpy()) * quantized.logit_scale
+    whole, rounded, exact = (each - each.mean(1, keepdims=True) for each in (whole, rounded, exact))
+    assert np.abs(rounded - whole).mean() < np.abs(exact - whole).mean() / 2
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_afterwards_the_model_is_as_before(name: str, images: Tensor) -> None:
+    spec, model = SPECS[name], trained(SPECS[name]).eval()
+    pixels = normalized(images, spec.train.normalize, torch.device("cpu"))
+    before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
+    with torch.no_grad():
+        exact = model(pixels)
+        with Rounding(spec, model).applied(images):
+            rounded = model(pixels)
+        again = model(pixels)
+    assert not torch.equal(rounded, exact)
+    assert torch.equal(again, exact)
+    assert all(torch.equal(tensor, before[key]) for key, tensor in model.state_dict().items())
+
+
+def test_gradients_pass_as_if_nothing_had_been_rounded(images: Tensor) -> None:
+    spec, model = SPECS["maxima"], trained(SPECS["maxima"]).eval()
+    pixels = normalized(images, spec.train.normalize, torch.device("cpu"))
+
+    def gradients() -> Tensor:
+        model.zero_grad()
+        model(pixels).square().sum().backward()
+        return torch.cat([parameter.grad.flatten() for parameter in model.parameters() if parameter.grad is not None])
+
+    exact = gradients()
+    with Rounding(spec, model).applied(images):
+        rounded = gradients()
+    assert torch.nn.functional.cosine_similarity(exact, rounded, 0) > 0.98
+
+
+def test_norms_are_as_they_are_folded(images: Tensor) -> None:
+    spec, model = SPECS["maxima"], trained(SPECS["maxima"])
+    model.train()
+    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+    before = [norm.running_mean.clone() for norm in norms if norm.running_mean is not None]
+    with Rounding(spec, model).applied(images):
+        model(normalized(images, spec.train.normalize, torch.device("cpu")))
+    assert all(torch.equal(norm.running_mean, mean) for norm, mean in zip(norms, before, strict=True))  # type: ignore[arg-type]
+
+
+def test_a_diverged_network_is_not_rounded(images: Tensor) -> None:
+    spec, model = SPECS["maxima"], trained(SPECS["maxima"]).eval()
+    next(model.parameters()).data.fill_(float("nan"))
+    with Rounding(spec, model).applied(images), torch.no_grad():
+        assert model(normalized(images, spec.train.normalize, torch.device("cpu"))).isnan().all()
+
+
+def test_what_has_no_int8_form_is_refused() -> None:
+    spec = network_of([{"convs": [4]}], defaults={"norm": {"kind": "group", "groups": 2}})
+    with pytest.raises(UsageError, match="no group norm in whole numbers"):
+        Rounding(spec, trained(spec))

@@ -1,0 +1,69 @@
+"""Training a network on with its numbers rounded, as its int8 program rounds them."""
+
+from os import PathLike
+from pathlib import Path
+
+from tinymnist.spec import Spec
+from tinymnist.spec.schedules import Falling, OneCycle, Schedule
+from tinymnist.training.api import train
+from tinymnist.training.directory import RunDirectory
+from tinymnist.training.load import load_run
+from tinymnist.training.observer import Observer
+
+EPOCHS = 5
+GENTLER = 10
+"""The highest learning rate of the run is divided by it."""
+
+
+def quantize(
+    path: str | PathLike[str],
+    *,
+    epochs: int = EPOCHS,
+    max_lr: float | None = None,
+    seed: int | None = None,
+    data_dir: Path | None = None,
+    output: str | PathLike[str] = "runs",
+    name: str | None = None,
+    threads: int | None = None,
+    observer: Observer | None = None,
+) -> RunDirectory:
+    """Trains the finished run at `path` on for some epochs, with weights and values rounded, and returns the new run.
+
+    Data, held-out images, optimizer and augmentation are those of the run, and so is the seed, unless given. The
+    learning rate falls from `max_lr`, by default a tenth of the run's highest, to 0 along half a cosine. Raises
+    `UsageError` for a network that has no int8 form, and else as `train` does.
+    """
+    run = load_run(path)
+    return train(
+        rounding_spec(run.spec, epochs, max_lr),
+        seed=run.environment.seed if seed is None else seed,
+        dataset=run.environment.dataset,
+        data_dir=data_dir,
+        validation=run.environment.validation or None,
+        initial=path,
+        output=output,
+        name=name,
+        device="cpu",
+        threads=threads,
+        observer=observer,
+    )
+
+
+def rounding_spec(spec: Spec, epochs: int, max_lr: float | None = None) -> Spec:
+    """The network of `spec`, with the recipe that `quantize` trains it on by."""
+    peak = _highest(spec.train.schedule) / GENTLER if max_lr is None else max_lr
+    changes = {
+        "epochs": epochs,
+        "schedule": Falling(name="cosine", lr=peak),
+        "engine": "auto",
+        "distill": None,
+        "quantize": "int8",
+        "ema": None,
+        "early_stopping": None,
+        "chosen_on": "",
+    }
+    return spec.model_copy(update={"train": spec.train.model_copy(update=changes)})
+
+
+def _highest(schedule: Schedule) -> float:
+    return schedule.max_lr if isinstance(schedule, OneCycle) else schedule.lr
