@@ -48,6 +48,7 @@ def test_help_lists_every_command(cli: Cli, arguments: list[str]) -> None:
             "compare",
             "predict",
             "report",
+            "quantize",
             "export",
             "benchmark",
             "front",

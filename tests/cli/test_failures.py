@@ -293,6 +293,17 @@ COMMANDS: dict[str, dict[str, Failing]] = {
         ),
         "damaged data": damaged_data(lambda place: ["evaluate", of_mnist(place), "--data-dir", place.tmp]),
     },
+    "quantize": {
+        "unknown option": usage("quantize", "smooth675", "--sed"),
+        "missing argument": usage("quantize"),
+        "no epochs": usage("quantize", "smooth675", "--epochs", 0),
+        "a rate below 0": usage("quantize", "smooth675", "--max-lr", -1),
+        "no run": no_run("quantize"),
+        "a series": Failing(2, lambda place: ["quantize", place.series], "run"),
+        "unfinished run": unfinished_run("quantize"),
+        "damaged run": damaged_run("quantize"),
+        "damaged weights": damaged_weights("quantize"),
+    },
     "verify": {
         "unknown option": usage("verify", "smooth996", "--sed"),
         "missing argument": usage("verify"),
@@ -527,6 +538,7 @@ SUCCESSES: dict[str, Make] = {
     "train of a series": lambda place: ["train", "--resume", place.series, "--target", 2],
     "evaluate": lambda place: ["evaluate", place.run],
     "evaluate with shifts": lambda place: ["evaluate", place.run, "--shifts", 1],
+    "quantize": lambda place: ["quantize", place.run, "--epochs", 1, "--output", place.tmp, "--name", "rounded"],
     "verify": lambda place: ["verify", place.run],
     "grade": lambda place: [
         "grade",

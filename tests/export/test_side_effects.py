@@ -65,6 +65,10 @@ COMMANDS: dict[str, tuple[list[str], list[str]]] = {
         ["train", "mini697", "--recipe", "steady", "--epochs", "1", "--dataset", "mnist-5k", "--name", "net"],
         [f"work/runs/net/{name}" for name in RUN] + ["home/.cache/tinymnist/native/*"],
     ),
+    "quantize": (
+        ["quantize", "smooth675", "--epochs", "1", "--name", "net", *MNIST],
+        [f"work/runs/net/{name}" for name in RUN],
+    ),
     "search": (["search", "SEARCH", "--jobs", "1"], ["work/studies/tiny/*"]),
     "evaluate": (["evaluate", "smooth675", *MNIST], []),
     "verify": (["verify", "smooth675", *MNIST], []),

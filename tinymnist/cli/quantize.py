@@ -14,7 +14,9 @@ def command(
     run_path: RunPath,
     epochs: Annotated[
         int,
-        typer.Option("--epochs", metavar="N", min=1, help="Passes over the training images.", rich_help_panel=RECIPE),
+        typer.Option(
+            "--epochs", metavar="N", min=1, max=100_000, help="Passes over the training images.", rich_help_panel=RECIPE
+        ),
     ] = 5,
     max_lr: Annotated[
         float | None,

@@ -3,7 +3,9 @@
 from os import PathLike
 from pathlib import Path
 
+from tinymnist.errors import UsageError
 from tinymnist.spec import Spec
+from tinymnist.spec.base import MAX_RATE
 from tinymnist.spec.schedules import Falling, OneCycle, Schedule
 from tinymnist.training.api import train
 from tinymnist.training.directory import RunDirectory
@@ -33,6 +35,8 @@ def quantize(
     learning rate falls from `max_lr`, by default a tenth of the run's highest, to 0 along half a cosine. Raises
     `UsageError` for a network that has no int8 form, and else as `train` does.
     """
+    if max_lr is not None and not 0 < max_lr <= MAX_RATE:
+        raise UsageError(f"--max-lr {max_lr:g}: expects a number above 0, up to {MAX_RATE:g}")
     run = load_run(path)
     return train(
         rounding_spec(run.spec, epochs, max_lr),

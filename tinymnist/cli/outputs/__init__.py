@@ -7,7 +7,7 @@ from typing import Any
 
 WITH_JSON = (
     "build", "summary", "check", "data", "train", "search", "evaluate", "verify", "grade", "compare", "predict",
-    "report", "export", "benchmark", "front", "list", "runs",
+    "report", "quantize", "export", "benchmark", "front", "list", "runs",
 )  # fmt: skip
 """The commands that have `--json`."""
 
