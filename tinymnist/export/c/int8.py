@@ -126,6 +126,7 @@ class _Writer:
             "KERNEL": unsigned_type(len(self.kernels)),
             **(SQUARE if square else OBLONG),
             "NOWHERE": str(self.plan.size),
+            "MOST_BYTES": str(max(self.plan.size, prod(self.network.input), self.values.size)),
             "LIMIT": str(LIMIT),
             "GATE_BYTES": str(gate_bytes),
             "MAX_NUMBERS": str(max((row.numbers for row in rows), default=0)),

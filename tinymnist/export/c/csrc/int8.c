@@ -4,7 +4,7 @@ FUNCTION int32_t NAME_scaled(int32_t value, int factor, int shift)
 {
 //[ narrow
     /* The shift is 16 at most, and the result has 31 bits at most. */
-    return (value >> 16) * factor * (1 << (16 - shift)) + ((value & 0xffff) * factor >> shift);
+    return (value >> 16) * factor * ((int32_t)1 << (16 - shift)) + ((value & 0xffff) * factor >> shift);
 //]
 //[ wide
     const int64_t result = (int64_t)value * factor >> shift;
@@ -67,7 +67,7 @@ FUNCTION int32_t NAME_dot(const int16_t *numbers, const int8_t *weights, int cou
 //[ size
     do { /* from the end: this form keeps GCC's loop short */
         count--;
-        sum += numbers[count] * weights[count];
+        sum += (int32_t)numbers[count] * weights[count];
     } while (count);
 //]
 //[ speed
@@ -77,7 +77,7 @@ FUNCTION int32_t NAME_dot(const int16_t *numbers, const int8_t *weights, int cou
         sum = NAME_four(numbers + n, weights + n, sum);
 #endif
     for (; n < count; n++)
-        sum += numbers[n] * weights[n];
+        sum += (int32_t)numbers[n] * weights[n];
 //]
     return sum;
 }
@@ -98,10 +98,10 @@ FUNCTION void NAME_four_dots(const int16_t *numbers, const int8_t *weights, int 
     }
 #endif
     for (; n < count; n++) {
-        a += numbers[n] * weights[n];
-        b += numbers[n] * second[n];
-        c += numbers[n] * third[n];
-        d += numbers[n] * fourth[n];
+        a += (int32_t)numbers[n] * weights[n];
+        b += (int32_t)numbers[n] * second[n];
+        c += (int32_t)numbers[n] * third[n];
+        d += (int32_t)numbers[n] * fourth[n];
     }
     sums[0] = a;
     sums[1] = b;
@@ -114,7 +114,7 @@ FUNCTION void NAME_four_dots(const int16_t *numbers, const int8_t *weights, int 
 FUNCTION int32_t NAME_fixed(const struct NAME_kernel *k, int c, int32_t sum)
 {
     const int16_t *outputs = NAME_outputs + k->outputs + 2 * c;
-    return NAME_scaled(sum, outputs[0], k->shift) + outputs[1] * (1 << k->bias_shift);
+    return NAME_scaled(sum, outputs[0], k->shift) + outputs[1] * ((int32_t)1 << k->bias_shift);
 }
 
 //]
@@ -194,7 +194,7 @@ FUNCTION void NAME_over_windows(const struct NAME_step *s, const uint8_t *in, ui
                     int most = 0;
 //]
 //[ average_pool
-                    int32_t sum = s->zero * places;
+                    int32_t sum = (int32_t)s->zero * places;
 //]
                     int left = area;
                     do {

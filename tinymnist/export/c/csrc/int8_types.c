@@ -9,7 +9,7 @@
 #endif
 
 //]
-typedef char NAME_int_has_32_bits[sizeof(int) >= 4 ? 1 : -1];
+typedef char NAME_int_holds_every_place[sizeof(int) >= 4 || MOST_BYTES < 32768 ? 1 : -1];
 typedef char NAME_right_shift_keeps_the_sign[(-1 >> 1) == -1 ? 1 : -1];
 
 //[ gate
