@@ -52,8 +52,8 @@ class Rounding:
                 module.eval()  # as it is folded
         with ExitStack() as stack:
             for tensor, numbers in rounded:
-                stack.callback(_restore, tensor, tensor.detach().clone())
-                _restore(tensor, torch.from_numpy(numbers).to(tensor.dtype).reshape(tensor.shape))
+                stack.callback(_fill, tensor, tensor.detach().clone())
+                _fill(tensor, torch.from_numpy(numbers).to(tensor.dtype).reshape(tensor.shape))
             for value, layer in self._layers.items():
                 affine = affines[value]
                 bits = finer[value].bits if value in finer else np.zeros((), np.int64)
@@ -63,7 +63,8 @@ class Rounding:
 
     def _rounded_weights(self, network: Network, finer: dict[int, Finer]) -> list[tuple[Tensor, NDArray[np.float64]]]:
         """The tensors of weights, and what becomes of them. The scale of batch norm does not matter: each output
-        channel has a scale of its own."""
+        channel has a scale of its own. A convolution with a basis that is stored like any other is left as it is: no
+        filters and mix of it give its bytes."""
         found: dict[int, tuple[Tensor, NDArray[np.float64]]] = {}
         for step in network.steps:
             if not isinstance(step, Convolution):
@@ -92,7 +93,7 @@ def _rounded(numbers: NDArray[np.float32], by: NDArray[np.float64]) -> NDArray[n
     return whole * scales.reshape(-1, *[1] * (numbers.ndim - 1)) / by
 
 
-def _restore(tensor: Tensor, numbers: Tensor) -> None:
+def _fill(tensor: Tensor, numbers: Tensor) -> None:
     with torch.no_grad():
         tensor.copy_(numbers)
 
