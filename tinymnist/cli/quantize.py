@@ -17,13 +17,13 @@ def command(
         typer.Option(
             "--epochs", metavar="N", min=1, max=100_000, help="Passes over the training images.", rich_help_panel=RECIPE
         ),
-    ] = 5,
+    ] = 2,
     max_lr: Annotated[
         float | None,
         typer.Option(
             "--max-lr",
             metavar="RATE",
-            help="Highest learning rate; default: a tenth of the run's.",
+            help="Highest learning rate; default: a hundredth of the run's.",
             rich_help_panel=RECIPE,
         ),
     ] = None,
