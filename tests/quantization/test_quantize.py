@@ -8,7 +8,7 @@ from tests.support.command_line import Cli
 from tests.training.test_training import StopAt
 from tinymnist import load_run, load_spec, train
 from tinymnist.errors import Interrupted, SpecError, UsageError
-from tinymnist.training import resume
+from tinymnist.training import resume, train_series
 from tinymnist.training.quantize import quantize, rounding_spec
 
 
@@ -71,6 +71,8 @@ def test_rounding_needs_a_trained_network(tmp_path: Path) -> None:
     spec = load_spec("smooth675", ["train.quantize=int8"])
     with pytest.raises(UsageError, match="is for a trained network: use `tinymnist quantize RUN`"):
         train(spec, seed=0, dataset="mnist-5k", output=tmp_path, name="none")
+    with pytest.raises(UsageError, match="is for a trained network: use `tinymnist quantize RUN`"):
+        train_series(spec, [0, 1], dataset="mnist-5k", output=tmp_path, name="none")
     assert not (tmp_path / "none").exists()
 
 

@@ -30,7 +30,14 @@ from tinymnist.training.early_stopping import best_row
 from tinymnist.training.engine import Engine, choose_engine
 from tinymnist.training.environment import describe_environment, describe_session, differences
 from tinymnist.training.images import asked_for, of_run, refuse_changed_images, refuse_missing_images
-from tinymnist.training.initial import copy_initial, initial_record, open_initial, refuse_unfit_initial, reopen_initial
+from tinymnist.training.initial import (
+    copy_initial,
+    initial_record,
+    open_initial,
+    refuse_missing_initial,
+    refuse_unfit_initial,
+    reopen_initial,
+)
 from tinymnist.training.known import refuse_known_images
 from tinymnist.training.load import load_run
 from tinymnist.training.lock import locked
@@ -79,8 +86,7 @@ def train(
     enforce_budget(spec)
     _refuse_seed(seed)
     seed = draw_seed() if seed is None else seed
-    if spec.train.quantize is not None and initial is None:
-        raise UsageError("train.quantize: is for a trained network: use `tinymnist quantize RUN`, or train --from RUN")
+    refuse_missing_initial(spec, initial)
     asked = asked_for(spec, dataset, validation)
     if images is None:
         trainable_source(asked.dataset)

@@ -17,6 +17,12 @@ from tinymnist.training.records import Initial, TrainedOn
 from tinymnist.training.run import Run
 
 
+def refuse_missing_initial(spec: Spec, initial: object | None) -> None:
+    """Raises `UsageError` for a recipe that rounds, where there is no trained network to start from."""
+    if spec.train.quantize is not None and initial is None:
+        raise UsageError("train.quantize: is for a trained network: use `tinymnist quantize RUN`, or train --from RUN")
+
+
 def open_initial(path: str | PathLike[str]) -> Run:
     """The finished run at `path`, checked to be whole. Raises `RunError` and `DataError`."""
     try:

@@ -14,8 +14,8 @@ from tinymnist.training.observer import Observer
 
 EPOCHS = 2
 GENTLER = 100
-"""The highest learning rate of the run is divided by it. With a tenth, one of two networks
-`shared692` fell to 29 % of 10,000 held-out images."""
+"""The highest learning rate of the run is divided by it. With a tenth, one of two networks `shared692` fell to 29 % of
+10,000 held-out images."""
 
 
 def quantize(

@@ -14,7 +14,7 @@ from tinymnist.spec.data import Data
 from tinymnist.training.directory import create_folder
 from tinymnist.training.environment import images_and_teachers
 from tinymnist.training.images import asked_for
-from tinymnist.training.initial import initial_record, open_initial, refuse_unfit_initial
+from tinymnist.training.initial import initial_record, open_initial, refuse_missing_initial, refuse_unfit_initial
 from tinymnist.training.known import refuse_known_images
 from tinymnist.training.material import gather
 from tinymnist.training.naming import NewName
@@ -62,6 +62,7 @@ class SeriesPlan:
         observer: SeriesObserver,
     ) -> Series:
         """Makes the folder of the series. Raises as `train_series` does."""
+        refuse_missing_initial(self.spec, initial)
         first = None if initial is None else open_initial(initial)
         found = gather(self.spec, self.asked, data_dir, observer.warned)  # before the folder is made
         if first is not None:
