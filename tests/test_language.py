@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import tinymnist
-from tests.support.exported import difference_in_node, difference_of_float32, difference_of_int8, folded
+from tests.support.exported import difference_in_node, difference_of_float32, difference_of_integers, folded
 from tests.support.models import trained
 from tests.support.native_reference import differences
 from tinymnist import Spec
@@ -141,9 +141,9 @@ def test_exported_float32_computes_what_the_network_does(part: str) -> None:
 def test_exported_int8_computes_its_scheme_or_refuses(part: str) -> None:
     if part in REFUSED_BY_INT8:
         with pytest.raises(UsageError, match=REFUSED_BY_INT8[part]):
-            difference_of_int8(folded(LANGUAGE[part]), FLAGS)
+            difference_of_integers(folded(LANGUAGE[part]), FLAGS)
     else:
-        assert difference_of_int8(folded(LANGUAGE[part]), FLAGS) == 0
+        assert difference_of_integers(folded(LANGUAGE[part]), FLAGS) == 0
 
 
 def test_int8_refuses_an_activation_that_it_does_not_know() -> None:

@@ -6,17 +6,20 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors.torch import save
 
+from tinymnist.choices import ExportDtype
 from tinymnist.errors import CheckFailed, UsageError
 from tinymnist.evaluation import score_on_test
 from tinymnist.export.artifact import Artifact
 from tinymnist.export.c import export_c
 from tinymnist.export.c.compiling import c_compiler, shared_library
+from tinymnist.export.c.programs import measured_dtypes
 from tinymnist.export.onnx import INPUT, export_onnx
 from tinymnist.model.pixels import normalized
 from tinymnist.training.threads import torch_threads
@@ -50,8 +53,7 @@ def benchmark(trained: TrainedNetwork) -> list[Row]:
             _pytorch(trained),
             _measured("onnx", lambda: _onnx(trained, folded=False)),
             _measured("onnx, folded", lambda: _onnx(trained, folded=True)),
-            _measured("c, float32", lambda: _c(trained, "float32")),
-            _measured("c, int8", lambda: _c(trained, "int8")),
+            *(_measured(f"c, {dtype}", partial(_c, trained, dtype)) for dtype in measured_dtypes(trained)),
         ]
 
 
@@ -100,7 +102,7 @@ def _onnx(trained: TrainedNetwork, *, folded: bool) -> Row:
     )
 
 
-def _c(trained: TrainedNetwork, dtype: str) -> Row:
+def _c(trained: TrainedNetwork, dtype: ExportDtype) -> Row:
     compiler = c_compiler()
     if compiler is None:
         raise UsageError("no C compiler here (CC, or cc)")

@@ -5,7 +5,9 @@ from typing import Literal
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Engine = Literal["auto", "torch", "native"]
 ExportFormat = Literal["onnx", "c", "html"]
-ExportDtype = Literal["float32", "int8"]
+WholeDtype = Literal["int8", "int4", "int2"]
+"""Of weights in whole numbers; the values between them are bytes."""
+ExportDtype = Literal["float32", WholeDtype]
 Optimize = Literal["size", "speed"]
 Project = Literal["make", "arduino"]
 CheckFormat = Literal["text", "json", "junit", "github"]

@@ -8,7 +8,7 @@ from tinymnist.choices import ExportDtype, Optimize
 from tinymnist.errors import CheckFailed, UsageError
 from tinymnist.export.c.certification import certify, refuse_missing_tools
 from tinymnist.export.c.compiling import c_compiler, compute_logits
-from tinymnist.export.c.programs import network_program
+from tinymnist.export.c.programs import measured_dtypes, network_program
 from tinymnist.training.trained import TrainedNetwork
 
 IMAGES = 20
@@ -42,15 +42,17 @@ def refuse_cores(cores: Sequence[str]) -> None:
 
 
 def benchmark_cores(trained: TrainedNetwork, cores: Sequence[str]) -> list[CoreRow]:
-    """Runs a network on `cores` in QEMU, as float32 and int8, for size and for speed. It has to give what it gives on
-    this machine. Raises as `refuse_cores`."""
+    """Runs a network on `cores` in QEMU, in float32 and in whole numbers, for size and for speed. It has to give what
+    it gives on this machine. Raises as `refuse_cores`."""
     refuse_cores(cores)
-    forms = [(dtype, optimize) for dtype in get_args(ExportDtype) for optimize in get_args(Optimize)] if cores else []
+    if not cores:
+        return []
+    forms = [(dtype, optimize) for dtype in measured_dtypes(trained) for optimize in get_args(Optimize)]
     rows = [row for dtype, optimize in forms for row in _rows(trained, cores, dtype, optimize)]
     return sorted(rows, key=lambda row: cores.index(row.core))
 
 
-def _rows(trained: TrainedNetwork, cores: Sequence[str], dtype: str, optimize: Optimize) -> list[CoreRow]:
+def _rows(trained: TrainedNetwork, cores: Sequence[str], dtype: ExportDtype, optimize: Optimize) -> list[CoreRow]:
     images = trained.data.test.images[:IMAGES].permute(0, 2, 3, 1).contiguous()
     labels = trained.data.test.labels[:IMAGES]
     try:

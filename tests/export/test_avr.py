@@ -1,4 +1,4 @@
-"""int8 C on a processor whose `int` has 16 bits: an ATmega1284P, emulated by simavr."""
+"""C in whole numbers on a processor whose `int` has 16 bits: an ATmega1284P, emulated by simavr."""
 
 import re
 import shutil
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.export.test_c import BASES, CURVES, POOLED, WINDOWS, for_both, in_both_types, needs_compiler
+from tests.export.test_c import BASES, CURVES, POOLED, WINDOWS, for_both, in_all_types, needs_compiler
 from tests.support.exported import COMPILER, channels_last
 from tinymnist import Spec
 from tinymnist.choices import Optimize
@@ -82,6 +82,6 @@ def test_the_integers_are_those_of_this_machine(spec: Spec, optimize: Optimize, 
     assert COMPILER is not None
     shape = (3, spec.input.channels, spec.input.height, spec.input.width)
     images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    _, whole = in_both_types(spec, "net", optimize)
-    expected = compute_logits(whole, channels_last(images), COMPILER)
-    assert (logits_on_avr(whole, images, tmp_path) == expected).all()
+    for program in in_all_types(spec, optimize=optimize)[1:]:
+        expected = compute_logits(program, channels_last(images), COMPILER)
+        assert (logits_on_avr(program, images, tmp_path) == expected).all(), program.identifier

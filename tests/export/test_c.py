@@ -23,21 +23,21 @@ from tests.support.command_line import ROOT, Cli
 from tests.support.exported import (
     channels_last,
     difference_of_float32,
-    difference_of_int8,
+    difference_of_integers,
     folded,
     images_for,
 )
 from tests.support.int8_reference import whole_logits
 from tests.support.specs import ACTIVATIONS, specs
 from tinymnist import Spec, build_model, load_run
-from tinymnist.choices import Optimize
+from tinymnist.choices import Optimize, WholeDtype
 from tinymnist.data import load_dataset
 from tinymnist.errors import UsageError
 from tinymnist.export.c import compiling, verification
 from tinymnist.export.c.chips import ARM
 from tinymnist.export.c.compiling import FLAGS, c_compiler, compute_logits
 from tinymnist.export.c.float32 import float32_program
-from tinymnist.export.c.int8 import int8_program
+from tinymnist.export.c.integer import integer_program
 from tinymnist.export.c.program import Program, identifier
 from tinymnist.export.c.scratch import plan_scratch
 from tinymnist.folded.folding import fold
@@ -135,16 +135,16 @@ def test_float32_computes_what_the_network_does(spec: Spec, optimize: Optimize) 
 def test_any_number_of_outputs_compiles_for_speed_with_sanitizers(outputs: int) -> None:
     image = {"channels": 1, "height": 1, "width": 1}
     spec = Spec.model_validate({"name": "n", "input": image, "classes": 2, "blocks": [{"convs": [outputs]}]})
-    assert difference_of_int8(folded(spec), SANITIZERS, "speed") == 0
+    assert difference_of_integers(folded(spec), SANITIZERS, "speed") == 0
 
 
 @needs_compiler
 def test_a_hidden_layer_takes_no_memory_for_windows() -> None:
     head = {"kind": "linear", "hidden": [5]}
     content = {"name": "n", "classes": 2, "blocks": [{"convs": [4]}], "head": head}
-    _, int8 = in_both_types(Spec.model_validate(content), "n")
+    int8 = in_whole_numbers(Spec.model_validate(content), "int8")
     assert "int16_t numbers[9];" in int8.source  # the 3x3 window of a grey image
-    assert difference_of_int8(folded(Spec.model_validate(content)), FLAGS) == 0
+    assert difference_of_integers(folded(Spec.model_validate(content)), FLAGS) == 0
 
 
 @needs_compiler
@@ -158,9 +158,10 @@ def test_float32_has_group_norm() -> None:
 
 @needs_compiler
 @pytest.mark.parametrize("spec", [CURVES, WINDOWS, BASES, POOLED], ids=lambda spec: spec.name)
+@pytest.mark.parametrize("dtype", get_args(WholeDtype))
 @for_both
-def test_int8_computes_the_whole_numbers_of_its_scheme(spec: Spec, optimize: Optimize) -> None:
-    assert difference_of_int8(folded(spec), FLAGS, optimize) == 0
+def test_whole_numbers_are_those_of_the_scheme(spec: Spec, dtype: WholeDtype, optimize: Optimize) -> None:
+    assert difference_of_integers(folded(spec), FLAGS, optimize, dtype) == 0
 
 
 @needs_compiler
@@ -176,18 +177,18 @@ def test_float32_of_a_few_random_networks(spec: Spec) -> None:
 def test_int8_of_a_few_random_networks(spec: Spec) -> None:
     network = folded(spec)
     assume(not has_group_norm(network))
-    assert difference_of_int8(network, FLAGS) == 0
+    assert difference_of_integers(network, FLAGS) == 0
 
 
 @pytest.mark.slow
 @needs_compiler
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(specs(), sampled_from(["size", "speed"]))
-def test_random_networks_in_both_types_with_sanitizers(spec: Spec, optimize: Optimize) -> None:
+@given(specs(), sampled_from(["size", "speed"]), sampled_from(get_args(WholeDtype)))
+def test_random_networks_in_both_types_with_sanitizers(spec: Spec, optimize: Optimize, dtype: WholeDtype) -> None:
     network = folded(spec)
     assert difference_of_float32(network, SANITIZERS, optimize) < 1e-4
     if not has_group_norm(network):
-        assert difference_of_int8(network, SANITIZERS, optimize) == 0
+        assert difference_of_integers(network, SANITIZERS, optimize, dtype) == 0
 
 
 @pytest.mark.slow
@@ -317,10 +318,18 @@ def test_a_basis_and_its_mixes_are_stored_instead_of_the_weights() -> None:
     convs = [{"out_channels": 6, "basis": "none"}, 7, 8]
     bases = {"wide": {"filters": 3, "kernel_size": 5}}
     content = {"name": "n", "classes": 8, "bases": bases, "blocks": [{"convs": convs}], "head": "global_pool"}
-    float32, int8 = in_both_types(Spec.model_validate({**content, "defaults": {"basis": "wide"}}), "bases")
+    float32, int8, *_ = in_all_types(Spec.model_validate({**content, "defaults": {"basis": "wide"}}))
     numbers, biases = 6 * 9 + 3 * 25 + 7 * 6 * 3 + 8 * 7 * 3, 6 + 7 + 8
     assert float32.constant_bytes == 4 * (numbers + biases)
     assert int8.constant_bytes == numbers + 4 * biases  # a factor and a bias per output, of two bytes each
+
+
+@pytest.mark.parametrize(("dtype", "per_byte"), [("int4", 2), ("int2", 4)])
+def test_weights_of_a_few_bits_are_packed_and_filters_are_not(dtype: WholeDtype, per_byte: int) -> None:
+    content = {"name": "n", "classes": 7, "blocks": [{"convs": [6, {"out_channels": 7, "basis": 3}]}]}
+    program = in_whole_numbers(Spec.model_validate({**content, "head": "global_pool"}), dtype)
+    weights, filters, biases = 6 * 9 + 7 * 6 * 3, 3 * 9, 6 + 7
+    assert program.constant_bytes == weights // per_byte + filters + 4 * biases
 
 
 @needs_compiler
@@ -339,7 +348,7 @@ def test_no_image_makes_features_or_the_sums_of_a_mix_overflow(channels: int) ->
     assert feature < 2**15
     assert feature * 127 * terms < 2**31
     assert 2 * feature >= 2**15 or 2 * feature * 127 * terms >= 2**31
-    assert difference_of_int8(network, FLAGS) == 0
+    assert difference_of_integers(network, FLAGS) == 0
 
 
 @needs_compiler
@@ -349,14 +358,14 @@ def test_numbers_beyond_fixed_point_end_at_its_limit(spec: Spec) -> None:
     quantized = quantize(network, [(-1e-6, 1e-6)] * (len(network.steps) + 1))  # far too narrow, so that sums exceed it
     assert quantized.wide
     images = images_for(network)
-    found = compute_logits(int8_program(network, quantized), channels_last(images), COMPILER or (), FLAGS)
+    found = compute_logits(integer_program(network, quantized), channels_last(images), COMPILER or (), FLAGS)
     assert (found == whole_logits(network, quantized, images)).all()
 
 
 def test_group_norm_has_no_int8() -> None:
     block = {"convs": [{"out_channels": 2, "norm": {"kind": "group", "groups": 1}}]}
     network = folded(Spec.model_validate({"name": "grouped", "classes": 2, "blocks": [block]}))
-    message = "--dtype int8: block1.norm1: no group norm in whole numbers: export float32, or train with batch norm"
+    message = "block1.norm1: no group norm in whole numbers: export float32, or train with batch norm"
     with pytest.raises(UsageError, match=re.escape(message)):
         quantize(network, [(-1.0, 1.0)] * (len(network.steps) + 1))
 
@@ -388,13 +397,20 @@ CALL = """\
 """
 
 
-def in_both_types(spec: Spec, name: str, optimize: Optimize = "size") -> list[Program]:
-    """The float32 program of a network, and the int8 program under the name `NAME-int8`."""
-    network = replace(folded(spec), name=name)
-    ranges = [(-1.0, 1.0)] * (len(network.steps) + 1)
-    quantized = quantize(network, ranges)
-    int8 = int8_program(replace(network, name=f"{name}-int8"), quantized, optimize)
-    return [float32_program(network, optimize), int8]
+def in_float32(spec: Spec, name: str, optimize: Optimize = "size") -> Program:
+    return float32_program(replace(folded(spec), name=name), optimize)
+
+
+def in_whole_numbers(spec: Spec, dtype: WholeDtype, optimize: Optimize = "size", name: str | None = None) -> Program:
+    """By default under the name of the type."""
+    network = replace(folded(spec), name=name or dtype)
+    return integer_program(network, quantize(network, [(-1.0, 1.0)] * (len(network.steps) + 1), dtype=dtype), optimize)
+
+
+def in_all_types(spec: Spec, name: str = "net", optimize: Optimize = "size") -> list[Program]:
+    """The programs of a network: in float32, and in whole numbers under the name `NAME-DTYPE`."""
+    whole = [in_whole_numbers(spec, dtype, optimize, f"{name}-{dtype}") for dtype in get_args(WholeDtype)]
+    return [in_float32(spec, name, optimize), *whole]
 
 
 @needs_compiler
@@ -405,7 +421,7 @@ def test_programs_of_several_networks_and_types_live_together(tmp_path: Path, ap
         program
         for optimize in get_args(Optimize)
         for name, spec in specs.items()
-        for program in in_both_types(spec, f"{name}-{optimize}", optimize)
+        for program in in_all_types(spec, f"{name}-{optimize}", optimize)
     ]
     for program in programs:
         for name, content in program.files.items():

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.export.test_c import BASES, CURVES, POOLED, WINDOWS, for_both, in_both_types
+from tests.export.test_c import BASES, CURVES, POOLED, WINDOWS, for_both, in_all_types
 from tests.support.command_line import Cli
 from tests.support.exported import channels_last
 from tests.support.nursery import Nursery
@@ -43,7 +43,7 @@ def test_every_layer_gives_the_same_numbers_on_every_core(core: str, spec: Spec,
     assert COMPILER is not None
     channels, height, width = spec.input.channels, spec.input.height, spec.input.width
     images = channels_last(np.random.default_rng(0).integers(0, 256, (5, channels, height, width), np.uint8))
-    for program in in_both_types(spec, "net", optimize):
+    for program in in_all_types(spec, optimize=optimize):
         logits = compute_logits(program, images, COMPILER)
         found = certify(program, core, images, torch.from_numpy(logits.argmax(1)), logits)
         assert (found.accuracy, found.images) == (100, 5)
@@ -93,7 +93,7 @@ def test_for_speed_takes_fewer_instructions_and_more_flash(
 @pytest.mark.parametrize("part", [0, 1], ids=["float32", "whole numbers"])
 def test_other_numbers_are_no_certificate(part: int) -> None:
     assert COMPILER is not None
-    program = in_both_types(POOLED, "net")[part]
+    program = in_all_types(POOLED)[part]
     images = torch.zeros(2, 9, 8, 1, dtype=torch.uint8)
     logits = compute_logits(program, images, COMPILER)
     logits[1, logits[1].argmin()] = logits.max() + 1
@@ -131,7 +131,7 @@ def test_without_its_tools_nothing_is_claimed_and_nothing_written(
 @needs_m4
 def test_a_program_that_hangs_on_the_core_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert COMPILER is not None
-    program = in_both_types(POOLED, "net")[0]
+    program = in_all_types(POOLED)[0]
     images = torch.zeros(1, 9, 8, 1, dtype=torch.uint8)
     logits = compute_logits(program, images, COMPILER)
     monkeypatch.setattr(certification, "EMULATOR_SECONDS", 0.01)

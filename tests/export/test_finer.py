@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from tests.export.test_c import SANITIZERS, for_both, needs_compiler
-from tests.support.exported import as_taken_in, difference_of_int8, images_for, seen_ranges
+from tests.support.exported import as_taken_in, difference_of_integers, images_for, seen_ranges
 from tests.support.int8_reference import whole_logits
 from tests.support.models import trained
 from tinymnist import Spec
@@ -62,7 +62,7 @@ def uneven(spec: Spec) -> Network:
 def test_c_computes_with_them_what_the_reference_does(name: str, activation: str, optimize: Optimize) -> None:
     network = uneven(with_activation(SPECS[name], activation))
     assert finer_values(network, seen_ranges(network, images_for(network)[:3]).channels)
-    assert difference_of_int8(network, FLAGS, optimize) == 0
+    assert difference_of_integers(network, FLAGS, optimize) == 0
 
 
 @pytest.mark.slow
@@ -70,7 +70,7 @@ def test_c_computes_with_them_what_the_reference_does(name: str, activation: str
 @pytest.mark.parametrize("name", SPECS)
 @for_both
 def test_sanitizers_find_nothing(name: str, optimize: Optimize) -> None:
-    assert difference_of_int8(uneven(with_activation(SPECS[name], "silu")), SANITIZERS, optimize) == 0
+    assert difference_of_integers(uneven(with_activation(SPECS[name], "silu")), SANITIZERS, optimize) == 0
 
 
 @pytest.mark.parametrize("activation", ["relu", "silu"])
@@ -102,7 +102,7 @@ def test_a_layer_whose_results_are_always_0_is_exported_too() -> None:
     model = trained(spec)
     last = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)][-1]
     last.bias.data.fill_(-1000.0)  # far below what ReLU lets through
-    assert difference_of_int8(fold(spec, model), FLAGS) == 0
+    assert difference_of_integers(fold(spec, model), FLAGS) == 0
 
 
 def test_what_is_added_or_gives_the_logits_has_one_scale() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.export.test_c import BASES, CURVES, POOLED, WINDOWS, for_both, in_both_types, needs_compiler
+from tests.export.test_c import BASES, CURVES, POOLED, WINDOWS, for_both, in_all_types, needs_compiler
 from tests.support.exported import COMPILER, channels_last
 from tinymnist import Spec
 from tinymnist.choices import Optimize
@@ -60,8 +60,10 @@ def test_every_layer_gives_the_same_numbers_by_every_compiler(
     assert COMPILER is not None
     shape = (5, spec.input.channels, spec.input.height, spec.input.width)
     images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    real, whole = in_both_types(spec, "net", optimize)
-    assert (machine.logits(whole, images) == compute_logits(whole, channels_last(images), COMPILER)).all()
+    real, *whole = in_all_types(spec, optimize=optimize)
+    for program in whole:
+        expected = compute_logits(program, channels_last(images), COMPILER)
+        assert (machine.logits(program, images) == expected).all(), program.identifier
     np.testing.assert_allclose(
         machine.logits(real, images), compute_logits(real, channels_last(images), COMPILER), rtol=1e-5, atol=1e-5
     )

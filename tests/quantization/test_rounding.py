@@ -1,5 +1,7 @@
 """A model that is trained with rounding computes what its int8 program will, and is left as it was."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from torch import Tensor, nn
 from tests.support.int8_reference import whole_logits
 from tests.support.models import trained
 from tinymnist import Spec
+from tinymnist.choices import WholeDtype
 from tinymnist.errors import UsageError
 from tinymnist.folded import fold
 from tinymnist.model.pixels import normalized
@@ -47,14 +50,15 @@ def images() -> Tensor:
 
 
 @pytest.mark.parametrize("name", SPECS)
-def test_what_is_computed_is_what_the_integers_mean(name: str, images: Tensor) -> None:
+@pytest.mark.parametrize("dtype", get_args(WholeDtype))
+def test_what_is_computed_is_what_the_integers_mean(name: str, dtype: WholeDtype, images: Tensor) -> None:
     spec, model = SPECS[name], trained(SPECS[name]).eval()
     network = fold(spec, model)
-    quantized = quantize(network, *find_ranges(network, images))
+    quantized = quantize(network, *find_ranges(network, images), dtype)
     pixels = normalized(images, spec.train.normalize, torch.device("cpu"))
     with torch.no_grad():
         exact = model(pixels).numpy()
-        with Rounding(spec, model).applied(images):
+        with Rounding(spec, model, dtype).applied(images):
             rounded = model(pixels).numpy()
     whole = whole_logits(network, quantized, images.numpy()) * quantized.logit_scale
     whole, rounded, exact = (each - each.mean(1, keepdims=True) for each in (whole, rounded, exact))

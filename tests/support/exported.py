@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from tests.support.int8_reference import whole_logits
 from tests.support.models import trained
 from tinymnist import Spec
-from tinymnist.choices import Optimize
+from tinymnist.choices import Optimize, WholeDtype
 from tinymnist.export.c.compiling import c_compiler, compute_logits
 from tinymnist.export.c.float32 import float32_program
-from tinymnist.export.c.int8 import int8_program
+from tinymnist.export.c.integer import integer_program
 from tinymnist.export.page.encoding import network_json
 from tinymnist.export.page.verification import node_logits
 from tinymnist.folded.folding import fold
@@ -49,11 +49,13 @@ def difference_of_float32(network: Network, flags: tuple[str, ...], optimize: Op
     return float(np.abs(found - expected).max() / (1.0 + np.abs(expected).max()))
 
 
-def difference_of_int8(network: Network, flags: tuple[str, ...], optimize: Optimize = "size") -> int:
+def difference_of_integers(
+    network: Network, flags: tuple[str, ...], optimize: Optimize = "size", dtype: WholeDtype = "int8"
+) -> int:
     assert COMPILER is not None
     images = images_for(network)
-    quantized = quantize(network, *seen_ranges(network, images[:3]))  # the others may saturate
-    found = compute_logits(int8_program(network, quantized, optimize), channels_last(images), COMPILER, flags)
+    quantized = quantize(network, *seen_ranges(network, images[:3]), dtype)  # the others may saturate
+    found = compute_logits(integer_program(network, quantized, optimize), channels_last(images), COMPILER, flags)
     return int(np.abs(found - whole_logits(network, quantized, images)).max())
 
 

@@ -20,7 +20,7 @@ def command(
     folder: Annotated[
         Path, typer.Option("--output", metavar="DIR", readable=False, help="A folder that does not exist yet.")
     ],
-    dtype: Annotated[ExportDtype, typer.Option("--dtype", help="For --format c: type of the numbers.")] = "float32",
+    dtype: Annotated[ExportDtype, typer.Option("--dtype", help="For --format c: type of the weights.")] = "float32",
     folded: Annotated[bool, typer.Option("--folded", help="For --format onnx: fold batch norm away.")] = False,
     preprocessing: Annotated[
         bool, typer.Option("--with-preprocessing", help="For --format onnx: take pixels of 0 to 255, as uint8.")

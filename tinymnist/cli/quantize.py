@@ -1,10 +1,11 @@
-"""`tinymnist quantize`: train a network on, so that its int8 program loses less."""
+"""`tinymnist quantize`: train a network on, so that its program in whole numbers loses less."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from tinymnist.choices import WholeDtype
 from tinymnist.cli import train_options as given
 from tinymnist.cli.options import RECIPE, DataDir, Json, RunPath
 from tinymnist.console import loading_torch
@@ -12,6 +13,7 @@ from tinymnist.console import loading_torch
 
 def command(
     run_path: RunPath,
+    dtype: Annotated[WholeDtype, typer.Option("--dtype", help="Type of the weights.", rich_help_panel=RECIPE)] = "int8",
     epochs: Annotated[
         int,
         typer.Option(
@@ -36,9 +38,9 @@ def command(
     name: given.Name = None,
     as_json: Json = False,
 ) -> int:
-    """Train a network on with its numbers rounded, for int8.
+    """Train a network on with its numbers rounded, for int8 and less.
 
-    Weights and values are rounded as `export --format c --dtype int8` rounds them; the new run starts from the old one,
+    Weights and values are rounded as `export --format c --dtype` rounds them; the new run starts from the old one,
     which stays as it is.
     """
     with loading_torch():
@@ -49,6 +51,7 @@ def command(
     with Progress() as progress:
         run = quantize(
             run_path,
+            dtype=dtype,
             epochs=epochs,
             max_lr=max_lr,
             seed=seed,

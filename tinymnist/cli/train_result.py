@@ -112,8 +112,8 @@ def _next(run: Run | Series, verdict: Verdict | LastEpochsVerdict | None, data_d
     if isinstance(run, Run):
         if run.environment.validation:
             return f"next: {settled}"
-        if run.spec.train.quantize is not None:
-            return f"next: tinymnist export {path} --format c --dtype int8 --output {run.spec.name}-c"
+        if dtype := run.spec.train.quantize:
+            return f"next: tinymnist export {path} --format c --dtype {dtype} --output {run.spec.name}-c"
         return f"next: tinymnist evaluate {path}"
     if isinstance(verdict, Verdict) and verdict.more_seeds:
         return f"next: tinymnist train --resume {path} --seeds {further_seeds(run, verdict.more_seeds)}"

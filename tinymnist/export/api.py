@@ -49,7 +49,7 @@ def export_run(
     if format not in get_args(ExportFormat):
         raise UsageError(f"--format {format}: expects onnx, c or html")
     if dtype not in get_args(ExportDtype):
-        raise UsageError(f"--dtype {dtype}: expects float32 or int8")
+        raise UsageError(f"--dtype {dtype}: expects float32, int8, int4 or int2")
     if dtype != "float32" and format != "c":
         raise UsageError(f"--dtype {dtype}: is for --format c")
     if (folded or preprocessing) and format != "onnx":
@@ -89,7 +89,9 @@ def export_run(
     elif format == "c":
         from tinymnist.export.c import export_c
 
-        artifact = export_c(trained, dtype, name, cores, cast(Optimize, optimize), cast(Project | None, project))
+        artifact = export_c(
+            trained, cast(ExportDtype, dtype), name, cores, cast(Optimize, optimize), cast(Project | None, project)
+        )
     else:
         from tinymnist.export.page import export_page
 

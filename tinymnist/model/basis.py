@@ -58,6 +58,8 @@ class BasisConv2d(nn.Module):
         self.kernel_size = tuple(kernel)
         self.mix = nn.Parameter(torch.zeros(outputs, inputs // groups, number))
         self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
+        self.rounded: Tensor | None = None
+        """What takes the weight's place on the way forward, where it is rounded as a whole."""
 
     @property
     def filters(self) -> Tensor:
@@ -69,7 +71,8 @@ class BasisConv2d(nn.Module):
         """What `nn.Conv2d` would have: (outputs, inputs / groups, height, width)."""
         filters = self.filters
         dense = self.mix.flatten(0, 1) @ filters.flatten(1)
-        return dense.view(*self.mix.shape[:2], *filters.shape[1:])
+        weight = dense.view(*self.mix.shape[:2], *filters.shape[1:])
+        return weight if self.rounded is None else weight + (self.rounded - weight).detach()
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)

@@ -1,4 +1,4 @@
-"""Rounds what a model computes as its int8 program will, so that it learns to bear it.
+"""Rounds what a model computes as its program in whole numbers will, so that it learns to bear it.
 
 Quantisation-aware training as by Jacob et al. 2018 ("Quantization and Training of Neural Networks for Efficient
 Integer-Arithmetic-Only Inference"): weights and values are rounded on the way forward, and gradients pass as if they
@@ -7,6 +7,7 @@ had not been (the straight-through estimator). Scales are those of the exported 
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -14,22 +15,26 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from tinymnist.choices import WholeDtype
 from tinymnist.folded import Network, fold
 from tinymnist.folded.folding import output_layers
-from tinymnist.folded.network import Convolution
+from tinymnist.folded.network import Convolution, Factors
 from tinymnist.model.basis import BasisConv2d
 from tinymnist.model.layers import SharedConv2d
 from tinymnist.quantization.finer import Finer, finer_values
 from tinymnist.quantization.ranges import find_ranges
-from tinymnist.quantization.scheme import powers, scaled_to_bytes, value_affines
+from tinymnist.quantization.scheme import value_affines
+from tinymnist.quantization.weights import Weights, whole_weights
 from tinymnist.spec import Spec
+
+_Layer = BasisConv2d | nn.Conv2d | nn.Linear
 
 
 class Rounding:
-    """Of one model, which `build_model` made of `spec`. Raises `UsageError` for what has no int8 form."""
+    """Of one model, which `build_model` made of `spec`. Raises `UsageError` for what has no form in whole numbers."""
 
-    def __init__(self, spec: Spec, model: nn.Sequential) -> None:
-        self._spec, self._model = spec, model
+    def __init__(self, spec: Spec, model: nn.Sequential, dtype: WholeDtype = "int8") -> None:
+        self._spec, self._model, self._dtype = spec, model, dtype
         network = fold(spec, model)
         value_affines(network, [(0.0, 1.0)] * (len(network.steps) + 1), {})
         self._layers = {value: name for value, name in output_layers(spec, model).items() if value < len(network.steps)}
@@ -46,54 +51,65 @@ class Rounding:
             return
         finer = finer_values(network, ranges.channels)
         affines = value_affines(network, ranges.values, finer)
-        rounded = self._rounded_weights(network, finer)
+        weights = self._weights(network, finer)
         for module in self._model.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.eval()  # as it is folded
-        with ExitStack() as stack:
-            for tensor, numbers in rounded:
-                stack.callback(_fill, tensor, tensor.detach().clone())
-                _fill(tensor, torch.from_numpy(numbers).to(tensor.dtype).reshape(tensor.shape))
-            for value, layer in self._layers.items():
+        with ExitStack() as undo:
+            for layer, whole in weights.items():
+                _round(layer, whole, undo)
+            for value, name in self._layers.items():
                 affine = affines[value]
                 bits = finer[value].bits if value in finer else np.zeros((), np.int64)
                 hook = partial(_round_output, np.asarray(affine.scale / 2.0**bits), affine.zero)
-                stack.callback(self._model.get_submodule(layer).register_forward_hook(hook).remove)
+                undo.callback(self._model.get_submodule(name).register_forward_hook(hook).remove)
             yield
 
-    def _rounded_weights(self, network: Network, finer: dict[int, Finer]) -> list[tuple[Tensor, NDArray[np.float64]]]:
-        """The tensors of weights, and what becomes of them. The scale of batch norm does not matter: each output
-        channel has a scale of its own. A convolution with a basis that is stored like any other is left as it is: no
-        filters and mix of it give its bytes."""
-        found: dict[int, tuple[Tensor, NDArray[np.float64]]] = {}
+    def _weights(self, network: Network, finer: dict[int, Finer]) -> dict[_Layer, Weights]:
+        """Those of each layer. The scale of batch norm does not matter: each output channel has a scale of its own."""
+        found: dict[_Layer, Weights] = {}
         for step in network.steps:
             if not isinstance(step, Convolution):
                 continue
-            module = self._model.get_submodule(step.name)
-            module = module.source if isinstance(module, SharedConv2d) else module
-            if isinstance(module, nn.BatchNorm2d) or id(module) in found:
+            layer = self._model.get_submodule(step.name)
+            layer = layer.source if isinstance(layer, SharedConv2d) else layer
+            if isinstance(layer, nn.BatchNorm2d) or layer in found:
                 continue
-            if not isinstance(module, BasisConv2d):
-                assert isinstance(module, nn.Conv2d | nn.Linear)
-                weight = module.weight.detach().numpy().reshape(step.weight.shape)
-                found[id(module)] = module.weight, _rounded(weight, powers(step, weight, finer.get(step.source)))
-            elif step.factors:
-                filters = module.filters
-                found[id(filters)] = filters, _rounded(filters.detach().numpy(), np.ones(1))
-                scales = scaled_to_bytes(filters.detach().numpy())[1]
-                mix = module.mix.detach().numpy().reshape(step.factors.mix.shape)
-                by = np.resize(scales, mix.shape[1:]) * powers(step, mix, finer.get(step.source))
-                found[id(module)] = module.mix, _rounded(mix, by)
-        return list(found.values())
+            assert isinstance(layer, _Layer)
+            found[layer] = whole_weights(_unfolded(step, layer), finer.get(step.source), self._dtype)
+        return found
 
 
-def _rounded(numbers: NDArray[np.float32], by: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What bytes keep of numbers that are multiplied by `by` first, divided by it again."""
-    whole, scales = scaled_to_bytes(numbers * by)
-    return whole * scales.reshape(-1, *[1] * (numbers.ndim - 1)) / by
+def _unfolded(step: Convolution, layer: _Layer) -> Convolution:
+    """The step with the weights of the layer, in which no batch norm is folded."""
+    weight = layer.weight.detach().numpy().reshape(step.weight.shape)
+    factors = step.factors
+    if factors:
+        assert isinstance(layer, BasisConv2d)
+        filters, mix = layer.filters.detach().numpy(), layer.mix.detach().numpy()
+        factors = Factors(filters, mix.reshape(factors.mix.shape))
+    return replace(step, weight=weight, factors=factors)
 
 
-def _fill(tensor: Tensor, numbers: Tensor) -> None:
+def _round(layer: _Layer, weights: Weights, undo: ExitStack) -> None:
+    """Rounds the weights of a layer, until `undo` is closed."""
+    if not isinstance(layer, BasisConv2d):
+        _fill(layer.weight, weights.rounded, undo)
+    elif weights.filters is None:  # stored like any other convolution
+        layer.rounded = torch.from_numpy(weights.rounded).to(layer.mix.dtype)
+        undo.callback(setattr, layer, "rounded", None)
+    else:
+        _fill(layer.mix, weights.rounded, undo)
+        _fill(layer.filters, weights.rounded_filters, undo)
+
+
+def _fill(tensor: Tensor, numbers: NDArray[np.float64], undo: ExitStack) -> None:
+    with torch.no_grad():
+        undo.callback(_copy, tensor, tensor.detach().clone())
+        _copy(tensor, torch.from_numpy(numbers).reshape(tensor.shape))
+
+
+def _copy(tensor: Tensor, numbers: Tensor) -> None:
     with torch.no_grad():
         tensor.copy_(numbers)
 

@@ -1,4 +1,4 @@
-"""A network in integers: values of 0 to 255, weights of -127 to 127, and factors in fixed point.
+"""A network in integers: values of 0 to 255, weights of a few bits, and factors in fixed point.
 
 The scheme is that of Jacob et al. 2018, "Quantization and Training of Neural Networks for Efficient
 Integer-Arithmetic-Only Inference": a number is `scale * (byte - zero)`, with one scale and one zero per value (where
@@ -20,12 +20,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinymnist.choices import WholeDtype
 from tinymnist.errors import UsageError
-from tinymnist.folded.network import Activation, Addition, Convolution, GroupNorm, Network, Numbers, Pooling
+from tinymnist.folded.network import Activation, Addition, Convolution, GroupNorm, Network, Pooling
 from tinymnist.quantization.finer import Extremes, Finer, finer_values
 from tinymnist.quantization.gates import UNIT_PARTS, gate_offset, gate_peak, is_curved
+from tinymnist.quantization.weights import LARGEST_SUM, MOST, Bytes, Weights, whole_weights
 
-Bytes = NDArray[np.int8]
 Integers = NDArray[np.int64]
 Range = tuple[float, float]
 """The least and the largest number of a value."""
@@ -44,9 +45,6 @@ LARGEST_RESULT = 1 << 30
 LARGEST_FEATURE = 2**15 - 1
 LOGIT_PARTS = 1 << 16
 """Integer logits: parts of the largest logit seen."""
-LARGEST_SUM = 2**31 - 1
-MAX_TERMS = LARGEST_SUM // (255 * 127)
-"""The most products whose sum always fits into 32 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +114,8 @@ class Quantized:
     """One per value; the logits have the zero 0."""
     steps: Mapping[int, QuantizedConvolution | QuantizedAddition]
     """By the index of the network's step."""
+    dtype: WholeDtype
+    """Of the weights."""
     wide: bool
     """Whether an image could make a number in fixed point that exceeds `LIMIT`, or a factor has a shift beyond
     `MOST_SHIFT`. Products then have 64 bits, and numbers end at `LIMIT`."""
@@ -125,12 +125,17 @@ class Quantized:
         return self.affines[-1].scale
 
 
-def quantize(network: Network, ranges: Sequence[Range], channels: Sequence[Extremes] | None = None) -> Quantized:
-    """The network in integers, given the ranges of all its values, and of their channels. Raises `UsageError` for what
-    has no int8 form."""
+def quantize(
+    network: Network,
+    ranges: Sequence[Range],
+    channels: Sequence[Extremes] | None = None,
+    dtype: WholeDtype = "int8",
+) -> Quantized:
+    """The network in whole numbers, with weights of this type, given the ranges of all its values, and of their
+    channels. Raises `UsageError` for what has no such form."""
     finer = finer_values(network, channels) if channels else {}
     affines = value_affines(network, ranges, finer)
-    weights: dict[int, _Weights] = {}
+    weights: dict[int, Weights] = {}
     steps: dict[int, QuantizedConvolution | QuantizedAddition] = {}
     for index, step in enumerate(network.steps):
         source, result = affines[step.source], affines[index + 1]
@@ -138,10 +143,10 @@ def quantize(network: Network, ranges: Sequence[Range], channels: Sequence[Extre
             steps[index] = _addition(step, source, affines[step.other], result)
         elif isinstance(step, Convolution):
             if id(step.weight) not in weights:
-                weights[id(step.weight)] = _quantized_weight(step, finer.get(step.source))
+                weights[id(step.weight)] = whole_weights(step, finer.get(step.source), dtype)
             last = index == len(network.steps) - 1
             steps[index] = _convolution(step, weights[id(step.weight)], source, result, last, finer.get(index + 1))
-    return Quantized(affines, steps, any(map(_is_wide, steps.values())))
+    return Quantized(affines, steps, dtype, any(map(_is_wide, steps.values())))
 
 
 def value_affines(network: Network, ranges: Sequence[Range], finer: Mapping[int, Finer]) -> tuple[Affine, ...]:
@@ -155,9 +160,7 @@ def value_affines(network: Network, ranges: Sequence[Range], finer: Mapping[int,
             affines.append(_logits_of_pooling(step, source) if last else source)
             continue
         if isinstance(step, GroupNorm):
-            raise UsageError(
-                f"--dtype int8: {step.name}: no group norm in whole numbers: export float32, or train with batch norm"
-            )
+            raise UsageError(f"{step.name}: no group norm in whole numbers: export float32, or train with batch norm")
         _refuse_unknown(step.name, step.activation)
         if last:
             affines.append(Affine(max(map(abs, ranges[value])) / LOGIT_PARTS or 1.0, 0))
@@ -176,7 +179,7 @@ def _refuse_unknown(name: str, activation: Activation | None) -> None:
     if activation is None or activation.slope is not None or is_curved(activation.name):
         return
     if activation.name not in ENDED_BY_BYTES:
-        raise UsageError(f"--dtype int8: {name}: no {activation.name} in whole numbers: export float32")
+        raise UsageError(f"{name}: no {activation.name} in whole numbers: export float32")
 
 
 def _affine(step: Convolution | Addition, seen: Range) -> Affine:
@@ -195,44 +198,8 @@ def _logits_of_pooling(step: Pooling, source: Affine) -> Affine:
     return Affine(source.scale / prod(step.kernel) if step.average else source.scale, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class _Weights:
-    """Integer weights, and one scale per output channel; the filters of a basis, if the weights mix its features."""
-
-    weight: Bytes
-    scales: NDArray[np.float64]
-    filters: Bytes | None
-
-
-def _quantized_weight(step: Convolution, finer: Finer | None) -> _Weights:
-    if prod(step.weight.shape[1:]) > MAX_TERMS:
-        raise UsageError(f"--dtype int8: {step.name}: sums more than {MAX_TERMS:,} products: export float32")
-    if not step.factors:
-        return _Weights(*scaled_to_bytes(step.weight * powers(step, step.weight, finer)), None)
-    filters, scales = scaled_to_bytes(step.factors.filters)
-    mix = step.factors.mix * np.resize(scales, step.factors.mix.shape[1:])  # the features repeat by input channel
-    return _Weights(*scaled_to_bytes(mix * powers(step, mix, finer)), filters)
-
-
-def powers(step: Convolution, weight: NDArray[Any], finer: Finer | None) -> NDArray[np.float64]:
-    """What the weights of a source with finer steps are multiplied by, (outputs or 1, inputs or 1, 1, 1)."""
-    if finer is None:
-        return np.ones((1, 1, 1, 1))
-    inputs = (2.0**-finer.bits).reshape(step.groups, -1)
-    by_output = np.repeat(inputs, len(weight) // step.groups, axis=0)
-    return np.repeat(by_output, weight.shape[1] // inputs.shape[1], axis=1)[:, :, None, None]
-
-
-def scaled_to_bytes(numbers: Numbers | NDArray[np.float64]) -> tuple[Bytes, NDArray[np.float64]]:
-    """Integers from -127 to 127, and a scale for each place along the first axis."""
-    rows = numbers.reshape(len(numbers), -1)
-    largest = np.abs(rows).max(axis=1).astype(np.float64)
-    scales = np.where(largest > 0, largest, 1.0) / 127
-    return np.rint(rows / scales[:, None]).astype(np.int8).reshape(numbers.shape), scales
-
-
 def _convolution(
-    step: Convolution, weights: _Weights, source: Affine, result: Affine, last: bool, finer: Finer | None
+    step: Convolution, weights: Weights, source: Affine, result: Affine, last: bool, finer: Finer | None
 ) -> QuantizedConvolution:
     part: Any = result.scale if last else _part(step.activation, result)
     curved = step.activation is not None and is_curved(step.activation.name)
@@ -261,7 +228,7 @@ def _constant(step: Convolution, source: Affine) -> NDArray[np.float64]:
 def _basis(filters: Bytes, source: Affine, terms: int) -> QuantizedBasis:
     """Features of at most 16 bits, and so small that no image makes a sum of `terms` of them, each times a weight,
     that exceeds 32 bits."""
-    most = min(LARGEST_FEATURE, LARGEST_SUM // (127 * terms))
+    most = min(LARGEST_FEATURE, LARGEST_SUM // (MOST["int8"] * terms))
     return QuantizedBasis(filters, (_largest_feature(filters, source.zero) // (most + 1)).bit_length())
 
 

@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from tinymnist.choices import Engine
+from tinymnist.choices import Engine, WholeDtype
 from tinymnist.spec.augmentation import REFERENCE_AUGMENT, AugmentStep
 from tinymnist.spec.base import MAX_ENTRIES, MAX_RATE, Epochs, Model, Probability, expand, expanding
 from tinymnist.spec.schedules import Constant, Falling, OneCycle, Plateau, Schedule, Step
@@ -204,10 +204,10 @@ class Train(Model):
         "(King and Zeng 2001); without the key, as much as any other.",
     )
     distill: Distill | None = Field(None, description="Teachers to learn from, besides the labels.")
-    quantize: Literal["int8"] | None = Field(
+    quantize: WholeDtype | None = Field(
         None,
-        description="With `int8`, weights and values are rounded as `export --dtype int8` rounds them, so that a "
-        "trained network learns to bear it: `tinymnist quantize RUN`.",
+        description="Weights and values are rounded as `export --dtype` rounds them, so that a trained network learns "
+        "to bear it: `tinymnist quantize RUN`.",
     )
     ema: Annotated[Ema | None, expanding("ema", Ema | Annotated[float, Field(gt=0, lt=1)])] = Field(
         None, description="Average of the weights over the steps; a number is its decay."

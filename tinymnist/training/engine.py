@@ -263,9 +263,10 @@ def choose_engine(
 ) -> Engine:
     """The engine that `torch`, `native` or `auto` means here; `warn` is called where the native one is unavailable.
 
-    Raises `DataError` where there is not enough memory, `UsageError` for rounding on a GPU or of what has no int8 form.
+    Raises `DataError` where there is not enough memory, `UsageError` for rounding on a GPU or of what has no form
+    in whole numbers.
     """
-    rounding = None if spec.train.quantize is None else Rounding(spec, model)
+    rounding = Rounding(spec, model, spec.train.quantize) if spec.train.quantize else None
     if rounding and device.type != "cpu":
         raise UsageError(f"--device {device.type}: `train.quantize` rounds on the CPU alone: use --device cpu")
     if name != "torch" and device.type == "cpu" and not rounding:

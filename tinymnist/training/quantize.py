@@ -1,8 +1,9 @@
-"""Training a network on with its numbers rounded, as its int8 program rounds them."""
+"""Training a network on with its numbers rounded, as its program in whole numbers rounds them."""
 
 from os import PathLike
 from pathlib import Path
 
+from tinymnist.choices import WholeDtype
 from tinymnist.errors import UsageError
 from tinymnist.spec import Spec
 from tinymnist.spec.base import MAX_RATE
@@ -21,6 +22,7 @@ GENTLER = 100
 def quantize(
     path: str | PathLike[str],
     *,
+    dtype: WholeDtype = "int8",
     epochs: int = EPOCHS,
     max_lr: float | None = None,
     seed: int | None = None,
@@ -32,15 +34,16 @@ def quantize(
 ) -> RunDirectory:
     """Trains the finished run at `path` on for some epochs, with weights and values rounded, and returns the new run.
 
-    Data, held-out images, optimizer and augmentation are those of the run, and so is the seed, unless given. The
-    learning rate falls from `max_lr`, by default a hundredth of the run's highest, to 0 along half a cosine. Raises
-    `UsageError` for a network that has no int8 form, and else as `train` does.
+    Weights have the bits that `dtype` says. Data, held-out images, optimizer and augmentation are those of the run, and
+    so is the seed, unless given. The learning rate falls from `max_lr`, by default a hundredth of the run's highest, to
+    0 along half a cosine. Raises `UsageError` for a network that has no form in whole numbers, and else as `train`
+    does.
     """
     if max_lr is not None and not 0 < max_lr <= MAX_RATE:
         raise UsageError(f"--max-lr {max_lr:g}: expects a number above 0, up to {MAX_RATE:g}")
     run = load_run(path)
     return train(
-        rounding_spec(run.spec, epochs, max_lr),
+        rounding_spec(run.spec, dtype, epochs, max_lr),
         seed=run.environment.seed if seed is None else seed,
         dataset=run.environment.dataset,
         data_dir=data_dir,
@@ -54,7 +57,7 @@ def quantize(
     )
 
 
-def rounding_spec(spec: Spec, epochs: int, max_lr: float | None = None) -> Spec:
+def rounding_spec(spec: Spec, dtype: WholeDtype, epochs: int, max_lr: float | None = None) -> Spec:
     """The network of `spec`, with the recipe that `quantize` trains it on by."""
     peak = _highest(spec.train.schedule) / GENTLER if max_lr is None else max_lr
     changes = {
@@ -62,7 +65,7 @@ def rounding_spec(spec: Spec, epochs: int, max_lr: float | None = None) -> Spec:
         "schedule": Falling(name="cosine", lr=peak),
         "engine": "auto",
         "distill": None,
-        "quantize": "int8",
+        "quantize": dtype,
         "ema": None,
         "early_stopping": None,
         "chosen_on": "",

@@ -1,4 +1,4 @@
-"""A trained network as C99: one header and one source file, without allocation, in float32 or int8."""
+"""A trained network as C99: one header and one source file, without allocation, in float32 or whole numbers."""
 
 from tinymnist.export.c.api import export_c
 

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tinymnist.choices import Optimize, Project
+from tinymnist.choices import ExportDtype, Optimize, Project
 from tinymnist.errors import UsageError
 from tinymnist.export.artifact import Artifact
 from tinymnist.export.c.certification import certificate_file, certify
@@ -25,20 +25,20 @@ CERTIFIED = ("machine", "images", "identical", "instructions_per_image", "flash"
 
 def export_c(
     trained: TrainedNetwork,
-    dtype: str,
+    dtype: ExportDtype,
     name: str | None = None,
     cores: Sequence[str] = (),
     optimize: Optimize = "size",
     project: Project | None = None,
 ) -> Artifact:
-    """NAME.h and NAME.c of a trained network, by default under its own name. `dtype` is float32 or int8; int8 is
-    calibrated on training images of its data. For each of `cores`, it is certified: run on that core in QEMU, with a
-    certificate in `certificate.json`. With a `project`, files lie around it, with which it is built.
+    """NAME.h and NAME.c of a trained network, by default under its own name. Whole numbers are calibrated on training
+    images of its data. For each of `cores`, it is certified: run on that core in QEMU, with a certificate in
+    `certificate.json`. With a `project`, files lie around it, with which it is built.
 
     Where there is a C compiler (`CC`, or `cc`), the program is compiled and run on all test images. Raises
     `CheckFailed` where it then does not compute what PyTorch does, or a core not what this machine does, `UsageError`
-    for what int8 cannot express, for data without training images, and for test images that the network was trained
-    on.
+    for what whole numbers cannot express, for data without training images, and for test images that the network was
+    trained on.
     """
     run, data = trained.run, trained.data
     program = network_program(trained, dtype, optimize, name)
@@ -63,7 +63,7 @@ def export_c(
         facts["verified"] = False
     else:
         logits = compute_logits(program, images, compiler)
-        found = verify(program, trained, logits)
+        found = verify(program, trained, dtype, logits)
         facts |= {"verified": True, **found.facts}
         certificates = [certify(program, core, images, data.test.labels, logits) for core in cores]
     for core, flags in cores_here().items():

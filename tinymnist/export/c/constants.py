@@ -1,6 +1,7 @@
 """Numbers as C text, with equal arrays written once."""
 
 import textwrap
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ class Pool:
         self.kind = np.dtype(kind)
         self.size = 0
         self._places: dict[bytes, int] = {}
-        self.texts: list[str] = []
+        self.arrays: list[NDArray[np.signedinteger]] = []
 
     def place(self, numbers: NDArray[np.signedinteger]) -> int:
         """Where an array with these numbers begins."""
@@ -25,7 +26,7 @@ class Pool:
         if key not in self._places:
             self._places[key] = self.size
             self.size += numbers.size
-            self.texts.append(f"{_lines([str(number) for number in numbers.ravel()])},\n")
+            self.arrays.append(numbers.ravel())
         return self._places[key]
 
 
@@ -66,8 +67,21 @@ class Constants:
     def pool(self, role: str, pool: Pool) -> None:
         """A constant array with all arrays of a pool, called NAME_ROLE."""
         self.bytes += pool.kind.itemsize * pool.size
-        body = "".join(pool.texts)
-        self._texts.append(f"static const {pool.kind}_t {self.identifier}_{role}[{pool.size}] = {{\n{body}}};\n")
+        self._array(role, str(pool.kind), pool.arrays, pool.size)
+
+    def packed(self, role: str, pool: Pool, bits: int) -> None:
+        """A constant array with all arrays of a pool, called NAME_ROLE, in which a number has a few bits: the first of
+        a byte's numbers has its lowest, and 0 is half of what they can mean."""
+        per_byte, zero = 8 // bits, 1 << (bits - 1)
+        numbers = np.concatenate([*pool.arrays, np.zeros(-pool.size % per_byte, pool.kind)]) + zero
+        shifts = bits * np.arange(per_byte)
+        packed = (numbers.reshape(-1, per_byte) << shifts).sum(axis=1)
+        self.bytes += packed.size
+        self._array(role, "uint8", [packed], packed.size)
+
+    def _array(self, role: str, kind: str, arrays: Sequence[NDArray[np.signedinteger]], size: int) -> None:
+        body = "".join(f"{_lines([str(number) for number in numbers])},\n" for numbers in arrays)
+        self._texts.append(f"static const {kind}_t {self.identifier}_{role}[{size}] = {{\n{body}}};\n")
 
     def window(self, step: Convolution | Pooling, source: Shape) -> str:
         """The name of the `struct window` of a step whose source has this shape."""

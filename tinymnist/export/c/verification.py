@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tinymnist.choices import ExportDtype
 from tinymnist.errors import CheckFailed
 from tinymnist.export.c.program import Program
 from tinymnist.model.pixels import normalized
@@ -16,9 +17,9 @@ from tinymnist.training.trained import TrainedNetwork
 LARGEST_DIFFERENCE = 1e-3
 """Between log-probabilities, of float32 and PyTorch; sums in another order make about 1e-5."""
 LARGEST_LOSS = 0.3
-"""Points of accuracy that int8 may cost."""
+"""Points of accuracy that whole numbers may cost."""
 FEW = 1000
-"""Test images, fewer than which int8 may cost as many as of this number: chance alone changes that many."""
+"""Test images, fewer than which they may cost as many as of this number: chance alone changes that many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Verification:
         )
 
 
-def verify(program: Program, trained: TrainedNetwork, logits: NDArray[Any]) -> Verification:
+def verify(program: Program, trained: TrainedNetwork, dtype: ExportDtype, logits: NDArray[Any]) -> Verification:
     """Compares what the program has computed of all test images, logits (N, classes), with the model. Raises
     `CheckFailed`."""
     images, labels = trained.data.test.images, trained.data.test.labels
@@ -68,11 +69,13 @@ def verify(program: Program, trained: TrainedNetwork, logits: NDArray[Any]) -> V
         changed=int((found.argmax(1) != expected.argmax(1)).sum()),
         largest_difference=float((found - expected).abs().max()),
     )
-    exact = program.element == "float"
-    if exact and (verification.changed or not verification.largest_difference <= LARGEST_DIFFERENCE):
+    if dtype == "float32" and (verification.changed or not verification.largest_difference <= LARGEST_DIFFERENCE):
         raise CheckFailed(f"exported C does not compute what PyTorch does: {verification.line}")
     most = LARGEST_LOSS * max(1.0, FEW / verification.n)
     if verification.accuracy < verification.pytorch_accuracy - most - 1e-9:
         what = f"{LARGEST_LOSS} points" if verification.n >= FEW else f"{LARGEST_LOSS * FEW / 100:.0f} images"
-        raise CheckFailed(f"--dtype int8: costs more than {what}: {verification.line}: export float32 instead")
+        raise CheckFailed(
+            f"--dtype {dtype}: costs more than {what}: {verification.line}: export float32 instead, or train the "
+            f"network on with `tinymnist quantize RUN{'' if dtype == 'int8' else f' --dtype {dtype}'}`"
+        )
     return verification

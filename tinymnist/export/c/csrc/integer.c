@@ -110,6 +110,17 @@ FUNCTION void NAME_four_dots(const int16_t *numbers, const int8_t *weights, int 
 }
 
 //]
+//[ packed
+/* Weights from their bits, from a place in NAME_weights on. */
+FUNCTION void NAME_unpack(int place, int count, int8_t *weights)
+{
+    do {
+        *weights++ = (int8_t)((NAME_weights[place / PER_BYTE] >> BITS * (place % PER_BYTE) & MASK) - HALF);
+        place++;
+    } while (--count);
+}
+
+//]
 /* The result of output channel c in fixed point. */
 FUNCTION int32_t NAME_fixed(const struct NAME_kernel *k, int c, int32_t sum)
 {
@@ -181,6 +192,13 @@ FUNCTION void NAME_over_windows(const struct NAME_step *s, const uint8_t *in, ui
     int16_t features[MAX_FEATURES];
 //]
     const int area = s->ROWS * s->COLUMNS;
+//[ convolve
+//[ packed
+    int8_t values[MAX_WEIGHTS];
+    if (s->kind == NAME_CONVOLVE)
+        NAME_unpack(NAME_kernels[s->kernel].values, NAME_kernels[s->kernel].count, values);
+//]
+//]
     for (int y = 0; y < s->OUT_HEIGHT; y++)
         for (int x = 0; x < s->OUT_WIDTH; x++) {
             NAME_gather(s, y, x, in, numbers);
@@ -223,7 +241,9 @@ FUNCTION void NAME_over_windows(const struct NAME_step *s, const uint8_t *in, ui
 //[ convolve
             if (s->kind == NAME_CONVOLVE) {
                 const struct NAME_kernel *k = NAME_kernels + s->kernel;
+//[ bytes
                 const int8_t *values = NAME_values + k->values;
+//]
                 const int16_t *read = numbers;
                 int count = area * s->depth;
 //[ filters
@@ -261,7 +281,14 @@ FUNCTION void NAME_over_windows(const struct NAME_step *s, const uint8_t *in, ui
 FUNCTION int32_t NAME_whole(const struct NAME_step *s, const uint8_t *in, int c)
 {
     const int count = s->HEIGHT * s->WIDTH * s->channels;
-    const int8_t *weights = NAME_values + NAME_kernels[s->kernel].values + c * count;
+    const int place = NAME_kernels[s->kernel].values + c * count;
+//[ bytes
+    const int8_t *weights = NAME_values + place;
+//]
+//[ packed
+    int8_t weights[MAX_ROW];
+    NAME_unpack(place, count, weights);
+//]
     int32_t sum = 0;
     for (int n = 0; n < count; n++)
         sum += (in[n] - s->zero) * weights[n];

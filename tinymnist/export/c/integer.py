@@ -1,4 +1,4 @@
-"""Writes a network as C that computes in integers."""
+"""Writes a network as C that computes in whole numbers."""
 
 from dataclasses import dataclass
 from math import prod
@@ -13,17 +13,11 @@ from tinymnist.export.c.scratch import plan_scratch
 from tinymnist.export.c.sections import select
 from tinymnist.folded.network import Addition, Convolution, Network, Pooling
 from tinymnist.quantization.gates import gate_below, gate_table
-from tinymnist.quantization.scheme import (
-    LIMIT,
-    Bytes,
-    Output,
-    Quantized,
-    QuantizedAddition,
-    QuantizedConvolution,
-)
+from tinymnist.quantization.scheme import LIMIT, Output, Quantized, QuantizedAddition, QuantizedConvolution
+from tinymnist.quantization.weights import BITS, Bytes
 
 
-def int8_program(network: Network, quantized: Quantized, optimize: Optimize = "size") -> Program:
+def integer_program(network: Network, quantized: Quantized, optimize: Optimize = "size") -> Program:
     """The program of a quantised network, whose image is (height, width, channels)."""
     return _Writer(network, quantized, optimize).program()
 
@@ -83,7 +77,10 @@ class _Writer:
         self.identifier = identifier(network.name)
         self.constants = Constants(self.identifier)
         self.values, self.outputs = Pool(np.int8), Pool(np.int16)
+        self.bits = BITS[quantized.dtype]
+        self.weights = Pool(np.int8) if self.bits < 8 else self.values
         self.kernels: list[str] = []
+        self.unpacked, self.unpacked_rows = list[int](), list[int]()
         self.plan = plan_scratch(network, range(1, len(network.steps)))  # the image stays where the caller has it
         steps = quantized.steps.values()
         outputs = [step.output for step in steps if step.output]
@@ -98,6 +95,7 @@ class _Writer:
             "scaled": steps,
             "uniform" if len(kinds) == 1 else "mixed": kinds - {(None, False)},
             "wide" if quantized.wide else "narrow": steps,
+            "packed" if self.bits < 8 else "bytes": steps,
             "finer" if any(output.bits is not None for output in outputs) else "plain": outputs,
         }
         self.parts = {part for part, needing in found.items() if needing} | {optimize}
@@ -122,26 +120,35 @@ class _Writer:
             "FUNCTION": DECLARED[self.optimize],
             "SIZE": unsigned_type(max((size for row in rows for size in row.sizes), default=0)),
             "OFFSET": unsigned_type(self.plan.size),
-            "PLACE": unsigned_type(max(self.values.size, self.outputs.size)),
+            "PLACE": unsigned_type(max(self.values.size, self.weights.size, self.outputs.size)),
             "KERNEL": unsigned_type(len(self.kernels)),
             **(SQUARE if square else OBLONG),
             "NOWHERE": str(self.plan.size),
-            "MOST_BYTES": str(max(self.plan.size, prod(self.network.input), self.values.size)),
+            "FARTHEST": str(max(self.plan.size, prod(self.network.input), self.values.size, self.weights.size)),
             "LIMIT": str(LIMIT),
+            "BITS": str(self.bits),
+            "PER_BYTE": str(8 // self.bits),
+            "MASK": str((1 << self.bits) - 1),
+            "HALF": str(1 << (self.bits - 1)),
             "GATE_BYTES": str(gate_bytes),
             "MAX_NUMBERS": str(max((row.numbers for row in rows), default=0)),
             "MAX_FEATURES": str(most_features(self.network)),
+            "MAX_WEIGHTS": str(max(self.unpacked, default=0)),
+            "MAX_ROW": str(max(self.unpacked_rows, default=0)),
         }
         if self.gates:
             texts = [_gate_text(gate) for gate in self.gates]
             self.constants.table("gate", "gates", texts, of_arrays=gate_bytes * len(self.gates))
         if self.kernels:
-            self.constants.pool("values", self.values)
+            if self.weights is not self.values:
+                self.constants.packed("weights", self.weights, self.bits)
+            if self.values.size:
+                self.constants.pool("values", self.values)
             self.constants.pool("outputs", self.outputs)
             self.constants.table("kernel", "kernels", self.kernels)
         if rows:
             self.constants.table("step", "steps", [self._text(row, square) for row in rows])
-        types, functions = (select(file, name, self.parts, words) for file in ("int8_types.c", "int8.c"))
+        types, functions = (select(file, name, self.parts, words) for file in ("integer_types.c", "integer.c"))
         return write_program(
             self.network,
             optimize=self.optimize,
@@ -171,6 +178,7 @@ class _Writer:
         if quantized.weight.shape[1:] == (channels, height, width) and step.padding == (0, 0) and not quantized.basis:
             return self._whole(index, quantized)
         depth, outputs = channels // step.groups, step.shape[0]
+        self.unpacked.append(quantized.weight.size)
         window = *step.weight.shape[2:], *step.stride, *step.padding
         sizes = (height, width, channels, depth, *size, outputs, outputs // step.groups, *window)
         return self._new("convolve", index, quantized.zero, sizes, kernel=self._kernel(quantized, quantized.weight))
@@ -180,6 +188,7 @@ class _Writer:
         channels, height, width = self.network.shape(self.network.steps[index].source)
         sizes = (height, width, channels, 0, 0, 0, len(quantized.weight), *[0] * 7)
         kernel = self._kernel(quantized, quantized.weight.transpose(0, 2, 3, 1))  # the order of the source
+        self.unpacked_rows.append(channels * height * width)
         return self._new("connect", index, quantized.zero, sizes, kernel=kernel)
 
     def _new(self, kind: str, index: int, zero: int, sizes: tuple[int, ...], **members: Any) -> _Row:
@@ -217,7 +226,8 @@ class _Writer:
     def _kernel(self, step: QuantizedConvolution, weight: Bytes) -> int:
         """The place of a `struct kernel` in the table."""
         pairs = np.stack([step.factors, step.biases], axis=1).astype(np.int16)
-        members: list[object] = [self.values.place(weight), self.outputs.place(pairs)]
+        members: list[object] = [weight.size] if "packed" in self.parts else []
+        members += [self.weights.place(weight), self.outputs.place(pairs)]
         if "finer" in self.parts:
             bits = step.output.bits if step.output else None
             members.append(0 if bits is None else self.values.place(bits.astype(np.int8)))

@@ -9,7 +9,7 @@
 #endif
 
 //]
-typedef char NAME_int_holds_every_place[sizeof(int) >= 4 || MOST_BYTES < 32768 ? 1 : -1];
+typedef char NAME_int_holds_every_place[sizeof(int) >= 4 || FARTHEST < 32768 ? 1 : -1];
 typedef char NAME_right_shift_keeps_the_sign[(-1 >> 1) == -1 ? 1 : -1];
 
 //[ gate
@@ -37,7 +37,13 @@ struct NAME_output { /* how a result in fixed point becomes a byte */
 
 //]
 //[ products
+//[ bytes
 struct NAME_kernel { /* where its numbers lie in NAME_values and NAME_outputs, and how they are used */
+//]
+//[ packed
+struct NAME_kernel { /* where its numbers lie in NAME_weights, NAME_values and NAME_outputs, and how they are used */
+    PLACE count; /* of the weights */
+//]
     PLACE values; /* in the order output channel, input channel, row, column */
     PLACE outputs; /* for each output channel: the factor of its sum, to fixed point, and what is then added */
 //[ finer
