@@ -53,9 +53,13 @@ def test_make_run_reads_the_example_in_qemu(cli: Cli, small_run: Path, tmp_path:
 def test_make_run_fails_where_the_example_is_not_read_rightly(cli: Cli, small_run: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert cli("export", small_run, "--format", "c", "--project", "make", "--output", out).code == 0
-    example = out / "example.h"
-    example.write_text(example.read_text().replace("EXAMPLE_CLASS ", "EXAMPLE_CLASS 1"))
-    assert make(out, "run").returncode != 0
+    first, rest = (out / "example.h").read_text().split("\n", 1)
+    label = int(first.removeprefix("#define EXAMPLE_CLASS "))
+    other = (label + 1) % 10
+    (out / "example.h").write_text(f"#define EXAMPLE_CLASS {other}\n{rest}")
+    done = make(out, "run")
+    assert done.returncode != 0
+    assert done.stdout.splitlines()[-1] == f"{label}, which is wrong: this is {other}"
 
 
 @pytest.mark.slow

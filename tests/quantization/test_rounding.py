@@ -13,6 +13,8 @@ from tinymnist import Spec
 from tinymnist.choices import WholeDtype
 from tinymnist.errors import UsageError
 from tinymnist.folded import fold
+from tinymnist.folded.network import Convolution
+from tinymnist.model.basis import BasisConv2d
 from tinymnist.model.pixels import normalized
 from tinymnist.quantization.ranges import find_ranges
 from tinymnist.quantization.rounding import Rounding
@@ -37,6 +39,7 @@ SPECS = {
     "a basis that is not learned": network_of(
         [{"convs": [6, 8, 8]}], bases={"b": {"filters": 2, "learned": False}}, defaults={"basis": "b"}
     ),
+    "a basis, once stored dense": network_of([{"convs": [6, 2, 8]}], **BASIS),
     "shared weights": network_of([{"convs": [6]}, SHARED]),
     "residual": network_of([{"convs": [6]}, RESIDUAL]),
     "hidden layers": network_of([{"convs": [6], "pool": "max"}], head={"kind": "linear", "hidden": [12]}),
@@ -78,6 +81,25 @@ def test_afterwards_the_model_is_as_before(name: str, images: Tensor) -> None:
     assert not torch.equal(rounded, exact)
     assert torch.equal(again, exact)
     assert all(torch.equal(tensor, before[key]) for key, tensor in model.state_dict().items())
+
+
+def test_a_convolution_that_is_stored_dense_is_rounded_as_a_whole(images: Tensor) -> None:
+    bounded = {**BASIS, "defaults": {"basis": "b", "activation": "relu6"}}  # so that no steps are finer
+    spec = network_of([{"convs": [6, 2, 8]}], **bounded)
+    model = trained(spec).eval()
+    dense = [step.name for step in fold(spec, model).steps if isinstance(step, Convolution) and not step.factors]
+    assert dense == ["block1.conv2", "head.linear"]
+    conv = model.get_submodule("block1.conv2")
+    assert isinstance(conv, BasisConv2d)
+    exact = conv.weight.detach().clone()
+    with Rounding(spec, model, "int2").applied(images):
+        assert conv.rounded is not None
+        assert all(len(row.unique()) <= 3 for row in conv.rounded)
+        assert torch.allclose(conv.weight, conv.rounded)
+        conv.weight.sum().backward()
+    assert torch.equal(conv.weight, exact)
+    assert conv.mix.grad is not None
+    assert conv.mix.grad.abs().sum() > 0
 
 
 def test_gradients_pass_as_if_nothing_had_been_rounded(images: Tensor) -> None:

@@ -78,6 +78,12 @@ def test_a_recipe_that_chooses_by_the_scored_images_is_refused(tmp_path: Path) -
         search_of(tmp_path, base=base)
 
 
+def test_a_recipe_that_rounds_is_refused(tmp_path: Path) -> None:
+    base = BASE.replace("  engine: torch\n", "  engine: torch\n  quantize: int8\n")
+    with pytest.raises(SpecError, match=r"search.yaml:2: base: .*: its recipe rounds, .*: leave out quantize"):
+        search_of(tmp_path, base=base)
+
+
 def test_a_rung_that_is_too_short_for_the_recipe_is_refused(tmp_path: Path) -> None:
     milestones = "{name: step, lr: 0.1, milestones: [2], factor: 0.1}"
     base = BASE.replace("{name: one_cycle, max_lr: 0.1}", milestones)

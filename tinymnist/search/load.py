@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from tinymnist.errors import SpecError
 from tinymnist.search.declaration import Budget, Dimension, Search
-from tinymnist.search.space import Axis, Space, chooses_by_score
+from tinymnist.search.space import Axis, Space, unfit_recipe
 from tinymnist.spec.load import (
     Override,
     Place,
@@ -64,12 +64,8 @@ def search_from_text(text: str, file: str, base: str | None = None) -> SearchFil
         recipe = document_from_text(base_text, base).spec.train
     except SpecError as error:
         raise error_at(place("base"), ("base",), str(error)) from None
-    if chooses_by_score(recipe):
-        problem = (
-            "its recipe goes by the scored images, of which there are none when the winner is trained on all images"
-        )
-        remedy = "leave out early_stopping and plateau"
-        raise error_at(place("base"), ("base",), f"{base}: {problem}: {remedy}")
+    if (problem := unfit_recipe(recipe)) is not None:
+        raise error_at(place("base"), ("base",), f"{base}: {problem}")
     for index, rung in enumerate(search.rungs):
         try:
             document_from_text(base_text, base, [Override(("train", "epochs"), rung.epochs, base)])

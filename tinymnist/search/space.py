@@ -183,12 +183,12 @@ class Space:
 
     def candidate(self, values: Values) -> Candidate | None:
         """The network that these values make; None where they do not go together, break a rule of the base that is no
-        budget, or have a recipe that goes by the scored images."""
+        budget, or have a recipe that no search can use."""
         try:
             document = self.document(values)
         except SpecError:
             return None
-        if chooses_by_score(document.spec.train):
+        if unfit_recipe(document.spec.train) is not None:
             return None
         verdicts = check(document).verdicts
         if any(not verdict.passed for verdict in verdicts if verdict.rule not in BUDGETS):
@@ -258,10 +258,15 @@ class Space:
         return found if found is not None and found.use <= 1 else None
 
 
-def chooses_by_score(recipe: Train) -> bool:
-    """Whether the scored images decide when training ends, or how fast it goes. The winner, which is trained on all
-    images in the end, would have another recipe."""
-    return recipe.early_stopping is not None or isinstance(recipe.schedule, Plateau)
+def unfit_recipe(recipe: Train) -> str | None:
+    """Why no search can use a recipe, and what to do; None for all others. Where scored images decide when training ends,
+    or how fast it goes, the winner would have another recipe, as it is trained on all images."""
+    if recipe.early_stopping is not None or isinstance(recipe.schedule, Plateau):
+        problem = "goes by the scored images, of which there are none when the winner is trained on all images"
+        return f"its recipe {problem}: leave out early_stopping and plateau"
+    if recipe.quantize is not None:
+        return "its recipe rounds, which is for a trained network, and a search trains new ones: leave out quantize"
+    return None
 
 
 def _without_unused_bases(spec: Spec) -> Spec:

@@ -4,7 +4,7 @@ import math
 from string import Template
 
 from tinymnist.errors import SpecError
-from tinymnist.search.space import chooses_by_score
+from tinymnist.search.space import unfit_recipe
 from tinymnist.search.widths import Width, widths
 from tinymnist.spec import Spec
 from tinymnist.spec.base import MAX_RATE
@@ -52,9 +52,8 @@ def starting_search(name: str, arch: str) -> str:
     """The YAML of a search called `name` for networks like `arch`, with as many parameters. Raises `SpecError`."""
     file = find_spec_file(arch)
     spec = load_document(file).spec
-    if chooses_by_score(spec.train):
-        problem = "its recipe goes by the scored images, of which the winner of a search has none"
-        raise SpecError(f"{file}: {problem}: leave out early_stopping and plateau")
+    if (problem := unfit_recipe(spec.train)) is not None:
+        raise SpecError(f"{file}: {problem}")
     return TEMPLATE.substitute(
         name=entry("name", name),
         base=entry("base", arch),

@@ -39,7 +39,7 @@ def project_files(program: Program, project: Project, core: str, image: Tensor, 
     example = _example(program, image, label)
     if project == "arduino":
         files: Mapping[str, str | bytes] = {
-            "library.properties": PROPERTIES.format(name=name),
+            "library.properties": PROPERTIES.format(name=name, boards=BOARDS[program.element]),
             **{f"src/{file}": content for file, content in program.files.items()},
             "examples/Classify/Classify.ino": select("sketch.ino", name, set(), words),
             "examples/Classify/example.h": example,
@@ -101,13 +101,14 @@ clean:
 .PHONY: run clean
 """
 
+BOARDS = {"float": "For boards whose int has 32 bits.", "uint8_t": "For all boards."}
 PROPERTIES = """\
 name={name}
 version=1.0.0
 author=tinymnist
 maintainer=tinymnist
 sentence=A tiny image classifier.
-paragraph=Written by tinymnist for one trained network. For boards whose int has 32 bits.
+paragraph=Written by tinymnist for one trained network. {boards}
 category=Data Processing
 url=
 architectures=*

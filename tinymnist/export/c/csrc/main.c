@@ -11,6 +11,10 @@ int main(void)
 {
     const int found = NAME_classify(example, scratch);
     say(labels[found]);
+    if (found != EXAMPLE_CLASS) {
+        say(", which is wrong: this is ");
+        say(labels[EXAMPLE_CLASS]);
+    }
     say("\n");
     return found != EXAMPLE_CLASS;
 }
