@@ -259,8 +259,8 @@ class Space:
 
 
 def unfit_recipe(recipe: Train) -> str | None:
-    """Why no search can use a recipe, and what to do; None for all others. Where scored images decide when training ends,
-    or how fast it goes, the winner would have another recipe, as it is trained on all images."""
+    """Why no search can use a recipe, and what to do; None for all others. Where scored images decide when training
+    ends, or how fast it goes, the winner would have another recipe, as it is trained on all images."""
     if recipe.early_stopping is not None or isinstance(recipe.schedule, Plateau):
         problem = "goes by the scored images, of which there are none when the winner is trained on all images"
         return f"its recipe {problem}: leave out early_stopping and plateau"
