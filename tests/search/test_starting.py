@@ -139,7 +139,7 @@ REFUSED = {
     "no such base": (["mine.yaml", "--search", "mini679"], "mini679: no such file, nor an architecture of tinymnist"),
     "a recipe that goes by the scored images": (
         ["mine.yaml", "--search", "there.yaml"],
-        "there.yaml: its recipe goes by the scored images, of which there are none when the winner: leave out early_",
+        "there.yaml: its recipe goes by the scored images, of which there are none when the winner is trained on all ",
     ),
     "images": (
         ["mine.yaml", "--search", "mini697", "--dataset", "mnist-5k"],
