@@ -99,7 +99,7 @@ def own_bytes(source: str, core: str) -> int:
         return int(listing.stdout.splitlines()[1].split()[0])
 
 
-def show_network(trained: TrainedNetwork, dtypes: list[str], cores: list[str]) -> None:
+def show_network(trained: TrainedNetwork, dtypes: list[ExportDtype], cores: list[str]) -> None:
     images = trained.data.test.images[:IMAGES].permute(0, 2, 3, 1).contiguous()
     labels = trained.data.test.labels[:IMAGES]
     for dtype in dtypes:

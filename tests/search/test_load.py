@@ -36,7 +36,11 @@ MISTAKES: dict[str, tuple[tuple[str, str], int, str]] = {
     "unknown option": (("[relu, silu]", "[relu, silo]"), 8, "as 'silo' fits nowhere: "),
     "option twice": (("[relu, silu]", "[relu, relu]"), 8, "names an option twice: leave one out"),
     "place twice": (('["blocks[1]', '["blocks[0]'), 7, "'blocks[0].convs[0].out_channels' sets it too"),
-    "no budget": (("{max_params: 900, fill: 0.9}", "{fill: 0.9}"), 3, "budget: needs max_params, max_macs or max_ram"),
+    "no budget": (
+        ("{max_params: 900, fill: 0.9}", "{fill: 0.9}"),
+        3,
+        "budget: needs max_params, max_macs, max_ram or max_flash",
+    ),
     "budget too small": (
         ("max_params: 900", "max_params: 90"),
         3,

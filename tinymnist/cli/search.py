@@ -185,12 +185,15 @@ def _percent(share: float) -> str:
 
 def _as_text(study: "Study") -> list[str]:
     result = study.result
-    titles = ["finalist", "parameters", "multiply-adds", "accuracy %", "loss", "seeds"]
+    has_flash = "flash" in study.file.search.costs
+    flash = ["flash"] if has_flash else []
+    titles = ["finalist", "parameters", "multiply-adds", *flash, "accuracy %", "loss", "seeds"]
     rows = [
         [
             each.name,
             f"{each.parameters:,}",
             f"{each.macs:,}",
+            *([f"{each.flash:,}" if each.flash else ""] if has_flash else []),
             _accuracy(each.accuracy, each.std),
             f"{each.loss:.4f}",
             f"{each.n}",
@@ -200,7 +203,7 @@ def _as_text(study: "Study") -> list[str]:
     return [
         f"{result.name}: {counted(result.trials, 'network')} tried in {counted(result.trainings, 'training')} "
         f"({result.epochs:,} epochs), compared on {result.chosen_on}",
-        *table("< > > > > >", [titles, *rows]),
+        *table(f"< > > {'> ' if has_flash else ''}> > >", [titles, *rows]),
         *(
             f"{each.name}, trained on all training images: {_accuracy(each.accuracy, each.std)} % on the test set "
             f"(n {each.n}), which was looked at once: {each.run}"

@@ -8,7 +8,7 @@ from tinymnist.report.columns import Fact, data_url
 from tinymnist.report.study_axes import MOST_AXES, MOST_OTHERS, axes_picture, best_count
 from tinymnist.report.study_contents import StudyContents
 from tinymnist.report.study_importance import FEWEST, MOST
-from tinymnist.report.study_pictures import cost_picture, costs, progress_picture
+from tinymnist.report.study_pictures import cost_picture, progress_picture
 from tinymnist.report.study_words import (
     MEASURES,
     SAMPLERS,
@@ -20,7 +20,7 @@ from tinymnist.report.study_words import (
     time_text,
     value_text,
 )
-from tinymnist.search.declaration import Search
+from tinymnist.search.declaration import Costs, Search
 from tinymnist.search.driver import rung_spec
 from tinymnist.search.load import budget_text
 from tinymnist.search.records import Finalist, Winner
@@ -119,6 +119,24 @@ class StudyColumns:
         return [(abbreviated(axis.key, NAME), abbreviated(range_text(axis), OPTIONS)) for axis in self._axes]
 
     @property
+    def cost_titles(self) -> list[str]:
+        """The titles of what the tables say of a network's costs."""
+        return ["parameters", "multiply-adds", *(["flash"] if "flash" in self.search.costs else [])]
+
+    def _costs(self, costs: Costs) -> list[str]:
+        flash = "" if costs.flash is None else f"{costs.flash:,}"
+        return [f"{costs.parameters:,}", f"{costs.macs:,}", *([flash] if "flash" in self.search.costs else [])]
+
+    def _figures(self, trial: Trial) -> list[str]:
+        last = trial.last
+        figures = [str(last.epochs), f"{last.accuracy:.2f} %", f"{last.loss:.4f}"]
+        return [str(trial.number), *self._costs(trial), *figures]
+
+    def _finalist(self, finalist: Finalist) -> list[str]:
+        accuracy = f"{spread_text(finalist.accuracy, finalist.std)} %"
+        return [finalist.name, *self._costs(finalist), accuracy, f"{finalist.loss:.4f}", str(finalist.n)]
+
+    @property
     def _axes(self) -> Sequence[Axis]:
         return self.contents.study.file.space.axes
 
@@ -126,7 +144,7 @@ class StudyColumns:
     def finalists(self) -> list[list[str]]:
         tested = {each.trial: f"{spread_text(each.accuracy, each.std)} %" for each in self.contents.winners}
         scores = [[tested.get(each.trial, "")] if self.finished else [] for each in self.contents.finalists]
-        return [[*_finalist(each), *score] for each, score in zip(self.contents.finalists, scores, strict=True)]
+        return [[*self._finalist(each), *score] for each, score in zip(self.contents.finalists, scores, strict=True)]
 
     @property
     def finalists_words(self) -> str:
@@ -141,7 +159,7 @@ class StudyColumns:
     def costs(self) -> list[Picture]:
         return [
             Picture(data_url(cost_picture(self.contents, cost), "svg+xml"), f"{self._measure} by {MEASURES[cost]}")
-            for cost in costs(self.contents)
+            for cost in self.search.costs
         ]
 
     @property
@@ -152,7 +170,7 @@ class StudyColumns:
             return text
         numbers = ", ".join(str(trial.number) for trial in front[:LISTED])
         more = f", and {len(front) - LISTED:,} more" if len(front) > LISTED else ""
-        beaten = f"in {self._measure.lower()}, parameters and multiply-adds"
+        beaten = f"in {self._measure.lower()}, {', '.join(self.cost_titles[:-1])} and {self.cost_titles[-1]}"
         return f"{text} On the front are those that no other beats {beaten}: {numbers}{more}."
 
     @property
@@ -169,13 +187,13 @@ class StudyColumns:
     @property
     def best_titles(self) -> list[tuple[str, bool]]:
         """The titles of the table of the best networks; whether each is the name of an axis."""
-        figures = ("network", "parameters", "multiply-adds", "epochs", "accuracy", "loss")
+        figures = ("network", *self.cost_titles, "epochs", "accuracy", "loss")
         return [*((title, False) for title in figures), *((abbreviated(axis.key, NAME), True) for axis in self._axes)]
 
     @property
     def best(self) -> list[list[str]]:
         return [
-            [*_figures(trial), *(abbreviated(value_text(trial.values[axis.key]), CELL) for axis in self._axes)]
+            [*self._figures(trial), *(abbreviated(value_text(trial.values[axis.key]), CELL) for axis in self._axes)]
             for trial in self.contents.best
         ]
 
@@ -258,26 +276,3 @@ def _winner(winner: Winner, dataset: str) -> StudyHeadline:
     trained = f"{winner.name}, {winner.parameters:,} parameters, trained on all training images"
     measured = f"of the test images of {dataset}, {counted(winner.n, 'seed')}: {trained}"
     return StudyHeadline(f"{spread_text(winner.accuracy, winner.std)} %", measured)
-
-
-def _figures(trial: Trial) -> list[str]:
-    last = trial.last
-    return [
-        str(trial.number),
-        f"{trial.parameters:,}",
-        f"{trial.macs:,}",
-        str(last.epochs),
-        f"{last.accuracy:.2f} %",
-        f"{last.loss:.4f}",
-    ]
-
-
-def _finalist(finalist: Finalist) -> list[str]:
-    return [
-        finalist.name,
-        f"{finalist.parameters:,}",
-        f"{finalist.macs:,}",
-        f"{spread_text(finalist.accuracy, finalist.std)} %",
-        f"{finalist.loss:.4f}",
-        str(finalist.n),
-    ]

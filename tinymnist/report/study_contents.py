@@ -52,12 +52,6 @@ class StudyContents:
         return any(objective.measure == "validation_loss" for objective in self.study.file.search.objective)
 
     @property
-    def counts_macs(self) -> bool:
-        """Whether multiply-adds are limited, or to be few."""
-        search = self.study.file.search
-        return search.budget.max_macs is not None or any(each.measure == "macs" for each in search.objective)
-
-    @property
     def trained(self) -> list[Trial]:
         """The trials with a training that has ended."""
         return [trial for trial in self.trials if trial.rungs]

@@ -8,14 +8,14 @@ from tinymnist.plotting import BLUE, VERMILION, constrained_figure, picture_byte
 from tinymnist.report.scales import count_plainly, plain_axes, scale_errors, scale_losses, shown_figure
 from tinymnist.report.study_axes import axes_picture
 from tinymnist.report.study_contents import StudyContents
-from tinymnist.report.study_words import unit_of_time
+from tinymnist.report.study_words import MEASURES, unit_of_time
+from tinymnist.search.declaration import Measure
 from tinymnist.search.trials import Figures, Trial
 from tinymnist.text import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Cost = Literal["parameters", "macs"]
 Effort = Literal["trainings", "time"]
 
 WIDTH, HEIGHT = 4.4, 3.2
@@ -25,12 +25,7 @@ MOST_MARKS = 500
 """Marks that are drawn one by one; more are drawn as dots of a picture, or the page would be too large."""
 
 
-def costs(contents: StudyContents) -> tuple[Cost, ...]:
-    """What networks are drawn against."""
-    return ("parameters", "macs") if contents.counts_macs else ("parameters",)
-
-
-def cost_picture(contents: StudyContents, cost: Cost) -> bytes:
+def cost_picture(contents: StudyContents, cost: Measure) -> bytes:
     """Draws how good each network was after its longest training, against what it costs, as an SVG."""
     front = {trial.number for trial in contents.front}
     finalists = {each.trial for each in contents.finalists}
@@ -76,7 +71,7 @@ def cost_picture(contents: StudyContents, cost: Cost) -> bytes:
             axes.set_xscale("log")
         _finish(axes, contents, [trial.last for trial in contents.trained])
         count_plainly(axes)
-        axes.set_xlabel("parameters" if cost == "parameters" else "multiply-adds")
+        axes.set_xlabel(MEASURES[cost])
         figure.legend(loc="outside lower left", ncols=3, frameon=False, fontsize=7.5)
     return picture_bytes(figure, "svg")
 
@@ -120,15 +115,15 @@ def study_pictures(contents: StudyContents) -> Iterator[tuple[str, bytes]]:
     """All pictures, each with the end of its name; none where nothing was trained."""
     if not contents.trained:
         return
-    for cost in costs(contents):
+    for cost in contents.study.file.search.costs:
         yield f"{cost}.svg", cost_picture(contents, cost)
     yield "trainings.svg", progress_picture(contents, "trainings")
     yield "time.svg", progress_picture(contents, "time")
     yield "axes.svg", axes_picture(contents)
 
 
-def _cost(trial: Trial, cost: Cost) -> int:
-    return trial.parameters if cost == "parameters" else trial.macs
+def _cost(trial: Trial, cost: Measure) -> int:
+    return {"parameters": trial.parameters, "macs": trial.macs, "flash": trial.flash or 0}[cost]
 
 
 def _height(contents: StudyContents, figures: Figures) -> float:

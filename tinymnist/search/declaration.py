@@ -1,6 +1,7 @@
 """What is searched for, and how: the models of a search file."""
 
-from typing import Annotated, Any, Literal
+import math
+from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import BeforeValidator, Field, Strict, field_validator, model_validator
 
@@ -58,25 +59,42 @@ class Budget(Model):
     max_params: _Positive | None = Field(None, description="At most this many parameters.")
     max_macs: _Positive | None = Field(None, description="At most this many multiply-adds for one image.")
     max_ram: _Positive | None = Field(None, description="At most this many bytes of scratch memory in int8 C.")
+    max_flash: _Positive | None = Field(
+        None, description="At most this many bytes of code and constants in int8 C, as estimated for a Cortex-M0+."
+    )
     fill: float = Field(
         0.9, ge=0, le=1, description="Networks that use less than this share of every budget are not tried."
     )
 
     @model_validator(mode="after")
     def _one_is_given(self) -> "Budget":
-        if self.max_params is None and self.max_macs is None and self.max_ram is None:
-            raise ValueError("needs max_params, max_macs or max_ram")
+        if not any((self.max_params, self.max_macs, self.max_ram, self.max_flash)):
+            raise ValueError("needs max_params, max_macs, max_ram or max_flash")
         return self
 
 
-Measure = Literal["validation_accuracy", "validation_loss", "parameters", "macs"]
+Measure = Literal["validation_accuracy", "validation_loss", "parameters", "macs", "flash"]
+
+
+class Costs(Protocol):
+    """What a network costs."""
+
+    @property
+    def parameters(self) -> int: ...
+
+    @property
+    def macs(self) -> int: ...
+
+    @property
+    def flash(self) -> int | None:
+        """None for a network with no int8 program; it counts as infinite."""
 
 
 class Objective(Model):
     """A figure, and which way it should go."""
 
     maximize: Literal["validation_accuracy"] | None = Field(None, description="The more of it the better.")
-    minimize: Literal["validation_loss", "parameters", "macs"] | None = Field(
+    minimize: Literal["validation_loss", "parameters", "macs", "flash"] | None = Field(
         None, description="The less of it the better."
     )
 
@@ -170,18 +188,26 @@ class Search(Model):
     def has_one_objective(self) -> bool:
         return len(self.objective) == 1
 
-    def figures(self, accuracy: float, loss: float, parameters: int, macs: int) -> tuple[float, ...]:
+    @property
+    def costs(self) -> tuple[Measure, ...]:
+        """What networks cost: parameters, and what else is limited or to be little."""
+        limits: dict[Measure, int | None] = {"macs": self.budget.max_macs, "flash": self.budget.max_flash}
+        aims = {objective.measure for objective in self.objective}
+        return ("parameters", *(measure for measure, limit in limits.items() if limit or measure in aims))
+
+    def figures(self, accuracy: float, loss: float, costs: Costs) -> tuple[float, ...]:
         """Those figures of a network that the search is about, in the order of its objectives."""
-        found = {
+        found: dict[Measure, float] = {
             "validation_accuracy": accuracy,
             "validation_loss": loss,
-            "parameters": float(parameters),
-            "macs": float(macs),
+            "parameters": costs.parameters,
+            "macs": costs.macs,
+            "flash": math.inf if costs.flash is None else costs.flash,
         }
         return tuple(found[objective.measure] for objective in self.objective)
 
-    def scores(self, accuracy: float, loss: float, parameters: int, macs: int) -> tuple[float, ...]:
+    def scores(self, accuracy: float, loss: float, costs: Costs) -> tuple[float, ...]:
         """The same, turned so that less is better."""
-        figures = self.figures(accuracy, loss, parameters, macs)
+        figures = self.figures(accuracy, loss, costs)
         pairs = zip(self.objective, figures, strict=True)
         return tuple(figure if objective.maximize is None else -figure for objective, figure in pairs)

@@ -116,6 +116,7 @@ def _finalist(study: Study, trial: Trial, series: Series) -> Finalist:
         name=study.network_name(trial.number),
         parameters=trial.parameters,
         macs=trial.macs,
+        flash=trial.flash,
         run=result.run,
         accuracy=result.mean,
         std=result.std,
@@ -129,4 +130,4 @@ def _best_first(study: Study, finalists: Sequence[Finalist]) -> list[Finalist]:
 
 
 def _scores(study: Study, finalist: Finalist) -> Scores:
-    return study.file.search.scores(finalist.accuracy, finalist.loss, finalist.parameters, finalist.macs)
+    return study.file.search.scores(finalist.accuracy, finalist.loss, finalist)

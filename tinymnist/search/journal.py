@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from tinymnist.errors import DataError
 from tinymnist.search.declaration import Search
+from tinymnist.search.flash import int8_flash
 from tinymnist.search.origin import origin
 from tinymnist.search.proposals import NETWORK, SpaceExhausted, distributions, is_proposal, sampler
 from tinymnist.search.space import Candidate, Space
@@ -57,8 +58,8 @@ class Journal:
         candidate = self._space.candidate(asked.params)
         assert candidate is not None
         plan = candidate.spec.plan
-        network = {"parameters": plan.parameters, "macs": plan.macs, "digest": candidate.digest}
-        asked.set_user_attr(NETWORK, network)
+        costs = {"parameters": plan.parameters, "macs": plan.macs, "flash": int8_flash(plan)}
+        asked.set_user_attr(NETWORK, {**costs, "digest": candidate.digest})
         return self.trials[-1]
 
     def record(self, trial: Trial, figures: Figures) -> Trial:
@@ -103,7 +104,7 @@ class Journal:
         return optuna.Trial(self._study, self._proposals()[trial.number]._trial_id)
 
     def _figures(self, trial: Trial, figures: Figures) -> tuple[float, ...]:
-        return self._search.figures(figures.accuracy, figures.loss, trial.parameters, trial.macs)
+        return self._search.figures(figures.accuracy, figures.loss, trial)
 
 
 def as_trial(number: int, found: FrozenTrial, all_rungs: int) -> Trial:
@@ -115,7 +116,8 @@ def as_trial(number: int, found: FrozenTrial, all_rungs: int) -> Trial:
     elif found.state == TrialState.RUNNING:
         state = "running"
     network = found.user_attrs[NETWORK]
-    return Trial(number, state, found.params, network["parameters"], network["macs"], rungs)
+    costs = network["parameters"], network["macs"], network.get("flash")
+    return Trial(number, state, found.params, *costs, rungs)
 
 
 def _mend(path: Path) -> None:

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from tinymnist.errors import SpecError
 from tinymnist.search.declaration import Budget, Dimension, Search
+from tinymnist.search.flash import int8_flash
 from tinymnist.search.space import Axis, Space, unfit_recipe
 from tinymnist.spec.load import (
     Override,
@@ -149,6 +150,8 @@ def _refuse_hopeless(space: Space, place: Place) -> None:
                 text = f"{plan.parameters:,} parameters and {plan.macs:,} multiply-adds"
                 if space.budget.max_ram is not None:
                     text += f", and {int8_ram(plan) or 0:,} bytes of RAM"
+                if space.budget.max_flash is not None:
+                    text += f", and {int8_flash(plan) or 0:,} bytes of flash"
                 distance = max(found.use - 1, space.budget.fill - found.use)
                 nearest = min(nearest or (distance, text), (distance, text))
     if nearest is None:
@@ -167,6 +170,7 @@ def budget_text(budget: Budget) -> str:
         (budget.max_params, "parameters"),
         (budget.max_macs, "multiply-adds"),
         (budget.max_ram, "bytes of RAM in int8"),
+        (budget.max_flash, "bytes of flash in int8"),
     )
     text = " and ".join(f"{limit:,} {unit}" for limit, unit in limits if limit is not None)
     return f"{100 * budget.fill:g} to 100 % of {text}" if budget.fill else f"at most {text}"

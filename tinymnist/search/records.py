@@ -38,6 +38,8 @@ class Finalist(Record):
     name: Name
     parameters: Number
     macs: Number
+    flash: Number | None = None
+    """An estimate; None for a network with no int8 program."""
     run: str
     accuracy: Percent
     """Mean over seeds, on the held-out images."""

@@ -24,7 +24,8 @@ SEARCH, BASE, RECORD, JOURNAL = "study.yaml", "base.yaml", "study.json", "journa
 TRIALS, FRONT, RESULT = "trials.csv", "front.csv", "result.json"
 TRAININGS, FINALISTS, WINNERS = "trials", "finalists", "winners"
 
-COLUMNS = ("trial", "state", "parameters", "macs", "epochs", "accuracy")
+COLUMNS = ("trial", "state", "parameters", "macs")
+FIGURES = ("epochs", "accuracy")
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,13 @@ class Study:
         write_atomically(self.path / FRONT, self._table(self.front(trials)))
 
     def front(self, trials: list[Trial]) -> list[Trial]:
-        """The networks that finished and that no other one beats: in accuracy or loss, parameters and multiply-adds."""
+        """The networks that finished and that no other one beats: in accuracy or loss, parameters, multiply-adds, and
+        flash where the search is about it."""
         finished = [trial for trial in trials if trial.state == "finished"]
         by_loss = any(objective.measure == "validation_loss" for objective in self.file.search.objective)
         scores = [
-            (trial.rungs[-1].loss if by_loss else -trial.rungs[-1].accuracy, trial.parameters, trial.macs)
-            for trial in finished
+            (trial.rungs[-1].loss if by_loss else -trial.rungs[-1].accuracy, trial.parameters, trial.macs, *flash)
+            for trial, flash in zip(finished, map(self._flash, finished), strict=True)
         ]
         return sorted((finished[place] for place in front(scores)), key=lambda trial: trial.parameters)
 
@@ -73,13 +75,19 @@ class Study:
         keys = [axis.key for axis in self.file.space.axes]
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow([*COLUMNS, *keys])
+        flash = ["flash"] if "flash" in self.file.search.costs else []
+        writer.writerow([*COLUMNS, *flash, *FIGURES, *keys])
         for trial in trials:
             last = trial.rungs[-1] if trial.rungs else None
             figures: list[Any] = ["", ""] if last is None else [last.epochs, f"{last.accuracy:.2f}"]
             values = [trial.values[key] for key in keys]
-            writer.writerow([trial.number, trial.state, trial.parameters, trial.macs, *figures, *values])
+            costs = [trial.parameters, trial.macs, *self._flash(trial)]
+            writer.writerow([trial.number, trial.state, *costs, *figures, *values])
         return text.getvalue()
+
+    def _flash(self, trial: Trial) -> list[int]:
+        """The flash of a network, where the search is about it."""
+        return [trial.flash or 0] if "flash" in self.file.search.costs else []
 
 
 def create_study(output: Path, name: NewName, file: SearchFile, record: dict[str, Any]) -> Study:

@@ -31,6 +31,8 @@ class Trial:
     values: Values
     parameters: int
     macs: int
+    flash: int | None
+    """An estimate of its bytes as int8 C; None where it has no such program."""
     rungs: tuple[Figures, ...]
     """One for each training that is finished, shortest first."""
 
@@ -42,7 +44,7 @@ class Trial:
     def scores(self, search: Search, rung: int) -> Scores:
         """What it is judged by after a rung: figures of which less is better."""
         figures = self.rungs[rung]
-        return search.scores(figures.accuracy, figures.loss, self.parameters, self.macs)
+        return search.scores(figures.accuracy, figures.loss, self)
 
 
 def scores_at(rung: int, trials: Sequence[Trial], search: Search) -> list[Scores]:
