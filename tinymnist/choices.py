@@ -5,7 +5,7 @@ from typing import Literal
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Engine = Literal["auto", "torch", "native"]
 ExportFormat = Literal["onnx", "c", "html"]
-WholeDtype = Literal["int8", "int4", "int2"]
+WholeDtype = Literal["int8", "int4"]
 """Of weights in whole numbers; the values between them are bytes."""
 ExportDtype = Literal["float32", WholeDtype]
 Optimize = Literal["size", "speed"]

@@ -148,6 +148,16 @@ def test_a_hidden_layer_takes_no_memory_for_windows() -> None:
 
 
 @needs_compiler
+@pytest.mark.parametrize("dtype", get_args(WholeDtype))
+@for_both
+def test_a_network_without_windows_compiles(dtype: WholeDtype, optimize: Optimize) -> None:
+    image = {"channels": 1, "height": 4, "width": 4}
+    conv = {"out_channels": 3, "kernel_size": 4, "padding": 0}
+    spec = Spec.model_validate({"name": "n", "input": image, "classes": 2, "blocks": [{"convs": [conv]}]})
+    assert difference_of_integers(folded(spec), FLAGS, optimize, dtype) == 0
+
+
+@needs_compiler
 def test_float32_has_group_norm() -> None:
     norm = {"kind": "group", "groups": 2}
     block = {"convs": [{"out_channels": 6, "norm": norm}, {"out_channels": 4, "norm": norm, "activation": "elu"}]}
@@ -272,20 +282,22 @@ def test_without_a_compiler_it_is_written_and_called_not_verified(
 
 @needs_compiler
 @pytest.mark.parametrize(
-    ("dtype", "limit", "error"),
+    ("dtype", "limit", "error", "remedy"),
     [
-        ("float32", "LARGEST_DIFFERENCE", "exported C does not compute what PyTorch does: "),
-        ("int8", "LARGEST_LOSS", "--dtype int8: costs more than -100 points: "),
+        ("float32", "LARGEST_DIFFERENCE", "exported C does not compute what PyTorch does: ", ""),
+        ("int8", "LARGEST_LOSS", "--dtype int8: costs more than -100 points: ", "`tinymnist quantize RUN`"),
+        ("int4", "LARGEST_LOSS", "--dtype int4: costs more than -100 points: ", "`tinymnist quantize RUN --dtype int4`"),
     ],
-    ids=["float32", "int8"],
+    ids=["float32", "int8", "int4"],
 )
 def test_what_does_not_verify_is_not_written(
-    cli: Cli, small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: str, limit: str, error: str
+    cli: Cli, small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: str, limit: str, error: str, remedy: str
 ) -> None:
     monkeypatch.setattr(verification, limit, -100)
     outcome = cli("export", small_run, "--format", "c", "--dtype", dtype, "--output", tmp_path / "out")
     assert (outcome.code, outcome.out, outcome.err.count("\n")) == (1, "", 1)
     assert outcome.err.startswith(f"tinymnist: {error}")
+    assert outcome.err.endswith(f"{remedy}\n")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -324,12 +336,11 @@ def test_a_basis_and_its_mixes_are_stored_instead_of_the_weights() -> None:
     assert int8.constant_bytes == numbers + 4 * biases  # a factor and a bias per output, of two bytes each
 
 
-@pytest.mark.parametrize(("dtype", "per_byte"), [("int4", 2), ("int2", 4)])
-def test_weights_of_a_few_bits_are_packed_and_filters_are_not(dtype: WholeDtype, per_byte: int) -> None:
+def test_weights_of_four_bits_are_packed_and_filters_are_not() -> None:
     content = {"name": "n", "classes": 7, "blocks": [{"convs": [6, {"out_channels": 7, "basis": 3}]}]}
-    program = in_whole_numbers(Spec.model_validate({**content, "head": "global_pool"}), dtype)
+    program = in_whole_numbers(Spec.model_validate({**content, "head": "global_pool"}), "int4")
     weights, filters, biases = 6 * 9 + 7 * 6 * 3, 3 * 9, 6 + 7
-    assert program.constant_bytes == weights // per_byte + filters + 4 * biases
+    assert program.constant_bytes == weights // 2 + filters + 4 * biases
 
 
 @needs_compiler

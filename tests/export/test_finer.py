@@ -12,7 +12,7 @@ from tests.support.exported import as_taken_in, difference_of_integers, images_f
 from tests.support.int8_reference import whole_logits
 from tests.support.models import trained
 from tinymnist import Spec
-from tinymnist.choices import Optimize
+from tinymnist.choices import Optimize, WholeDtype
 from tinymnist.export.c.compiling import FLAGS
 from tinymnist.folded.folding import fold
 from tinymnist.folded.interpreter import values
@@ -58,11 +58,14 @@ def uneven(spec: Spec) -> Network:
 @needs_compiler
 @pytest.mark.parametrize("activation", ["relu", "leaky_relu", "silu", "gelu"])
 @pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("dtype", ["int8", "int4"])
 @for_both
-def test_c_computes_with_them_what_the_reference_does(name: str, activation: str, optimize: Optimize) -> None:
+def test_c_computes_with_them_what_the_reference_does(
+    name: str, activation: str, dtype: WholeDtype, optimize: Optimize
+) -> None:
     network = uneven(with_activation(SPECS[name], activation))
     assert finer_values(network, seen_ranges(network, images_for(network)[:3]).channels)
-    assert difference_of_integers(network, FLAGS, optimize) == 0
+    assert difference_of_integers(network, FLAGS, optimize, dtype) == 0
 
 
 @pytest.mark.slow

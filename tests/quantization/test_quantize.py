@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.export.test_c import needs_compiler
 from tests.support.command_line import Cli
 from tests.training.test_training import StopAt
 from tinymnist import load_run, load_spec, train
@@ -39,17 +38,6 @@ def test_weights_may_have_four_bits(small_run: Path, tmp_path: Path, cli: Cli) -
     assert outcome.out.splitlines()[-1] == (
         f"next: tinymnist export {tmp_path}/four --format c --dtype int4 --output tiny3130-c"
     )
-
-
-@needs_compiler
-def test_an_export_that_loses_much_says_what_helps(small_run: Path, tmp_path: Path, cli: Cli) -> None:
-    arguments = ["--format", "c", "--dtype", "int2", "--output", tmp_path / "out"]
-    outcome = cli("export", small_run, *arguments)
-    assert (outcome.code, outcome.out) == (1, "")
-    assert outcome.err.startswith("tinymnist: --dtype int2: costs more than 0.3 points: ")
-    remedy = "export float32 instead, or train the network on with `tinymnist quantize RUN --dtype int2`\n"
-    assert outcome.err.endswith(remedy)
-    assert not (tmp_path / "out").exists()
 
 
 def test_the_same_seed_gives_the_same_bits(small_run: Path, tmp_path: Path, cli: Cli) -> None:

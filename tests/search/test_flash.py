@@ -13,6 +13,7 @@ from tinymnist.export.c.compiling import cores_here, measure
 from tinymnist.export.c.programs import network_program
 from tinymnist.search.flash import int8_flash
 from tinymnist.search.study import open_study
+from tinymnist.search.trials import Figures, Trial
 from tinymnist.spec.packaged import packaged_networks
 from tinymnist.training.load import load_runs
 from tinymnist.training.trained import open_trained
@@ -50,8 +51,27 @@ def test_shared_weights_are_stored_once_and_their_outputs_each_time() -> None:
     assert flash(3) - flash(2) == 16 + 8 + 6 * 4
 
 
+def test_dilated_windows_are_stored_with_zeros() -> None:
+    def flash(dilation: int, **more: object) -> int:
+        convs = [24, {"out_channels": 24, "dilation": dilation, "padding": dilation}]
+        blocks = [{"convs": convs, "pool": "max"}]
+        found = int8_flash(Spec.model_validate({"name": "n", "classes": 10, "blocks": blocks, **more}).plan)
+        assert found is not None
+        return found
+
+    assert flash(3) - flash(1) == 24 * 24 * (7 * 7 - 3 * 3)
+    basis = {"bases": {"b": {"filters": 3}}, "defaults": {"basis": "b"}}
+    assert flash(3, **basis) - flash(1, **basis) == 3 * (7 * 7 - 3 * 3)
+
+
 def test_group_norm_has_no_flash() -> None:
     assert int8_flash(load_spec("smooth675", ["defaults.norm={kind: group, groups: 1}"]).plan) is None
+
+
+def test_a_network_without_a_program_has_the_worst_flash(tmp_path: Path) -> None:
+    text = SEARCH + "objective: [{minimize: validation_loss}, {minimize: flash}]\n"
+    trial = Trial(0, "finished", {}, 900, 9000, None, (Figures(1, 95.0, 0.2, 1.0),))
+    assert trial.scores(search_of(tmp_path, text).search, 0) == (0.2, np.inf)
 
 
 def test_a_budget_of_flash_holds_and_is_filled(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def export_run(
     if format not in get_args(ExportFormat):
         raise UsageError(f"--format {format}: expects onnx, c or html")
     if dtype not in get_args(ExportDtype):
-        raise UsageError(f"--dtype {dtype}: expects float32, int8, int4 or int2")
+        raise UsageError(f"--dtype {dtype}: expects float32, int8 or int4")
     if dtype != "float32" and format != "c":
         raise UsageError(f"--dtype {dtype}: is for --format c")
     if (folded or preprocessing) and format != "onnx":

@@ -33,10 +33,11 @@ _Layer = BasisConv2d | nn.Conv2d | nn.Linear
 class Rounding:
     """Of one model, which `build_model` made of `spec`. Raises `UsageError` for what has no form in whole numbers."""
 
-    def __init__(self, spec: Spec, model: nn.Sequential, dtype: WholeDtype = "int8") -> None:
+    def __init__(self, spec: Spec, model: nn.Sequential, dtype: WholeDtype) -> None:
         self._spec, self._model, self._dtype = spec, model, dtype
         network = fold(spec, model)
         value_affines(network, [(0.0, 1.0)] * (len(network.steps) + 1), {})
+        self._weights(network, {})
         self._layers = {value: name for value, name in output_layers(spec, model).items() if value < len(network.steps)}
 
     @contextmanager
@@ -81,8 +82,10 @@ class Rounding:
 
 
 def _unfolded(step: Convolution, layer: _Layer) -> Convolution:
-    """The step with the weights of the layer, in which no batch norm is folded."""
-    weight = layer.weight.detach().numpy().reshape(step.weight.shape)
+    """The step with the weights of the layer, in which no batch norm is folded, and no zeros lie between a window's
+    places."""
+    weight = layer.weight.detach().numpy()
+    weight = weight.reshape(step.weight.shape) if isinstance(layer, nn.Linear) else weight
     factors = step.factors
     if factors:
         assert isinstance(layer, BasisConv2d)

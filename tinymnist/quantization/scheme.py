@@ -212,16 +212,16 @@ def _convolution(
     if step.scale is not None:
         scales = scales * step.scale
     factors, shift = fixed_point(source.scale * scales / part)
-    biases, bias_shift = _biases((step.bias - _constant(step, source)) / part)
+    biases, bias_shift = _biases((step.bias - _constant(step, weights, source)) / part)
     output = None if last else _output(step.activation, result)
     if output and finer and curved:
         output = replace(output, bits=finer.bits)
     return QuantizedConvolution(basis, weights.weight, factors, shift, biases, bias_shift, source.zero, output)
 
 
-def _constant(step: Convolution, source: Affine) -> NDArray[np.float64]:
+def _constant(step: Convolution, weights: Weights, source: Affine) -> NDArray[np.float64]:
     """What each sum is too large by, wherever the window lies within the source."""
-    sums: NDArray[np.float64] = step.weight.sum(axis=(1, 2, 3), dtype=np.float64)
+    sums = weights.sums
     return source.scale * source.beside * (sums if step.scale is None else sums * step.scale)
 
 

@@ -14,7 +14,7 @@ from tinymnist.quantization.finer import Finer
 Bytes = NDArray[np.int8]
 Scales = NDArray[np.float64]
 
-BITS: dict[WholeDtype, int] = {"int8": 8, "int4": 4, "int2": 2}
+BITS: dict[WholeDtype, int] = {"int8": 8, "int4": 4}
 MOST: dict[WholeDtype, int] = {dtype: 2 ** (bits - 1) - 1 for dtype, bits in BITS.items()}
 """The largest of the whole numbers, which lie on both sides of 0."""
 CLIPS = np.linspace(0.2, 1, 33)
@@ -47,6 +47,14 @@ class Weights:
         assert self.filter_scales is not None
         return self.filter_scales[:, None, None] * self.filters
 
+    @property
+    def sums(self) -> NDArray[np.float64]:
+        """The sum of the rounded weights of each output channel."""
+        rows = self.rounded.reshape(len(self.weight), -1)
+        by_term = np.ones(1) if self.filters is None else self.rounded_filters.sum(axis=(1, 2))
+        total: NDArray[np.float64] = rows @ np.resize(by_term, rows.shape[1])
+        return total
+
 
 def whole_weights(step: Convolution, finer: Finer | None, dtype: WholeDtype) -> Weights:
     """The weights of a step whose source may have finer steps. Raises `UsageError` for sums of too many products."""
@@ -77,18 +85,16 @@ def _nearest(numbers: Numbers | NDArray[np.float64], most: int) -> tuple[Bytes, 
     rows = numbers.reshape(len(numbers), -1)
     largest = np.abs(rows).max(axis=1).astype(np.float64)
     largest[largest == 0] = 1.0
-    if most == MOST["int8"]:
-        scales = largest / most
-    else:
-        tried = CLIPS[:, None] * largest / most  # (clips, rows)
-        rounded = _whole(rows, tried, most) * tried[:, :, None]
-        best = np.square(rounded - rows).sum(axis=2).argmin(axis=0)
-        scales = tried[best, np.arange(len(rows))]
+    scales = largest / most
+    if most < MOST["int8"]:
+        tried = [clip * largest / most for clip in CLIPS]
+        errors = [np.square(_whole(rows, each, most) * each[:, None] - rows).sum(axis=1) for each in tried]
+        scales = np.array(tried)[np.argmin(errors, axis=0), np.arange(len(rows))]
     return _whole(rows, scales, most).astype(np.int8).reshape(numbers.shape), scales
 
 
 def _whole(rows: NDArray[np.floating], scales: Scales, most: int) -> NDArray[np.float64]:
-    whole: NDArray[np.float64] = np.clip(np.rint(rows / scales[..., None]), -most, most)
+    whole: NDArray[np.float64] = np.clip(np.rint(rows / scales[:, None]), -most, most)
     return whole
 
 

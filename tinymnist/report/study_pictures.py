@@ -1,5 +1,6 @@
 """The pictures of a search: the networks by what they cost, and the best so far."""
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Literal
@@ -62,12 +63,12 @@ def cost_picture(contents: StudyContents, cost: Measure) -> bytes:
         figure = constrained_figure(WIDTH, HEIGHT)
         axes = figure.subplots()
         for label, trials, style in groups:
-            if trials:
-                points = [(_cost(trial, cost), _height(contents, trial.last)) for trial in trials]
+            points = [(_cost(trial, cost), _height(contents, trial.last)) for trial in trials]
+            if points:
                 dots = len(trials) > MOST_MARKS
                 axes.plot(*zip(*points, strict=True), linestyle="", label=label, rasterized=dots, **style)
-        every = [_cost(trial, cost) for trial in contents.trained]
-        if max(every) > 5 * min(every):
+        every = [known for trial in contents.trained if (known := _cost(trial, cost)) < math.inf]
+        if every and max(every) > 5 * min(every):
             axes.set_xscale("log")
         _finish(axes, contents, [trial.last for trial in contents.trained])
         count_plainly(axes)
@@ -122,8 +123,9 @@ def study_pictures(contents: StudyContents) -> Iterator[tuple[str, bytes]]:
     yield "axes.svg", axes_picture(contents)
 
 
-def _cost(trial: Trial, cost: Measure) -> int:
-    return {"parameters": trial.parameters, "macs": trial.macs, "flash": trial.flash or 0}[cost]
+def _cost(trial: Trial, cost: Measure) -> float:
+    flash = math.inf if trial.flash is None else trial.flash
+    return {"parameters": trial.parameters, "macs": trial.macs, "flash": flash}[cost]
 
 
 def _height(contents: StudyContents, figures: Figures) -> float:

@@ -149,9 +149,9 @@ def _refuse_hopeless(space: Space, place: Place) -> None:
                 plan = found.spec.plan
                 text = f"{plan.parameters:,} parameters and {plan.macs:,} multiply-adds"
                 if space.budget.max_ram is not None:
-                    text += f", and {int8_ram(plan) or 0:,} bytes of RAM"
+                    text += f", and {_bytes(int8_ram(plan))} of RAM"
                 if space.budget.max_flash is not None:
-                    text += f", and {int8_flash(plan) or 0:,} bytes of flash"
+                    text += f", and {_bytes(int8_flash(plan))} of flash"
                 distance = max(found.use - 1, space.budget.fill - found.use)
                 nearest = min(nearest or (distance, text), (distance, text))
     if nearest is None:
@@ -162,6 +162,10 @@ def _refuse_hopeless(space: Space, place: Place) -> None:
         f"none of {counted(TRIES, 'network')} drawn uses {budget_text(space.budget)}: the nearest has {nearest[1]}: "
         "widen the ranges, or change the budget",
     )
+
+
+def _bytes(count: int | None) -> str:
+    return "no int8 program to count bytes" if count is None else f"{count:,} bytes"
 
 
 def budget_text(budget: Budget) -> str:

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import math
 import os
 import shlex
 from dataclasses import dataclass
@@ -75,19 +76,19 @@ class Study:
         keys = [axis.key for axis in self.file.space.axes]
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        flash = ["flash"] if "flash" in self.file.search.costs else []
-        writer.writerow([*COLUMNS, *flash, *FIGURES, *keys])
+        writer.writerow([*COLUMNS, *(["flash"] if "flash" in self.file.search.costs else []), *FIGURES, *keys])
         for trial in trials:
             last = trial.rungs[-1] if trial.rungs else None
             figures: list[Any] = ["", ""] if last is None else [last.epochs, f"{last.accuracy:.2f}"]
             values = [trial.values[key] for key in keys]
-            costs = [trial.parameters, trial.macs, *self._flash(trial)]
+            flash = [trial.flash] if "flash" in self.file.search.costs else []  # None becomes an empty cell
+            costs = [trial.parameters, trial.macs, *flash]
             writer.writerow([trial.number, trial.state, *costs, *figures, *values])
         return text.getvalue()
 
-    def _flash(self, trial: Trial) -> list[int]:
+    def _flash(self, trial: Trial) -> list[float]:
         """The flash of a network, where the search is about it."""
-        return [trial.flash or 0] if "flash" in self.file.search.costs else []
+        return [math.inf if trial.flash is None else trial.flash] if "flash" in self.file.search.costs else []
 
 
 def create_study(output: Path, name: NewName, file: SearchFile, record: dict[str, Any]) -> Study:

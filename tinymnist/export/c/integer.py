@@ -99,6 +99,8 @@ class _Writer:
             "finer" if any(output.bits is not None for output in outputs) else "plain": outputs,
         }
         self.parts = {part for part, needing in found.items() if needing} | {optimize}
+        if {"packed", "finer"} <= self.parts:
+            self.values.place(np.zeros(1, np.int8))  # so that no bits lie at place 0, which means that there are none
 
     def program(self) -> Program:
         name, last = self.identifier, len(self.network.steps) - 1

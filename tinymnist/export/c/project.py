@@ -101,7 +101,7 @@ clean:
 .PHONY: run clean
 """
 
-BOARDS = {"float": "For boards whose int has 32 bits.", "uint8_t": "For all boards."}
+BOARDS = {"float": "For boards whose int has 32 bits.", "uint8_t": "It computes in whole numbers."}
 PROPERTIES = """\
 name={name}
 version=1.0.0

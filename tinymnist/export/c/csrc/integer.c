@@ -44,7 +44,7 @@ FUNCTION uint8_t NAME_finish(const struct NAME_output *o, int32_t value)
 }
 
 //]
-//[ products
+//[ convolve
 //[ speed
 #ifdef NAME_IN_PAIRS
 /* The sum, plus the products of four numbers and weights: two at a time. */
@@ -110,6 +110,8 @@ FUNCTION void NAME_four_dots(const int16_t *numbers, const int8_t *weights, int 
 }
 
 //]
+//]
+//[ products
 //[ packed
 /* Weights from their bits, from a place in NAME_weights on. */
 FUNCTION void NAME_unpack(int place, int count, int8_t *weights)
@@ -281,13 +283,12 @@ FUNCTION void NAME_over_windows(const struct NAME_step *s, const uint8_t *in, ui
 FUNCTION int32_t NAME_whole(const struct NAME_step *s, const uint8_t *in, int c)
 {
     const int count = s->HEIGHT * s->WIDTH * s->channels;
-    const int place = NAME_kernels[s->kernel].values + c * count;
 //[ bytes
-    const int8_t *weights = NAME_values + place;
+    const int8_t *weights = NAME_values + NAME_kernels[s->kernel].values + c * count;
 //]
 //[ packed
     int8_t weights[MAX_ROW];
-    NAME_unpack(place, count, weights);
+    NAME_unpack(NAME_kernels[s->kernel].values + c * count, count, weights);
 //]
     int32_t sum = 0;
     for (int n = 0; n < count; n++)
