@@ -286,12 +286,24 @@ def test_without_a_compiler_it_is_written_and_called_not_verified(
     [
         ("float32", "LARGEST_DIFFERENCE", "exported C does not compute what PyTorch does: ", ""),
         ("int8", "LARGEST_LOSS", "--dtype int8: costs more than -100 points: ", "`tinymnist quantize RUN`"),
-        ("int4", "LARGEST_LOSS", "--dtype int4: costs more than -100 points: ", "`tinymnist quantize RUN --dtype int4`"),
+        (
+            "int4",
+            "LARGEST_LOSS",
+            "--dtype int4: costs more than -100 points: ",
+            "`tinymnist quantize RUN --dtype int4`",
+        ),
     ],
     ids=["float32", "int8", "int4"],
 )
 def test_what_does_not_verify_is_not_written(
-    cli: Cli, small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: str, limit: str, error: str, remedy: str
+    cli: Cli,
+    small_run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    dtype: str,
+    limit: str,
+    error: str,
+    remedy: str,
 ) -> None:
     monkeypatch.setattr(verification, limit, -100)
     outcome = cli("export", small_run, "--format", "c", "--dtype", dtype, "--output", tmp_path / "out")

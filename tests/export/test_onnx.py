@@ -84,7 +84,10 @@ CHOICE, HELP = "tinymnist: Invalid value for", "(see tinymnist export --help)\n"
     [
         (["--format", "tflite"], f"{CHOICE} '--format': 'tflite' is not one of 'onnx', 'c', 'html'. {HELP}"),
         (["--format", "onnx", "--dtype", "int8"], "tinymnist: --dtype int8: is for --format c\n"),
-        (["--format", "c", "--dtype", "int4"], f"{CHOICE} '--dtype': 'int4' is not one of 'float32', 'int8'. {HELP}"),
+        (
+            ["--format", "c", "--dtype", "int16"],
+            f"{CHOICE} '--dtype': 'int16' is not one of 'float32', 'int8', 'int4'. {HELP}",
+        ),
         (["--format", "c", "--opset", "13"], "tinymnist: --opset 13: is for --format onnx\n"),
         (["--format", "onnx", "--opset", "9"], "tinymnist: --opset 9: expects 11 to 20\n"),
         (["--format", "html", "--name", "mine"], "tinymnist: --name 'mine': is for --format onnx and c\n"),
