@@ -40,6 +40,13 @@ def test_weights_may_have_four_bits(small_run: Path, tmp_path: Path, cli: Cli) -
     )
 
 
+def test_what_is_trained_for_whole_numbers_is_not_quantized_again(small_run: Path, tmp_path: Path, cli: Cli) -> None:
+    cli("quantize", small_run, "--epochs", "1", "--output", tmp_path, "--name", "first")
+    outcome = cli("quantize", tmp_path / "first", "--dtype", "int4", "--output", tmp_path, "--name", "second")
+    message = f"{tmp_path}/first: is trained for int8 already: quantize the run that it began with"
+    assert (outcome.code, outcome.err) == (2, f"tinymnist: {message}\n")
+
+
 def test_the_same_seed_gives_the_same_bits(small_run: Path, tmp_path: Path, cli: Cli) -> None:
     for name in ("one", "other"):
         cli("quantize", small_run, "--epochs", "1", "--threads", "1", "--output", tmp_path, "--name", name)

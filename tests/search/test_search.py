@@ -159,7 +159,7 @@ def test_a_finished_study_is_shown_again(study: Study, cli: Cli) -> None:
 def test_a_name_that_is_taken_is_refused(study: Study, cli: Cli) -> None:
     outcome = cli("search", study.path.parent / "search.yaml", "--output", study.path.parent)
     assert (outcome.code, outcome.out) == (2, "")
-    assert "already exists: choose another --name, or resume it with `--resume" in outcome.err
+    assert "already exists: choose another --name, or resume it with `tinymnist search --resume" in outcome.err
 
 
 @pytest.mark.parametrize("name", ["study.yaml", "base.yaml"])

@@ -26,6 +26,8 @@ def show_result(
         show_json({**run.result.model_dump(), "diagnosis": _diagnosis(run), **judged})
     else:
         notes = [f"note: {sentence}" for sentence in _diagnosis(run)]
+        if dtype := run.spec.train.quantize:
+            notes.append(f"note: that is the accuracy of the weights in float32: the export says what {dtype} reads")
         judgement = [verdict_text(verdict)] if verdict else []
         show("\n".join([*_as_text(run), *notes, *judgement, _next(run, verdict, data_dir)]))
     return 0 if verdict is None or verdict.outcome == "pass" else CheckFailed.exit_code

@@ -13,7 +13,7 @@ MEASURES: dict[Measure, str] = {
     "validation_loss": "held-out loss",
     "parameters": "parameters",
     "macs": "multiply-adds",
-    "flash": "bytes of flash in int8",
+    "flash": "bytes of flash in int8, as estimated",
 }
 STATES: dict[State, str] = {
     "running": "in training",

@@ -55,7 +55,7 @@ def search(
     observer = observer or SearchObserver()
     spec = document_from_text(file.space.base, file.space.file).spec
     asked = asked_for(spec, dataset or file.search.dataset, file.search.validation)
-    new_name = NewName(name or file.search.name, True)
+    new_name = NewName(name or file.search.name, True, "search")
     with workers_or_own(workers, jobs, file.search.trials, prepare_device(device, spec.train.engine, threads)) as here:
         found = images_and_teachers(gather(spec, asked, data_dir, observer.warned))
         record = {

@@ -174,7 +174,7 @@ def budget_text(budget: Budget) -> str:
         (budget.max_params, "parameters"),
         (budget.max_macs, "multiply-adds"),
         (budget.max_ram, "bytes of RAM in int8"),
-        (budget.max_flash, "bytes of flash in int8"),
+        (budget.max_flash, "bytes of flash in int8, as estimated"),
     )
     text = " and ".join(f"{limit:,} {unit}" for limit, unit in limits if limit is not None)
     return f"{100 * budget.fill:g} to 100 % of {text}" if budget.fill else f"at most {text}"

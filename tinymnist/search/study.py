@@ -18,7 +18,7 @@ from tinymnist.search.records import StudyRecord, StudyResult
 from tinymnist.search.trials import Trial
 from tinymnist.spec.strict_yaml import read_file
 from tinymnist.training.directory import refuse_link
-from tinymnist.training.naming import NewName, taken
+from tinymnist.training.naming import NewName
 from tinymnist.training.records import read_record, record_text
 
 SEARCH, BASE, RECORD, JOURNAL = "study.yaml", "base.yaml", "study.json", "journal.log"
@@ -100,7 +100,7 @@ def create_study(output: Path, name: NewName, file: SearchFile, record: dict[str
     try:
         write_folder(path, {SEARCH: file.text, BASE: base, RECORD: record_text(full)})
     except FileExistsError:
-        raise taken(path) from None
+        raise name.taken(output) from None
     except OSError as error:
         problem = f"cannot be written: {error.strerror or error}: choose another --output"
         raise DataError(f"{output}: {problem}") from None

@@ -19,9 +19,9 @@ from tinymnist.spec.digest import spec_digest
 from tinymnist.spec.dump import dump_spec
 from tinymnist.spec.load import document_from_text
 from tinymnist.spec.strict_yaml import read_file
-from tinymnist.text import shown
+from tinymnist.text import counted, shown
 from tinymnist.training.metrics import METRICS, read_metrics, write_metrics
-from tinymnist.training.naming import NewName, taken
+from tinymnist.training.naming import NewName
 from tinymnist.training.observer import EpochRow
 from tinymnist.training.records import (
     ENVIRONMENT,
@@ -107,7 +107,7 @@ def create_folder(output: Path, name: NewName, spec: Spec, record: Begun, record
             problem = f"cannot be written: {error.strerror or error}: choose another --output"
             raise DataError(f"{output}: {problem}") from None
         return path, record
-    raise taken(output / name.text)
+    raise name.taken(output)
 
 
 def open_folder(folder: Path) -> RunDirectory:
@@ -120,9 +120,8 @@ def open_folder(folder: Path) -> RunDirectory:
     if os.path.lexists(folder / SERIES):
         refuse_links(folder)
         seeds = read_record(Declaration, folder / SERIES).seeds
-        raise RunError(
-            f"{folder}: is a series of {len(seeds)} seeds: name one of them, such as {folder / seed_name(seeds[0])}"
-        )
+        found = f"is a series of {counted(len(seeds), 'seed')}"
+        raise RunError(f"{folder}: {found}: name one of them, such as {folder / seed_name(seeds[0])}")
     return RunDirectory(folder, *load_begun(folder, Environment, ENVIRONMENT))
 
 

@@ -21,6 +21,8 @@ class NewName:
 
     text: str
     asked_for: bool
+    command: str = "train"
+    """Which command goes on with what has the name."""
 
     @classmethod
     def choose(cls, asked: str | None, spec: Spec, end: str) -> "NewName":
@@ -32,7 +34,7 @@ class NewName:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", self.text):
             raise UsageError(f"--name {shown(self.text)}: not a plain name: letters, digits, `.`, `_` and `-`")
         if self.asked_for and os.path.lexists(output / self.text):
-            raise taken(output / self.text)
+            raise self.taken(output)
 
     @property
     def candidates(self) -> Iterator[str]:
@@ -41,7 +43,7 @@ class NewName:
         if not self.asked_for:
             yield from (f"{self.text}-{number}" for number in count(2))
 
-
-def taken(path: Path) -> RunError:
-    resume = f"--resume {shlex.quote(str(path))}"
-    return RunError(f"{path}: already exists: choose another --name, or resume it with `{resume}`")
+    def taken(self, output: Path) -> RunError:
+        path = output / self.text
+        resume = f"tinymnist {self.command} --resume {shlex.quote(str(path))}"
+        return RunError(f"{path}: already exists: choose another --name, or resume it with `{resume}`")

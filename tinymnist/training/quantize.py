@@ -42,6 +42,8 @@ def quantize(
     if max_lr is not None and not 0 < max_lr <= MAX_RATE:
         raise UsageError(f"--max-lr {max_lr:g}: expects a number above 0, up to {MAX_RATE:g}")
     run = load_run(path)
+    if (before := run.spec.train.quantize) is not None:
+        raise UsageError(f"{run.path}: is trained for {before} already: quantize the run that it began with")
     return train(
         rounding_spec(run.spec, dtype, epochs, max_lr),
         seed=run.environment.seed if seed is None else seed,

@@ -74,8 +74,12 @@ def verify(program: Program, trained: TrainedNetwork, dtype: ExportDtype, logits
     most = LARGEST_LOSS * max(1.0, FEW / verification.n)
     if verification.accuracy < verification.pytorch_accuracy - most - 1e-9:
         what = f"{LARGEST_LOSS} points" if verification.n >= FEW else f"{LARGEST_LOSS * FEW / 100:.0f} images"
-        raise CheckFailed(
-            f"--dtype {dtype}: costs more than {what}: {verification.line}: export float32 instead, or train the "
-            f"network on with `tinymnist quantize RUN{'' if dtype == 'int8' else f' --dtype {dtype}'}`"
-        )
+        raise CheckFailed(f"--dtype {dtype}: costs more than {what}: {verification.line}: {_remedy(trained, dtype)}")
     return verification
+
+
+def _remedy(trained: TrainedNetwork, dtype: ExportDtype) -> str:
+    if trained.run.spec.train.quantize == dtype:
+        return "export another --dtype, or quantize the run that it began with again, with more --epochs"
+    finer, option = ("float32", "") if dtype == "int8" else ("int8", f" --dtype {dtype}")
+    return f"export {finer} instead, or train the network on with `tinymnist quantize RUN{option}`"
