@@ -102,6 +102,21 @@ def test_several_budgets_hold_at_once(tmp_path: Path) -> None:
         assert 0.8 <= each.use <= 1
 
 
+def test_where_little_is_wanted_small_networks_stay_small(tmp_path: Path) -> None:
+    text = (
+        SEARCH.replace("fill: 0.9", "fill: 0.1") + "objective: [{minimize: validation_loss}, {minimize: parameters}]\n"
+    )
+    space = search_of(tmp_path, text).space
+    random = np.random.default_rng(0)
+    drawn = [space.draw(random) for _ in range(50)]
+    for values in drawn:
+        asked, found = space.candidate(values), space.fitted(values)
+        assert asked is not None
+        assert found is not None
+        assert found.values == values if asked.use <= 1 else 0.9 < found.use <= 1
+    assert any(asked.use < 0.7 for asked in map(space.candidate, drawn) if asked)
+
+
 def test_a_budget_of_memory_holds_and_is_filled(tmp_path: Path) -> None:
     text = SEARCH.replace("max_params: 900, fill: 0.9", "max_ram: 800, fill: 0.8")
     space = search_of(tmp_path, text).space

@@ -189,6 +189,11 @@ class Search(Model):
         return len(self.objective) == 1
 
     @property
+    def wants_little(self) -> bool:
+        """Whether networks are to cost little, too."""
+        return any(objective.measure in ("parameters", "macs", "flash") for objective in self.objective)
+
+    @property
     def costs(self) -> tuple[Measure, ...]:
         """What networks cost: parameters, and what else is limited or to be little."""
         limits: dict[Measure, int | None] = {"macs": self.budget.max_macs, "flash": self.budget.max_flash}

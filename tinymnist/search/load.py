@@ -78,7 +78,8 @@ def search_from_text(text: str, file: str, base: str | None = None) -> SearchFil
         for key, dimension in search.search.items()
     )
     _refuse_same_paths(axes, places)
-    space = Space(base_text, base, axes, search.budget, search.name, f"Found by the search {search.name}.")
+    description, fills = f"Found by the search {search.name}.", not search.wants_little
+    space = Space(base_text, base, axes, search.budget, search.name, description, fills)
     for axis in axes:
         _refuse_unfit(axis, space, place("search", axis.key))
     _refuse_hopeless(space, place("budget"))

@@ -140,6 +140,8 @@ class Space:
     budget: Budget
     name: str
     description: str
+    fills: bool = True
+    """Whether all networks are to use the budget up; a search that wants them to cost little needs small ones, too."""
 
     def document(self, values: Values, epochs: int | None = None) -> Document:
         """The network that these values make, with a schedule of so many epochs, by default the base's. Raises
@@ -201,9 +203,9 @@ class Space:
 
     def fitted(self, values: Values) -> Candidate | None:
         """The network that these values make, its widths scaled together so that it uses `fill` to all of the budget;
-        None where there is none."""
-        largest = self._largest(values)
-        return largest if largest is not None and largest.use >= self.budget.fill else None
+        where networks need not use it up, only if they exceed it. None where there is none."""
+        found = (None if self.fills else self._within(values)) or self._largest(values)
+        return found if found is not None and found.use >= self.budget.fill else None
 
     def draw(self, random: np.random.Generator) -> Values:
         """Values, each drawn on its own; nothing is held to the budget."""
