@@ -51,7 +51,7 @@ def test_every_option_is_shown_once(cli: Cli, command: str) -> None:
         ("train", "--engine <auto|torch|native>"),
         ("evaluate", "--device <auto|cpu|cuda|mps>"),
         ("export", "--format <onnx|c|html>"),
-        ("export", "--dtype <float32|int8>"),
+        ("export", "--dtype <float32|int8|int4>"),
         ("check", "--format <text|json|junit|github>"),
     ],
 )
