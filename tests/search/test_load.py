@@ -55,7 +55,7 @@ MISTAKES: dict[str, tuple[tuple[str, str], int, str]] = {
         14,
         "objective[0].maximize: expects 'validation_accuracy', found 'test_accuracy'",
     ),
-    "nothing to learn": (("trials: 5", "trials: 5\nobjective: {minimize: macs}"), 1, "objective: needs validation_"),
+    "nothing to learn": (("trials: 5", "trials: 5\nobjective: {minimize: macs}"), 14, "objective: needs validation_"),
     "both ways": (
         ("trials: 5", "trials: 5\nobjective: {maximize: validation_accuracy, minimize: macs}"),
         14,

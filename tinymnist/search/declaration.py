@@ -168,6 +168,16 @@ class Search(Model):
                 raise ValueError(f"{shown(key)}: is not a name of at most {MAX_KEY} characters")
         return search
 
+    @field_validator("objective")
+    @classmethod
+    def _something_is_learned(cls, objectives: tuple[Objective, ...]) -> tuple[Objective, ...]:
+        measures = [objective.measure for objective in objectives]
+        if len(set(measures)) < len(measures):
+            raise ValueError("a figure is named twice")
+        if not set(measures) & {"validation_accuracy", "validation_loss"}:
+            raise ValueError("needs validation_accuracy or validation_loss, or nothing is learned")
+        return objectives
+
     @model_validator(mode="after")
     def _rungs_rise(self) -> "Search":
         for index, (rung, following) in enumerate(zip(self.rungs, self.rungs[1:], strict=False)):
@@ -177,11 +187,6 @@ class Search(Model):
                 raise ValueError(f"rungs[{index + 1}].epochs must be more than the {rung.epochs} before")
         if self.rungs[-1].keep is not None:
             raise ValueError(f"rungs[{len(self.rungs) - 1}].keep: nothing follows the last rung: leave it out")
-        measures = [objective.measure for objective in self.objective]
-        if len(set(measures)) < len(measures):
-            raise ValueError("objective: a figure is named twice")
-        if not set(measures) & {"validation_accuracy", "validation_loss"}:
-            raise ValueError("objective: needs validation_accuracy or validation_loss, or nothing is learned")
         return self
 
     @property

@@ -23,7 +23,7 @@ $name
 description: What is looked for, in a sentence.
 $base
 
-budget:
+budget:                           # also max_macs, and of int8 C max_ram and max_flash, in bytes
   max_params: $parameters
   fill: 0.9                       # a network that uses less than this share of the budget is not trained
 
