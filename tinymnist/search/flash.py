@@ -36,19 +36,24 @@ def int8_flash(plan: Plan) -> int | None:
     kernels = [layer for layer in steps if layer.kind in ("conv", "linear", "norm")]
     gates = [label for label in labels if is_curved(label)]
     pools = {"average" if layer.averages else "max" for layer in steps[:-1] if layer.kind == "pool"}
-    parts = {"all", *pools} | ({"both"} if len(pools) == 2 else set())
-    parts |= {"gate"} if gates else set()
-    parts |= {"leaky"} if labels & set(LEAKY) else set()
-    parts |= {"filters"} if any(_is_factored(layer) for layer in kernels) else set()
-    parts |= {"add"} if "add" in {layer.kind for layer in steps} else set()
-    parts |= {"hidden"} if any(_is_whole(layer) for layer in steps[:-1]) else set()
-    parts |= {"oblong"} if any(map(_is_oblong, steps)) else set()
-    parts |= {"scores"} if steps[-1].kind != "pool" else set()
+    has = {
+        "all": True,
+        "gate": bool(gates),
+        "leaky": bool(labels & set(LEAKY)),
+        "average": "average" in pools,
+        "max": "max" in pools,
+        "both": len(pools) == 2,
+        "filters": any(map(_is_factored, kernels)),
+        "add": any(layer.kind == "add" for layer in steps),
+        "hidden": any(map(_is_whole, steps[:-1])),
+        "oblong": any(map(_is_oblong, steps)),
+        "scores": steps[-1].kind != "pool",
+    }
     rows = len(steps) - (steps[-1].kind == "pool")
-    entry = KERNEL + 4 * ("filters" in parts) + 4 * bool(parts & {"gate", "leaky"})
+    entry = KERNEL + 4 * has["filters"] + 4 * (has["gate"] or has["leaky"])
     numbers = sum(_weights(layer) + 4 * layer.output[0] for layer in kernels)
     numbers += sum(gate_table(gate).size for gate in gates)
-    return numbers + ROW * rows + entry * len(kernels) + sum(CODE[part] for part in parts)
+    return numbers + ROW * rows + entry * len(kernels) + sum(CODE[part] for part in CODE if has[part])
 
 
 def _steps(plan: Plan) -> list[Layer]:
