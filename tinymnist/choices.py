@@ -6,7 +6,7 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 Engine = Literal["auto", "torch", "native"]
 ExportFormat = Literal["onnx", "c", "html"]
 WholeDtype = Literal["int8", "int4"]
-"""Of weights in whole numbers; the values between them are bytes."""
+"""Types of weights in whole numbers. What layers pass on is bytes with each of them."""
 ExportDtype = Literal["float32", WholeDtype]
 Optimize = Literal["size", "speed"]
 Project = Literal["make", "arduino"]
