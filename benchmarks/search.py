@@ -4,13 +4,15 @@
 
 Runs `tinymnist search` with each sampler and several seeds (three, unless told), or goes on where it was stopped, draws
 FOLDER/samplers.svg, and prints the figures as Markdown. What counts is the loss on held-out images after the last rung,
-so the search should minimise that.
+so the search should minimise that. The last column says what a sampler has learned, whatever the luck of the best: the
+median loss of the later half of its networks, after the first rung, where all of them are.
 """
 
 import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -24,18 +26,25 @@ SAMPLERS = {"tpe": VERMILION, "evolution": BLUE, "random": INK}
 MARKS = (50, 100, 150, 200)
 """Trainings after which the best is printed."""
 
-Progress = list[float]
-"""The best figure of a whole schedule after each training: infinite before the first."""
+
+@dataclass(frozen=True)
+class Searched:
+    """What one study came to."""
+
+    progress: list[float]
+    """The least loss after the last rung, after each training: infinite before the first."""
+    later: float
+    """The median loss of the later half of the networks after the first rung."""
 
 
 def main() -> None:
     file, folder = Path(sys.argv[1]), Path(sys.argv[2])
     repetitions = int(sys.argv[3]) if sys.argv[3:] else 3
     folder.mkdir(parents=True, exist_ok=True)
-    found: dict[str, list[Progress]] = {sampler: [] for sampler in sys.argv[4:] or SAMPLERS}
+    found: dict[str, list[Searched]] = {sampler: [] for sampler in sys.argv[4:] or SAMPLERS}
     for seed in range(repetitions):  # in turns, so that each sampler has a study early
-        for sampler, progress in found.items():
-            progress.append(_searched(_variant(file, folder, sampler, seed), folder))
+        for sampler, studies in found.items():
+            studies.append(_searched(_variant(file, folder, sampler, seed), folder))
     (folder / "samplers.svg").write_bytes(_picture(found))
     print("\n".join(_table(found)))
 
@@ -48,7 +57,7 @@ def _variant(file: Path, folder: Path, sampler: str, seed: int) -> Path:
     return variant
 
 
-def _searched(variant: Path, folder: Path) -> Progress:
+def _searched(variant: Path, folder: Path) -> Searched:
     study = folder / variant.stem
     arguments = ["--resume", str(study)] if study.exists() else [str(variant), "--output", str(folder)]
     subprocess.run([sys.executable, "-m", "tinymnist", "search", *arguments, "--quiet"], check=True, stdout=sys.stderr)
@@ -59,27 +68,32 @@ def _searched(variant: Path, folder: Path) -> Progress:
         if rung == len(file.search.rungs) - 1:
             best = min(best, history.trials[number].rungs[rung].loss)
         progress.append(best)
-    return progress
+    later = history.trials[len(history.trials) // 2 :]
+    return Searched(progress, statistics.median(trial.rungs[0].loss for trial in later if trial.rungs))
 
 
-def _table(found: dict[str, list[Progress]]) -> Iterator[str]:
-    yield "| sampler | studies | " + " | ".join(f"{mark} trainings" for mark in MARKS) + " |"
-    yield "|---|---|" + "---|" * len(MARKS)
-    for sampler, several in found.items():
-        cells = []
-        for mark in MARKS:
-            reached = [1000 * progress[mark - 1] for progress in several if len(progress) >= mark]
-            spread = f" ± {statistics.stdev(reached):.1f}" if len(reached) > 1 else ""
-            cells.append(f"{statistics.mean(reached):.1f}{spread}" if reached else "")
-        yield f"| {sampler} | {len(several)} | " + " | ".join(cells) + " |"
+def _table(found: dict[str, list[Searched]]) -> Iterator[str]:
+    heads = [f"{mark} trainings" for mark in MARKS] + ["later proposals"]
+    yield "| sampler | studies | " + " | ".join(heads) + " |"
+    yield "|---|---|" + "---|" * len(heads)
+    for sampler, studies in found.items():
+        columns = [[each.progress[mark - 1] for each in studies if len(each.progress) >= mark] for mark in MARKS]
+        columns.append([each.later for each in studies])
+        yield f"| {sampler} | {len(studies)} | " + " | ".join(map(_cell, columns)) + " |"
 
 
-def _picture(found: dict[str, list[Progress]]) -> bytes:
+def _cell(losses: list[float]) -> str:
+    """Mean and deviation, in 10⁻³ nats."""
+    spread = f" ± {1000 * statistics.stdev(losses):.1f}" if len(losses) > 1 else ""
+    return f"{1000 * statistics.mean(losses):.1f}{spread}" if losses else ""
+
+
+def _picture(found: dict[str, list[Searched]]) -> bytes:
     with picture_settings():
         figure = constrained_figure(6.2, 3.2)
         axes = figure.subplots()
-        for sampler, several in found.items():
-            for index, progress in enumerate(several):
+        for sampler, studies in found.items():
+            for index, progress in enumerate(each.progress for each in studies):
                 label = sampler if index == 0 else None
                 places = [place + 1 for place, best in enumerate(progress) if best < float("inf")]
                 heights = [1000 * progress[place - 1] for place in places]

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,11 +38,11 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def cluster(certificates: Path, tmp_path: Path) -> Iterator[Cluster]:
+@contextmanager
+def two_workers(certificates: Path, folder: Path) -> Iterator[Cluster]:
     """A scheduler with two workers."""
-    (tmp_path / "cluster").mkdir()
-    found = Cluster(tmp_path / "cluster", certificates)
+    folder.mkdir()
+    found = Cluster(folder, certificates)
     try:
         found.start_scheduler()
         found.start_worker()
@@ -49,6 +50,12 @@ def cluster(certificates: Path, tmp_path: Path) -> Iterator[Cluster]:
         yield found
     finally:
         found.stop()
+
+
+@pytest.fixture
+def cluster(certificates: Path, tmp_path: Path) -> Iterator[Cluster]:
+    with two_workers(certificates, tmp_path / "cluster") as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -227,6 +234,20 @@ def test_a_scheduler_that_is_gone_is_one_line_and_nothing_is_lost(
     cluster.start_scheduler(cluster.port)
     cluster.start_worker()
     assert resume(cluster, tmp_path) == expected
+
+
+def test_a_series_goes_on_at_another_scheduler_that_has_work_of_its_own(
+    cluster: Cluster, certificates: Path, arch: Path, tmp_path: Path, expected: dict[str, Any]
+) -> None:
+    with two_workers(certificates, tmp_path / "other") as other:
+        neighbour = start(training(arch, tmp_path / "neighbour", *other.options), tmp_path)
+        driver = start(training(arch, tmp_path, *cluster.options), tmp_path)
+        driver.until_it_says("seed 1, epoch 2: ")
+        cluster.stop()
+        assert driver.ended()[0] == 3
+        assert resume(other, tmp_path) == expected
+        assert neighbour.ended()[0] == 0
+        assert outcome_of(tmp_path / "neighbour" / "run") == expected
 
 
 def test_a_worker_with_another_version_is_named_and_not_used(
