@@ -169,11 +169,12 @@ def _forecast_as_text(file: "SearchFile", found: "Forecast") -> list[str]:
         f"{count:,.0f} of {counted(rung.epochs, 'epoch')}"
         for count, rung in zip(found.trainings, search.rungs, strict=True)
     )
+    scaled = "scaled to the budget" if file.space.fills else "scaled where they exceed the budget"
     return [
         f"{search.name}: {networks} networks, {counted(len(file.space.axes), 'dimension')}, varying {file.space.file}",
         f"budget: {budget_text(search.budget)}",
-        f"of {found.drawn:,} drawn: {_percent(found.valid)} are valid, {_percent(found.fitting)} use that much",
-        f"with their widths scaled to the budget: {_percent(found.scaled)}, and only those are trained",
+        f"of {found.drawn:,} drawn: {_percent(found.valid)} are valid, {_percent(found.fitting)} are within that",
+        f"with their widths {scaled}: {_percent(found.scaled)}, and only those are trained",
         f"trainings: about {rungs}: {found.epochs:,.0f} epochs",
         f"finalists and winner: at most {found.epochs_of_finals:,} epochs",
     ]

@@ -130,7 +130,7 @@ def read_file(file: str) -> str:
         with open(file, "rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise SpecError(f"{file}: no such file: check the path; `tinymnist list` shows the packaged ones") from None
+        raise SpecError(f"{file}: no such file: check the path") from None
     except IsADirectoryError:
         raise SpecError(f"{file}: is a directory: name the YAML file in it") from None
     except (OSError, ValueError) as error:
