@@ -5,7 +5,8 @@
 Runs `tinymnist search` with each sampler and several seeds (three, unless told), or goes on where it was stopped, draws
 FOLDER/samplers.svg, and prints the figures as Markdown. What counts is the loss on held-out images after the last rung,
 so the search should minimise that. The last column says what a sampler has learned, whatever the luck of the best: the
-median loss of the later half of its networks, after the first rung, where all of them are.
+median loss of the later half of its networks, after the first rung, where all of them are. The line below the table is
+how much the first rung tells about the last.
 """
 
 import statistics
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import yaml
 
 from tinymnist.plotting import BLUE, INK, VERMILION, constrained_figure, picture_bytes, picture_settings
@@ -23,7 +25,7 @@ from tinymnist.search.load import load_search
 from tinymnist.search.study import JOURNAL
 
 SAMPLERS = {"tpe": VERMILION, "evolution": BLUE, "random": INK}
-MARKS = (50, 100, 150, 200)
+MARKS = (50, 100, 150)
 """Trainings after which the best is printed."""
 
 
@@ -35,6 +37,8 @@ class Searched:
     """The least loss after the last rung, after each training: infinite before the first."""
     later: float
     """The median loss of the later half of the networks after the first rung."""
+    finished: list[tuple[float, float]]
+    """The losses after the first and the last rung, of each network that came to the last."""
 
 
 def main() -> None:
@@ -47,6 +51,8 @@ def main() -> None:
             studies.append(_searched(_variant(file, folder, sampler, seed), folder))
     (folder / "samplers.svg").write_bytes(_picture(found))
     print("\n".join(_table(found)))
+    finished = [pair for studies in found.values() for each in studies for pair in each.finished]
+    print(f"\nrank correlation of first and last rung: {_rank_correlation(finished):.2f} ({len(finished)} networks)")
 
 
 def _variant(file: Path, folder: Path, sampler: str, seed: int) -> Path:
@@ -68,17 +74,25 @@ def _searched(variant: Path, folder: Path) -> Searched:
         if rung == len(file.search.rungs) - 1:
             best = min(best, history.trials[number].rungs[rung].loss)
         progress.append(best)
-    later = history.trials[len(history.trials) // 2 :]
-    return Searched(progress, statistics.median(trial.rungs[0].loss for trial in later if trial.rungs))
+    later = [trial.rungs[0].loss for trial in history.trials[len(history.trials) // 2 :] if trial.rungs]
+    finished = [(trial.rungs[0].loss, trial.rungs[-1].loss) for trial in history.trials if trial.state == "finished"]
+    return Searched(progress, statistics.median(later), finished)
+
+
+def _rank_correlation(pairs: list[tuple[float, float]]) -> float:
+    """Spearman's, for losses that are all different."""
+    ranks = np.argsort(np.argsort(np.array(pairs), axis=0), axis=0)
+    return float(np.corrcoef(ranks.T)[0, 1])
 
 
 def _table(found: dict[str, list[Searched]]) -> Iterator[str]:
-    heads = [f"{mark} trainings" for mark in MARKS] + ["later proposals"]
+    lengths = [len(each.progress) for studies in found.values() for each in studies]
+    heads = [f"{mark} trainings" for mark in MARKS] + [f"all {min(lengths)} to {max(lengths)}", "later proposals"]
     yield "| sampler | studies | " + " | ".join(heads) + " |"
     yield "|---|---|" + "---|" * len(heads)
     for sampler, studies in found.items():
         columns = [[each.progress[mark - 1] for each in studies if len(each.progress) >= mark] for mark in MARKS]
-        columns.append([each.later for each in studies])
+        columns += [[each.progress[-1] for each in studies], [each.later for each in studies]]
         yield f"| {sampler} | {len(studies)} | " + " | ".join(map(_cell, columns)) + " |"
 
 
