@@ -57,7 +57,8 @@ def main() -> None:
 
 def _variant(file: Path, folder: Path, sampler: str, seed: int) -> Path:
     content = yaml.safe_load(file.read_text())
-    content |= {"name": f"{sampler}-{seed}", "sampler": sampler, "seed": seed}
+    base = load_search(str(file)).space.file
+    content |= {"name": f"{sampler}-{seed}", "sampler": sampler, "seed": seed, "base": base}
     variant = folder / f"{sampler}-{seed}.yaml"
     variant.write_text(yaml.safe_dump(content, sort_keys=False))
     return variant

@@ -116,3 +116,14 @@ def test_a_packaged_network_can_be_the_base(tmp_path: Path) -> None:
         )
     )
     assert load_search(str(file)).space.file.endswith("smooth675.yaml")
+
+
+def test_a_base_beside_the_search_file_is_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, here = tmp_path / "searches", tmp_path / "here"
+    folder.mkdir()
+    here.mkdir()
+    (folder / "base.yaml").write_text(BASE)
+    (folder / "search.yaml").write_text(SEARCH)
+    (here / "base.yaml").write_text(BASE.replace("name: base", "name: another"))
+    monkeypatch.chdir(here)
+    assert load_search("../searches/search.yaml").space.base_spec.name == "base"

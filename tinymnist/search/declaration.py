@@ -140,7 +140,11 @@ class Search(Model):
         description="Letters, digits, `.`, `_` and `-`; names the study and its networks.",
     )
     description: str = Field("", max_length=2000, description="What is looked for, for people to read.")
-    base: str = Field(min_length=1, max_length=1000, description="A spec, by path or packaged name, that is varied.")
+    base: str = Field(
+        min_length=1,
+        max_length=1000,
+        description="A spec, by path (from the search file, or from here) or packaged name, that is varied.",
+    )
     budget: Budget = Field(description="What a network may cost.")
     search: Annotated[dict[str, Dimension], Field(min_length=1, max_length=MAX_ENTRIES)] = Field(
         description="What varies: by the path of a value in the spec, as `--set` takes it, or by any name with `paths`."

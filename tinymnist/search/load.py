@@ -1,5 +1,6 @@
 """Loads a search file; every mistake is reported in one line, as in a spec."""
 
+import os.path
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,7 +61,7 @@ def search_from_text(text: str, file: str, base: str | None = None) -> SearchFil
         return nearest_place(places, path)
 
     try:
-        base = base or find_spec_file(search.base)
+        base = base or _find_base(search.base, file)
         base_text = read_file(base)
         recipe = document_from_text(base_text, base).spec.train
     except SpecError as error:
@@ -104,6 +105,12 @@ def _axis(key: str, dimension: Dimension, place: Place, place_of_paths: Place) -
     if len(axis.options) < len(dimension.choice or ()):
         raise error_at(place, ("search", key), "names an option twice: leave one out")
     return axis
+
+
+def _find_base(base: str, file: str) -> str:
+    """The file of the base: beside the search file, or else as anywhere. Raises `SpecError`."""
+    beside = os.path.join(os.path.dirname(file), base)
+    return beside if os.path.isfile(beside) else find_spec_file(base)
 
 
 def _refuse_same_paths(axes: tuple[Axis, ...], places: dict[Path, Place]) -> None:
