@@ -47,9 +47,9 @@ MISTAKES: dict[str, tuple[tuple[str, str], int, str]] = {
         "none of 300 networks drawn uses 90 to 100 % of 90 parameters: the nearest has ",
     ),
     "budget too large": (("max_params: 900", "max_params: 90000"), 3, "the nearest has 5,110 parameters"),
-    "nothing kept": (("{epochs: 1, keep: 0.4}", "{epochs: 1}"), 1, "rungs[0].keep is missing"),
-    "rungs fall": (("{epochs: 2}", "{epochs: 1}"), 1, "rungs[1].epochs must be more than the 1 before"),
-    "more after the last": (("{epochs: 2}", "{epochs: 2, keep: 0.5}"), 1, "rungs[1].keep: nothing follows"),
+    "nothing kept": (("{epochs: 1, keep: 0.4}", "{epochs: 1}"), 12, "rungs: the rung of 1 needs `keep`"),
+    "rungs fall": (("{epochs: 2}", "{epochs: 1}"), 12, "more epochs than the one before: 1 follows 1"),
+    "more after the last": (("{epochs: 2}", "{epochs: 2, keep: 0.5}"), 12, "nothing follows the last rung"),
     "the test set": (
         ("trials: 5", "trials: 5\nobjective: {maximize: test_accuracy}"),
         14,

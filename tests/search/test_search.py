@@ -60,8 +60,8 @@ def series(path: Path) -> Series:
 
 def test_a_row_for_each_trial_tells_what_became_of_it(study: Study) -> None:
     found = rows(study.path / "trials.csv")
-    assert list(found[0])[:6] == ["trial", "state", "parameters", "macs", "epochs", "accuracy"]
-    assert list(found[0])[6:] == list(study.file.search.search)
+    assert list(found[0])[:7] == ["trial", "state", "parameters", "macs", "epochs", "accuracy", "loss"]
+    assert list(found[0])[7:] == list(study.file.search.search)
     assert [row["trial"] for row in found] == ["0", "1", "2", "3", "4"]
     assert {row["state"] for row in found} <= {"dropped", "finished"}
     assert all(row["epochs"] == ("2" if row["state"] == "finished" else "1") for row in found)
@@ -73,6 +73,7 @@ def test_each_training_is_a_run_with_the_figures_of_its_row(study: Study) -> Non
         run = open_run(study.training_path(int(row["trial"]), int(row["epochs"])))
         assert isinstance(run, Run)
         assert f"{run.result.accuracy:.2f}" == row["accuracy"]
+        assert f"{run.result.loss:.4f}" == row["loss"]
         assert (run.result.scored_on, run.result.n) == ("validation", 300)
         assert run.spec.plan.parameters == int(row["parameters"])
         assert run.spec.train.epochs == int(row["epochs"])
@@ -215,6 +216,13 @@ def test_several_at_once_find_within_the_budget_too(cli: Cli, tmp_path: Path) ->
     assert open_study(tmp_path / "tiny").result.winners[0].n == 1
 
 
+def test_a_dry_run_says_that_the_base_is_outside_the_space(cli: Cli, tmp_path: Path) -> None:
+    file = write_search(tmp_path, SEARCH.replace("[relu, silu]", "[silu, hardswish]"))
+    assert cli("search", file, "--dry-run").out.splitlines()[4] == (
+        "the base: 874 parameters, 21,552 multiply-adds, not tried: outside the space or the budget"
+    )
+
+
 def test_a_dry_run_trains_nothing(cli: Cli, tmp_path: Path) -> None:
     file = write_search(tmp_path)
     outcome = cli("search", file, "--dry-run", "--output", tmp_path / "studies")
@@ -223,5 +231,9 @@ def test_a_dry_run_trains_nothing(cli: Cli, tmp_path: Path) -> None:
     lines = outcome.out.splitlines()
     assert lines[0] == f"tiny: a continuum of networks, 5 dimensions, varying {tmp_path / 'base.yaml'}"
     assert lines[1] == "budget: 90 to 100 % of 900 parameters"
-    assert lines[4] == "trainings: about 5 of 1 epoch, 2 of 2 epochs: 9 epochs"
-    assert lines[5] == "finalists and winner: at most 12 epochs"
+    assert lines[4] == "the base: 874 parameters, 21,552 multiply-adds, the first network"
+    assert (
+        lines[5]
+        == "trainings: at least about 5 of 1 epoch, 2 of 2 epochs: 9 epochs, and more if networks become better"
+    )
+    assert lines[6] == "finalists and winner: at most 12 epochs"

@@ -47,6 +47,17 @@ def test_it_says_what_was_written_and_what_is_next(cli: Cli, tmp_path: Path, mon
     assert load_search("wider nets.yaml").search.name == "wider-nets"
 
 
+def test_a_base_in_another_folder_is_found_from_anywhere(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "nets").mkdir()
+    (tmp_path / "nets" / "mine.yaml").write_text(BASE)
+    monkeypatch.chdir(tmp_path)
+    assert cli("new", "searches/wider.yaml", "--search", "nets/mine").code == 0
+    monkeypatch.chdir(tmp_path / "nets")
+    assert load_search("../searches/wider.yaml").space.base_spec.name == "base"
+
+
 def entries(text: str) -> list[str]:
     return text.partition("\nsearch:\n")[2].partition("\n\n")[0].splitlines()
 

@@ -96,7 +96,7 @@ def _search(file: Path, name: str, arch: str) -> tuple[str, str]:
     from tinymnist.search.load import search_from_text
     from tinymnist.search.starting import starting_search
 
-    text = starting_search(name, arch)
+    text = starting_search(name, arch, file.parent)
     search = search_from_text(text, str(file)).search
     _write(file, text)
     varies = f"varies {counted(len(search.search), 'value')} of {printable(arch)}"

@@ -175,9 +175,20 @@ def _forecast_as_text(file: "SearchFile", found: "Forecast") -> list[str]:
         f"budget: {budget_text(search.budget)}",
         f"of {found.drawn:,} drawn: {_percent(found.valid)} are valid, {_percent(found.fitting)} are within that",
         f"with their widths {scaled}: {_percent(found.scaled)}, and only those are trained",
-        f"trainings: about {rungs}: {found.epochs:,.0f} epochs",
+        f"the base: {_base(file, found)}",
+        f"trainings: at least about {rungs}: {found.epochs:,.0f} epochs, and more if networks become better",
         f"finalists and winner: at most {found.epochs_of_finals:,} epochs",
     ]
+
+
+def _base(file: "SearchFile", found: "Forecast") -> str:
+    from tinymnist.search.flash import int8_flash
+
+    plan = file.space.base_spec.plan
+    costs = f"{plan.parameters:,} parameters, {plan.macs:,} multiply-adds"
+    if "flash" in file.search.costs and (flash := int8_flash(plan)) is not None:
+        costs += f", {flash:,} bytes of flash"
+    return f"{costs}, {'the first network' if found.base_is_tried else 'not tried: outside the space or the budget'}"
 
 
 def _percent(share: float) -> str:

@@ -1,6 +1,7 @@
 """What is searched for, and how: the models of a search file."""
 
 import math
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import BeforeValidator, Field, Strict, field_validator, model_validator
@@ -182,16 +183,17 @@ class Search(Model):
             raise ValueError("needs validation_accuracy or validation_loss, or nothing is learned")
         return objectives
 
-    @model_validator(mode="after")
-    def _rungs_rise(self) -> "Search":
-        for index, (rung, following) in enumerate(zip(self.rungs, self.rungs[1:], strict=False)):
+    @field_validator("rungs")
+    @classmethod
+    def _rungs_rise(cls, rungs: tuple[Rung, ...]) -> tuple[Rung, ...]:
+        for rung, following in pairwise(rungs):
             if rung.keep is None:
-                raise ValueError(f"rungs[{index}].keep is missing: say which share goes on to the next rung")
+                raise ValueError(f"the rung of {rung.epochs} needs `keep`: the share that goes on to the next")
             if following.epochs <= rung.epochs:
-                raise ValueError(f"rungs[{index + 1}].epochs must be more than the {rung.epochs} before")
-        if self.rungs[-1].keep is not None:
-            raise ValueError(f"rungs[{len(self.rungs) - 1}].keep: nothing follows the last rung: leave it out")
-        return self
+                raise ValueError(f"each has more epochs than the one before: {following.epochs} follows {rung.epochs}")
+        if rungs[-1].keep is not None:
+            raise ValueError("nothing follows the last rung: leave out its `keep`")
+        return rungs
 
     @property
     def has_one_objective(self) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinymnist.search.load import SearchFile
+from tinymnist.search.origin import origin
 
 
 @dataclass(frozen=True)
@@ -21,10 +22,12 @@ class Forecast:
     """The share that uses enough of the budget, and not more."""
     scaled: float
     """The same after their widths were scaled to the budget, as those of every proposal are."""
+    base_is_tried: bool
+    """Whether the base itself is in the space and fits the budget: it is then the first network."""
     trainings: tuple[float, ...]
-    """Expected for each rung."""
+    """Expected for each rung of networks in no order; where each is better than those before, more go on."""
     epochs: float
-    """Expected of the trials."""
+    """The same of the epochs."""
     epochs_of_finals: int
     """Of finalists and winners at the most."""
 
@@ -42,15 +45,16 @@ def forecast(file: SearchFile, drawn: int = 200) -> Forecast:
     shares = np.cumprod([1.0, *(rung.keep or 0.0 for rung in search.rungs[:-1])])
     trainings = tuple(float(search.trials * share) for share in shares)
     epochs = sum(count * rung.epochs for count, rung in zip(trainings, search.rungs, strict=True))
-    finals, last = search.finalists, search.rungs[-1].epochs
-    winners = 1 if search.has_one_objective else finals.keep
+    finalists, last = min(search.finalists.keep, search.trials), search.rungs[-1].epochs
+    winners = 1 if search.has_one_objective else finalists
     return Forecast(
         networks=math.prod(axis.size for axis in space.axes),
         drawn=drawn,
         valid=valid / drawn,
         fitting=fitting / drawn,
         scaled=scaled / drawn,
+        base_is_tried=origin(space) is not None,
         trainings=trainings,
         epochs=epochs,
-        epochs_of_finals=(finals.keep + winners) * finals.seeds * last,
+        epochs_of_finals=(finalists + winners) * search.finalists.seeds * last,
     )

@@ -109,7 +109,7 @@ def _axis(key: str, dimension: Dimension, place: Place, place_of_paths: Place) -
 
 def _find_base(base: str, file: str) -> str:
     """The file of the base: beside the search file, or else as anywhere. Raises `SpecError`."""
-    beside = os.path.join(os.path.dirname(file), base)
+    beside = os.path.normpath(os.path.join(os.path.dirname(file), base))
     return beside if os.path.isfile(beside) else find_spec_file(base)
 
 
@@ -168,7 +168,7 @@ def _refuse_hopeless(space: Space, place: Place) -> None:
         place,
         ("budget",),
         f"none of {counted(TRIES, 'network')} drawn uses {budget_text(space.budget)}: the nearest has {nearest[1]}: "
-        "widen the ranges, or change the budget",
+        "widen the ranges, lower `fill`, or change the budget",
     )
 
 

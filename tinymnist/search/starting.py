@@ -1,6 +1,8 @@
 """The commented search file that `tinymnist new --search` writes for an architecture."""
 
 import math
+import os.path
+from pathlib import Path
 from string import Template
 
 from tinymnist.errors import SpecError
@@ -10,7 +12,7 @@ from tinymnist.spec import Spec
 from tinymnist.spec.base import MAX_RATE
 from tinymnist.spec.dump import entry
 from tinymnist.spec.load import load_document
-from tinymnist.spec.packaged import find_spec_file
+from tinymnist.spec.packaged import find_spec_file, packaged_files
 from tinymnist.spec.path import path_text
 
 TEMPLATE = Template("""\
@@ -48,20 +50,28 @@ VALIDATION = 10_000
 """A sixth of MNIST's training images."""
 
 
-def starting_search(name: str, arch: str) -> str:
-    """The YAML of a search called `name` for networks like `arch`, with as many parameters. Raises `SpecError`."""
+def starting_search(name: str, arch: str, folder: Path = Path()) -> str:
+    """The YAML of a search called `name`, in a file in `folder`, for networks like `arch`, with as many parameters.
+    Raises `SpecError`."""
     file = find_spec_file(arch)
     spec = load_document(file).spec
     if (problem := unfit_recipe(spec.train)) is not None:
         raise SpecError(f"{file}: {problem}")
     return TEMPLATE.substitute(
         name=entry("name", name),
-        base=entry("base", arch),
+        base=entry("base", _base(arch, file, folder)),
         parameters=spec.plan.parameters,
         search="\n".join([*_widths(spec), _rate(spec)]),
         validation=(spec.data and spec.data.validation) or VALIDATION,
         rungs="\n".join(_rungs(spec.train.epochs)),
     )
+
+
+def _base(arch: str, file: str, folder: Path) -> str:
+    """What a search file in `folder` calls its base: a packaged name, or the path from there."""
+    if os.path.isabs(arch) or (not os.path.exists(arch) and arch in packaged_files()):
+        return arch
+    return os.path.relpath(file, folder)
 
 
 def _widths(spec: Spec) -> list[str]:

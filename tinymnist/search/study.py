@@ -26,7 +26,7 @@ TRIALS, FRONT, RESULT = "trials.csv", "front.csv", "result.json"
 TRAININGS, FINALISTS, WINNERS = "trials", "finalists", "winners"
 
 COLUMNS = ("trial", "state", "parameters", "macs")
-FIGURES = ("epochs", "accuracy")
+FIGURES = ("epochs", "accuracy", "loss")
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Study:
         writer.writerow([*COLUMNS, *(["flash"] if "flash" in self.file.search.costs else []), *FIGURES, *keys])
         for trial in trials:
             last = trial.rungs[-1] if trial.rungs else None
-            figures: list[Any] = ["", ""] if last is None else [last.epochs, f"{last.accuracy:.2f}"]
+            figures = [""] * len(FIGURES) if last is None else [last.epochs, f"{last.accuracy:.2f}", f"{last.loss:.4f}"]
             values = [trial.values[key] for key in keys]
             flash = [trial.flash] if "flash" in self.file.search.costs else []  # None becomes an empty cell
             costs = [trial.parameters, trial.macs, *flash]

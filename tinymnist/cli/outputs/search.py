@@ -20,6 +20,7 @@ class DryRun(Shown):
     valid: float
     fitting: float
     scaled: float
+    base_is_tried: bool
     trainings: list[float]
     epochs: float
     epochs_of_finals: int
