@@ -7,6 +7,7 @@ import pytest
 from tests.support.searches import BASE, SEARCH, search_of, write_search
 from tinymnist.errors import SpecError
 from tinymnist.search.load import load_search, search_from_text
+from tinymnist.spec.load import document_from_text
 
 WIDTH = '"blocks[0].convs[0].out_channels": {int: [2, 12]}'
 
@@ -116,6 +117,11 @@ def test_a_packaged_network_can_be_the_base(tmp_path: Path) -> None:
         )
     )
     assert load_search(str(file)).space.file.endswith("smooth675.yaml")
+
+
+def test_a_search_file_is_no_architecture() -> None:
+    with pytest.raises(SpecError, match="^file.yaml:1: is a search file, not an architecture"):
+        document_from_text(SEARCH, "file.yaml")
 
 
 def test_a_base_beside_the_search_file_is_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

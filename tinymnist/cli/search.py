@@ -94,7 +94,7 @@ def command(
     }
     where = cluster.parsed(scheduler, tls_ca, tls_cert, tls_key, jobs)
     if resume is not None:
-        _refuse_beside_resume({"FILE": file, "--dry-run": dry_run or None, **of_study})
+        _refuse_beside_resume({str(file): file, "--dry-run": dry_run or None, **of_study})
         need_optuna("search")
         study = _resume(resume, jobs, data_dir, where)
     elif file is None:

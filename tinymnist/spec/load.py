@@ -104,6 +104,8 @@ def read_draft(text: str, file: str, recipe: str | None = None) -> Draft:
         raise SpecError(
             f"{file}:1: expects keys such as `name:` and `blocks:`, found {shown(data)}: see `tinymnist new`", line=1
         )
+    if "search" in data and "blocks" not in data:
+        raise SpecError(f"{file}:1: is a search file, not an architecture: run it by `tinymnist search`", line=1)
     if recipe is not None:
         _take_recipe(recipe, data, places)
     _expand_recipe(data, places)
