@@ -101,12 +101,13 @@ class Driver:
         return code, self.out.read_text(), self.err.read_text()
 
 
-def start(arguments: list[str], folder: Path) -> Driver:
+def start(arguments: list[str], folder: Path, environment: dict[str, str] | None = None) -> Driver:
     """Starts `tinymnist ARGUMENTS…` in a process of its own."""
     place = Path(tempfile.mkdtemp(dir=folder))
     with open(place / "out", "wb") as out, open(place / "err", "wb") as err:
         command = [sys.executable, "-m", "tinymnist", *arguments]
-        process = subprocess.Popen(command, stdout=out, stderr=err, cwd=folder, start_new_session=True)
+        variables = {**os.environ, **(environment or {})}
+        process = subprocess.Popen(command, stdout=out, stderr=err, cwd=folder, env=variables, start_new_session=True)
     return Driver(process, place / "out", place / "err")
 
 
@@ -234,6 +235,34 @@ def test_a_scheduler_that_is_gone_is_one_line_and_nothing_is_lost(
     cluster.start_scheduler(cluster.port)
     cluster.start_worker()
     assert resume(cluster, tmp_path) == expected
+
+
+BROKEN_HANDSHAKE = """
+from distributed import Client
+
+async def fails(self, timeout=None):
+    raise ValueError("IOStream is not idle; cannot convert to SSL")
+
+async def reconnect(self, before=Client._reconnect):
+    type(self)._ensure_connected = fails
+    await before(self)
+
+Client._reconnect = reconnect
+"""
+"""What Tornado raises, and Dask does not expect, where a connection breaks as it is made."""
+
+
+def test_a_connection_that_breaks_as_it_is_made_again_is_one_line(cluster: Cluster, arch: Path, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(BROKEN_HANDSHAKE)
+    driver = start(training(arch, tmp_path, *cluster.options), tmp_path, {"PYTHONPATH": str(tmp_path)})
+    driver.until_it_says("seed 1, epoch 2: ")
+    cluster.stop()
+    code, _, err = driver.ended()
+    assert (code, err.splitlines()[-1]) == (
+        3,
+        f"tinymnist: {cluster.address}: the scheduler is gone: start it again, then resume",
+    )
+    assert "Traceback" not in err
 
 
 def test_a_series_goes_on_at_another_scheduler_that_has_work_of_its_own(

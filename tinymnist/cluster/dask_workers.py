@@ -30,6 +30,8 @@ RESOURCE = {"train": 1}
 POLL_SECONDS = 0.2
 PATIENCE_SECONDS = 10.0
 """The time without a worker after which that is said."""
+GONE_SECONDS = 20.0
+"""The time without a connection after which the scheduler is given up; Dask itself tries for half as long."""
 RETRIES = 2
 """How often a training is tried again elsewhere after an error that is the worker's own."""
 
@@ -55,7 +57,7 @@ class DaskWorkers(Workers):
         self._reports: SimpleQueue[Any] = SimpleQueue()
         self._topic = f"tinymnist-{uuid.uuid4().hex}"
         self._images: dict[str, Dataset] = {}
-        self._had_worker = time.monotonic()
+        self._had_worker = self._connected = time.monotonic()
         self._notices: list[Notice] = []
         client.subscribe_topic(self._topic, lambda event: self._reports.put(event[1]))
 
@@ -84,7 +86,7 @@ class DaskWorkers(Workers):
         self._send()
 
     def ended(self, observer: Told) -> list[Ended]:
-        if self._client.status in ("closing", "closed"):
+        if self._gone():
             tasks = [*(sent.task for sent in self._going.values()), *self._waiting]
             self.stop()
             return [(task, self._lost()) for task in tasks]
@@ -198,6 +200,13 @@ class DaskWorkers(Workers):
         elif time.monotonic() - self._had_worker > PATIENCE_SECONDS:
             self._had_worker = math.inf
             observer.warned(WorkersAwaited(self._where))
+
+    def _gone(self) -> bool:
+        """Whether the scheduler is lost: Dask then closes the client, but not where the connection breaks again in the
+        middle of TLS's first words, which it does not expect."""
+        if self._client.status == "running":
+            self._connected = time.monotonic()
+        return self._client.status in ("closing", "closed") or time.monotonic() - self._connected > GONE_SECONDS
 
     def _lost(self) -> DataError:
         return DataError(f"{self._where}: the scheduler is gone: start it again, then resume")

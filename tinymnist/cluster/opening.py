@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from distributed import Client, LocalCluster, Security
@@ -18,8 +18,9 @@ PATIENCE_SECONDS = 10
 def open_cluster(scheduler: Scheduler) -> Workers:
     """The workers of a cluster, which are left as they are in the end, or those of one that is started here. Raises
     `DataError` where no scheduler answers."""
-    logs = logging.getLogger("distributed")  # what matters of them is told as notices and errors
-    logs.handlers, logs.propagate = [logging.NullHandler()], False
+    for name in ("distributed", "distributed.client", "asyncio"):  # what matters of their logs is told as notices and errors
+        logs = logging.getLogger(name)
+        logs.handlers, logs.propagate = [logging.NullHandler()], False
     warnings.filterwarnings("ignore", module="distributed")
     with ExitStack() as opened:
         address, security = scheduler.address, None
@@ -47,7 +48,12 @@ def open_cluster(scheduler: Scheduler) -> Workers:
             gist = str(error).splitlines()[0] if str(error) else type(error).__name__
             problem = f"no scheduler answers ({gist[:200]})"
             raise DataError(f"{scheduler}: {problem}: is it running, and the way open?") from None
-        opened.callback(client.close)
+        opened.callback(_close, client)
         workers = DaskWorkers(client, str(scheduler), opened.pop_all().close)
     workers.wait_for_workers(scheduler.workers or 1, PATIENCE_SECONDS / 2)
     return workers
+
+
+def _close(client: Client) -> None:
+    with suppress(Exception):  # that of a connection lost before, which Dask keeps until now
+        client.close()
