@@ -13,12 +13,14 @@ from tinymnist.errors import DataError
 from tinymnist.training.workers import Workers
 
 PATIENCE_SECONDS = 10
+LOGS = ("distributed", "distributed.client", "asyncio")
+"""What is silenced: what matters of it is told as notices and errors."""
 
 
 def open_cluster(scheduler: Scheduler) -> Workers:
     """The workers of a cluster, which are left as they are in the end, or those of one that is started here. Raises
     `DataError` where no scheduler answers."""
-    for name in ("distributed", "distributed.client", "asyncio"):  # what matters of their logs is told as notices and errors
+    for name in LOGS:
         logs = logging.getLogger(name)
         logs.handlers, logs.propagate = [logging.NullHandler()], False
     warnings.filterwarnings("ignore", module="distributed")
