@@ -57,7 +57,8 @@ class DaskWorkers(Workers):
         self._reports: SimpleQueue[Any] = SimpleQueue()
         self._topic = f"tinymnist-{uuid.uuid4().hex}"
         self._images: dict[str, Dataset] = {}
-        self._had_worker = self._connected = time.monotonic()
+        self._had_worker = time.monotonic()
+        self._broken = math.inf  # when the connection was first seen to be
         self._notices: list[Notice] = []
         client.subscribe_topic(self._topic, lambda event: self._reports.put(event[1]))
 
@@ -204,9 +205,9 @@ class DaskWorkers(Workers):
     def _gone(self) -> bool:
         """Whether the scheduler is lost: Dask then closes the client, but not where the connection breaks again in the
         middle of TLS's first words, which it does not expect."""
-        if self._client.status == "running":
-            self._connected = time.monotonic()
-        return self._client.status in ("closing", "closed") or time.monotonic() - self._connected > GONE_SECONDS
+        status, now = self._client.status, time.monotonic()
+        self._broken = math.inf if status == "running" else min(self._broken, now)
+        return status in ("closing", "closed") or now - self._broken > GONE_SECONDS
 
     def _lost(self) -> DataError:
         return DataError(f"{self._where}: the scheduler is gone: start it again, then resume")
