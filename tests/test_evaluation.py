@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import shift
+from scipy.ndimage import rotate, shift
 from torch import Tensor, nn
 
 import tinymnist
@@ -19,11 +19,12 @@ from tests.support.command_line import ARCHS, Cli
 from tests.support.digits import mnist_5k
 from tests.support.image_sets import write_npz
 from tests.support.trainings import StopAfter
-from tinymnist import build_model, evaluate, load_run, load_spec
+from tinymnist import build_model, load_run, load_spec
 from tinymnist.data.finding import MissingDataError
 from tinymnist.errors import Interrupted
-from tinymnist.evaluation import Evaluation, confusion_matrix, shifted_probabilities
+from tinymnist.evaluation import Evaluation, confusion_matrix
 from tinymnist.training.records import Declaration, write_record
+from tinymnist.views import Views, mean_probabilities
 
 
 @pytest.fixture
@@ -128,7 +129,10 @@ def test_text_shows_accuracy_interval_and_matrix(cli: Cli, small_run: Path) -> N
 def mean_over_shifts(model: nn.Module, images: NDArray[np.uint8], pixels: int) -> Tensor:
     """Mean probabilities, a view at a time, moved by SciPy."""
     offsets = range(-pixels, pixels + 1)
-    views = [shift(images, (0, down, right), order=0, cval=0) for down in offsets for right in offsets]
+    return mean_over([shift(images, (0, down, right), order=0, cval=0) for down in offsets for right in offsets], model)
+
+
+def mean_over(views: list[NDArray[np.uint8]], model: nn.Module) -> Tensor:
     with torch.inference_mode():
         outputs = [model((torch.from_numpy(view)[:, None] / 255 - 0.1307) / 0.3081) for view in views]
     return torch.stack([output.exp() / output.exp().sum(1, keepdim=True) for output in outputs]).mean(0)
@@ -141,35 +145,69 @@ def test_shifts_average_the_probabilities_of_all_views(small_run: Path, activati
     model = build_model(load_spec(small_run / "spec.yaml", [f"head.activation={activation}"])).eval()
     model.load_state_dict(run.load_model().state_dict())
     images = np.random.default_rng(0).integers(0, 256, (12, 28, 28), np.uint8)  # bright up to the edge
-    found = shifted_probabilities(model, torch.from_numpy(images)[:, None], run.spec.train.normalize, pixels)
+    normalize = run.spec.train.normalize
+    found = mean_probabilities(model, torch.from_numpy(images)[:, None], normalize, Views(shifts=pixels))
     torch.testing.assert_close(found, mean_over_shifts(model, images, pixels))
 
 
+def test_an_image_is_seen_as_it_is_and_turned_to_either_side() -> None:
+    image = mnist_5k()[2][0]
+    found = [view.flatten(0, 2).numpy() for view in Views(turn=30).of(torch.from_numpy(image)[None, None])]
+    expected = [rotate(image.astype(float), degrees, reshape=False, order=1) for degrees in (0, -30, 30)]
+    np.testing.assert_allclose(found, expected, atol=1.0)  # grey levels are rounded
+
+
+def test_each_channel_of_an_image_is_turned_alike() -> None:
+    image = np.stack([mnist_5k()[2][0]] * 3)
+    for view in Views(turn=10).of(torch.from_numpy(image)[None]):
+        assert (view[0] == view[0, 0]).all()
+
+
+def test_with_shifts_and_a_turn_each_turned_image_is_shifted() -> None:
+    images = torch.from_numpy(mnist_5k()[2][:2, None])
+    views = Views(shifts=1, turn=10)
+    turned = Views(turn=10).of(images)
+    expected = [view for image in turned for view in Views(shifts=1).of(image)]
+    torch.testing.assert_close(torch.stack(views.of(images)), torch.stack(expected), rtol=0, atol=0)
+    assert views.count == len(expected) == 27
+
+
 @pytest.mark.slow
-def test_shifts_are_told_apart_from_the_plain_figures(cli: Cli, small_run: Path) -> None:
+def test_several_views_are_told_apart_from_the_plain_figures(cli: Cli, small_run: Path) -> None:
     plain = json.loads(cli("evaluate", small_run, "--json").out)
     content = json.loads(cli("evaluate", small_run, "--shifts", 1, "--json").out)
     _, _, images, labels = mnist_5k()
     right = mean_over_shifts(load_run(small_run).load_model(), images, 1).argmax(1) == torch.from_numpy(labels)
-    assert content.pop("shifts") == {"pixels": 1, "views": 9, "accuracy": 100 * int(right.sum()) / 1000, "n": 1000}
+    accuracy = 100 * int(right.sum()) / 1000
+    assert content.pop("views") == {"shifts": 1, "turn": 0.0, "count": 9, "accuracy": accuracy, "n": 1000}
     assert content == plain
 
 
 @pytest.mark.parametrize(
-    ("pixels", "start"),
+    ("options", "start"),
     [
-        (1, "with shifts of up to 1 pixel (mean of 9 views, 9 times the work): "),
+        (["--shifts", 1], "with shifts of up to 1 pixel (mean of 9 views, 9 times the work): "),
+        (["--turn", 7.5], "with turns of 7.5° to either side (mean of 3 views, 3 times the work): "),
         pytest.param(
-            2, "with shifts of up to 2 pixels (mean of 25 views, 25 times the work): ", marks=pytest.mark.slow
+            ["--shifts", 2, "--turn", 7],
+            "with shifts of up to 2 pixels and turns of 7° to either side (mean of 75 views, 75 times the work): ",
+            marks=pytest.mark.slow,
         ),
     ],
 )
-def test_text_shows_shifts_on_one_more_line(cli: Cli, small_run: Path, pixels: int, start: str) -> None:
-    plain, lines = (cli("evaluate", small_run, "--shifts", n).out.splitlines() for n in (0, pixels))
-    shifts = evaluate(small_run, shifts=pixels).shifts
-    assert shifts is not None
-    assert lines.pop(3) == f"{start}{shifts.accuracy:.2f} %, {1000 - shifts.correct} wrong"
+def test_text_shows_several_views_on_one_more_line(
+    cli: Cli, small_run: Path, options: list[str | float], start: str
+) -> None:
+    plain, lines = (cli("evaluate", small_run, *given).out.splitlines() for given in ([], options))
+    accuracy = json.loads(cli("evaluate", small_run, *options, "--json").out)["views"]["accuracy"]
+    assert lines.pop(3) == f"{start}{accuracy:.2f} %, {round(1000 - 10 * accuracy)} wrong"
     assert lines == plain
+
+
+@pytest.mark.parametrize("degrees", [-1, 45.5, "nan"])
+def test_turns_beyond_the_limits_are_refused(cli: Cli, small_run: Path, degrees: float | str) -> None:
+    outcome = cli("evaluate", small_run, "--turn", degrees)
+    assert (outcome.code, outcome.err) == (2, f"tinymnist: --turn {degrees}: expects degrees from 0 to 45\n")
 
 
 @pytest.mark.parametrize("pixels", [-1, 4])

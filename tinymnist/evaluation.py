@@ -7,37 +7,27 @@ from pathlib import Path
 from statistics import fmean
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
-from tinymnist.errors import DataError, UsageError
+from tinymnist.errors import DataError
 from tinymnist.model.pixels import normalized
 from tinymnist.notices import Warn, warn_in_python
-from tinymnist.spec.recipe import Normalize
 from tinymnist.statistics import wilson_interval
 from tinymnist.training import Run, load_run
 from tinymnist.training.memory import enough_memory, refuse_too_large
-from tinymnist.training.score import Score, in_batches, score
+from tinymnist.training.score import Score, score
 from tinymnist.training.trained import TrainedNetwork, open_trained
 from tinymnist.training.unfinished import Reached
-
-MAX_SHIFTS = 3
-"""Pixels; MNIST's digits are centred, and keep 4 pixels of background on each side."""
+from tinymnist.views import Views, mean_probabilities
 
 
 @dataclass(frozen=True, slots=True)
-class ShiftedEvaluation:
-    """Figures of one network whose probabilities are averaged over shifted views of each image."""
+class ViewsEvaluation:
+    """Figures of one network whose probabilities are averaged over several views of each image."""
 
-    pixels: int
-    """Largest shift on each axis."""
+    views: Views
     n: int
     correct: int
-
-    @property
-    def views(self) -> int:
-        """The number of views per image; the work grows with it."""
-        return (2 * self.pixels + 1) ** 2
 
     @property
     def accuracy(self) -> float:
@@ -57,8 +47,8 @@ class Evaluation:
     class_names: tuple[str, ...]
     confusion: tuple[tuple[int, ...], ...]
     """Counts: one row per true class, one column per predicted class."""
-    shifts: ShiftedEvaluation | None = None
-    """The figures with test-time shifts, where they were asked for; all other figures are without."""
+    several: ViewsEvaluation | None = None
+    """The figures with several views of each image, where they were asked for; all other figures are with one."""
     unfinished: Reached | None = None
     """How far the training is, where it is not finished."""
 
@@ -102,22 +92,22 @@ def evaluate(
     data_dir: Path | None = None,
     device: str = "auto",
     shifts: int = 0,
+    turn: float = 0.0,
     warn: Warn = warn_in_python,
 ) -> Evaluation:
     """Scores a run, or the one in a directory, on the test set of `dataset`, by default the data set that it was
-    trained on; with `shifts`, also with test-time shifts of up to so many pixels. A run that is not finished is scored
-    as its last checkpoint has it. `warn` is called where `auto` means mnist-5k.
+    trained on; with `shifts` or `turn`, also with `Views` of each image. A run that is not finished is scored as its
+    last checkpoint has it. `warn` is called where `auto` means mnist-5k.
 
     Raises `RunError` where the run is not finished and has no checkpoint yet, `UsageError` where the test images were
     among its training images, `DataError` for data or damage.
     """
     if not isinstance(run, Run):
         run = load_run(run)
-    if not 0 <= shifts <= MAX_SHIFTS:
-        raise UsageError(f"--shifts {shifts}: expects a number from 0 to {MAX_SHIFTS}")
+    views = Views(shifts, turn)
     (trained,) = open_trained([run], dataset, data_dir, device, warn, unfinished=True)
     evaluation = evaluation_of(trained, score_on_test(trained))
-    return replace(evaluation, shifts=_with_shifts(trained, shifts)) if shifts else evaluation
+    return replace(evaluation, several=with_views(trained, views)) if views.count > 1 else evaluation
 
 
 def score_on_test(trained: TrainedNetwork) -> Score:
@@ -154,24 +144,8 @@ def confusion_matrix(predictions: Tensor, labels: Tensor, classes: int) -> tuple
     return tuple(tuple(row) for row in counts.tolist())
 
 
-def _with_shifts(trained: TrainedNetwork, pixels: int) -> ShiftedEvaluation:
+def with_views(trained: TrainedNetwork, views: Views) -> ViewsEvaluation:
+    """Scores a network on the mean probabilities of several views of each image."""
     test = trained.data.test.to(trained.device)
-    normalize = trained.run.spec.train.normalize
-    predictions = shifted_probabilities(trained.model, test.images, normalize, pixels).argmax(1)
-    return ShiftedEvaluation(pixels, len(test), int((predictions == test.labels).sum()))
-
-
-def shifted_probabilities(model: nn.Module, images: Tensor, normalize: Normalize, pixels: int) -> Tensor:
-    """Probabilities (N, classes) that `model`, in evaluation mode, gives for uint8 images (N, C, H, W) on its device,
-    averaged over all (2 pixels + 1)² shifts by -pixels to pixels on each axis. Pixels that a shift uncovers are
-    background, grey level 0."""
-    height, width = images.shape[2:]
-    offsets = range(2 * pixels + 1)
-
-    def average(batch: Tensor) -> Tensor:
-        padded = functional.pad(batch, [pixels] * 4)
-        views = [padded[:, :, top : top + height, left : left + width] for top in offsets for left in offsets]
-        outputs = [model(normalized(view, normalize, images.device)) for view in views]
-        return torch.stack(outputs).softmax(2).mean(0)  # outputs may be log-probabilities, which softmax undoes
-
-    return torch.cat(in_batches(average, images))
+    predictions = mean_probabilities(trained.model, test.images, trained.run.spec.train.normalize, views).argmax(1)
+    return ViewsEvaluation(views, len(test), int((predictions == test.labels).sum()))

@@ -9,7 +9,7 @@ from tinymnist.cli.notices import say_notice
 from tinymnist.cli.options import DataDir, Dataset, Device, Json, RunPath
 from tinymnist.cli.outputs import output
 from tinymnist.console import loading_torch, show, show_json, width
-from tinymnist.text import counted, reached_text
+from tinymnist.text import reached_text
 
 if TYPE_CHECKING:
     from tinymnist.evaluation import Evaluation
@@ -24,6 +24,12 @@ def command(
     shifts: Annotated[
         int, typer.Option("--shifts", metavar="N", help="Also average over shifts of up to N pixels, 0 to 3.")
     ] = 0,
+    turn: Annotated[
+        float,
+        typer.Option(
+            "--turn", metavar="DEGREES", help="Also average over images turned by so much to either side, 0 to 45."
+        ),
+    ] = 0.0,
     as_json: Json = False,
 ) -> None:
     """Score a trained network on a test set.
@@ -36,7 +42,9 @@ def command(
         from tinymnist.training import load_run
 
     run = load_run(run_path)
-    evaluation = evaluate(run, dataset=dataset, data_dir=data_dir, device=device, shifts=shifts, warn=say_notice)
+    evaluation = evaluate(
+        run, dataset=dataset, data_dir=data_dir, device=device, shifts=shifts, turn=turn, warn=say_notice
+    )
     if as_json:
         show_json(output("evaluate", run=run, evaluation=evaluation))
     else:
@@ -52,18 +60,15 @@ def _as_text(run: "Run", evaluation: "Evaluation") -> str:
         f"{evaluation.n - evaluation.correct:,} wrong, loss {evaluation.loss:.4f}",
         f"balanced accuracy {evaluation.balanced_accuracy:.2f} %, macro F1 {evaluation.macro_f1:.2f} %",
         *([reached_text(so_far.epoch, so_far.step, so_far.epochs)] if (so_far := evaluation.unfinished) else []),
-        *_shifts_as_text(evaluation),
+        *_views_as_text(evaluation),
         "",
         *confusion_as_text(evaluation, width()),
     ]
     return "\n".join(lines)
 
 
-def _shifts_as_text(evaluation: "Evaluation") -> list[str]:
-    shifts = evaluation.shifts
-    if shifts is None:
+def _views_as_text(evaluation: "Evaluation") -> list[str]:
+    several = evaluation.several
+    if several is None:
         return []
-    return [
-        f"with shifts of up to {counted(shifts.pixels, 'pixel')} (mean of {shifts.views} views, "
-        f"{shifts.views} times the work): {shifts.accuracy:.2f} %, {shifts.n - shifts.correct:,} wrong"
-    ]
+    return [f"with {several.views}: {several.accuracy:.2f} %, {several.n - several.correct:,} wrong"]

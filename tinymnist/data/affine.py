@@ -87,6 +87,13 @@ def inverse_maps(drawn: Parameters, height: int, width: int) -> Floats:
     return np.ascontiguousarray(np.concatenate([inverse, offset[:, None]], axis=1).transpose(2, 0, 1))
 
 
+def turned(degrees: float, n: int, height: int, width: int) -> Warps:
+    """Turns n images counterclockwise about their centre, bilinearly, onto background of grey level 0."""
+    none, one = np.zeros(n), np.ones(n)
+    same = Parameters(np.full(n, True), one, one, none, none, np.full(n, degrees), none, none)
+    return Warps(same.applied, inverse_maps(same, height, width), "linear", "constant", 0)
+
+
 class AffineAugmenter:
     """Applies ShiftScaleRotate, Affine and flips to whole batches; the same seed gives the same pixels on any device.
 

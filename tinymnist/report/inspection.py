@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tinymnist.data import Split
-from tinymnist.evaluation import Evaluation, evaluation_of, score_on_test, shifted_probabilities
+from tinymnist.evaluation import Evaluation, evaluation_of, score_on_test
 from tinymnist.notices import Warn, warn_in_python
 from tinymnist.report.filters import Filters, filters_of
 from tinymnist.text import images_text
 from tinymnist.training.trained import TrainedNetwork
+from tinymnist.views import mean_probabilities
 
 MOST_MISTAKES, FEWEST_MISTAKES = 60, 12
 """Most wrongly classified images that are shown, highest loss first; and how many at least, however large they are."""
@@ -76,7 +77,7 @@ def look_at(trained: TrainedNetwork) -> Inspection:
     mistakes: tuple[Mistake, ...] = ()
     if len(wrong):
         images = test.images[wrong].to(trained.device)
-        mistakes = _mistakes(test, wrong, shifted_probabilities(model, images, run.spec.train.normalize, 0).cpu())
+        mistakes = _mistakes(test, wrong, mean_probabilities(model, images, run.spec.train.normalize).cpu())
     return Inspection(
         evaluation_of(trained, scored),
         trained.scored_on,

@@ -7,9 +7,10 @@ from pydantic.json_schema import SkipJsonSchema
 from tinymnist.cli.outputs.base import IntervalOutput, ReachedOutput, Shown, Text, at, by, optional
 
 
-class ShiftsOutput(Shown):
-    pixels: int
-    views: int
+class ViewsOutput(Shown):
+    shifts: int = at("views.shifts")
+    turn: float = at("views.turn")
+    count: int = at("views.count")
     accuracy: float
     n: int
 
@@ -31,4 +32,4 @@ class Output(Shown):
     accuracy_by_class: tuple[float | None, ...] = at("evaluation.accuracy_by_class")
     confusion: tuple[tuple[int, ...], ...] = at("evaluation.confusion")
     unfinished: ReachedOutput | SkipJsonSchema[None] = optional("evaluation.unfinished")
-    shifts: ShiftsOutput | SkipJsonSchema[None] = optional("evaluation.shifts")
+    views: ViewsOutput | SkipJsonSchema[None] = optional("evaluation.several")
