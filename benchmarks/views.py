@@ -22,7 +22,6 @@ VIEWS = {
     "turns of 4°": Views(turn=4),
     "turns of 7°": Views(turn=7),
     "turns of 10°": Views(turn=10),
-    "turns of 7°, shifts of up to 1 pixel": Views(shifts=1, turn=7),
 }
 
 
