@@ -2,8 +2,9 @@
 
     python benchmarks/views.py SERIES...
 
-SERIES is the directory of `train --seeds`; each of its seeds is scored, on the held-out images if there are any, else on
-the test set. Prints means and standard deviations over the seeds, and the mean gain with its 95 % interval, as Markdown.
+SERIES is the directory of `train --seeds`; each of its seeds is scored, on the held-out images if there are any, else
+on the test set. Prints means and standard deviations over the seeds, and the mean gain with its 95 % interval, as
+Markdown.
 """
 
 import statistics

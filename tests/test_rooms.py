@@ -27,6 +27,7 @@ ROOMS = [
     ("native", "folded"),
     ("quantization",),
     ("training",),
+    ("views",),
     ("evaluation",),
     ("verification",),
     ("cluster", "search", "grading"),

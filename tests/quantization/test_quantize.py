@@ -61,7 +61,7 @@ def test_held_out_images_stay_so(quick: Path, tmp_path: Path, cli: Cli) -> None:
 
 
 def test_the_recipe_is_gentle_and_without_what_belongs_to_the_first_training() -> None:
-    spec = load_spec("bank984", ["train.ema=0.99"])
+    spec = load_spec("bank1981", ["train.ema=0.99"])
     recipe = rounding_spec(spec, "int8", 5).train
     assert recipe.schedule.model_dump() == {"name": "cosine", "lr": 0.001, "warmup_epochs": 0.0, "final_lr": 0.0}
     assert (recipe.distill, recipe.ema, recipe.chosen_on) == (None, None, "")
