@@ -7,12 +7,10 @@ on the test set. Prints means and standard deviations over the seeds, and the me
 Markdown.
 """
 
-import statistics
 import sys
 
-from scipy.stats import t
-
 from tinymnist.evaluation import with_views
+from tinymnist.statistics import summarize
 from tinymnist.training.load import load_runs
 from tinymnist.training.trained import open_trained
 from tinymnist.views import Views
@@ -36,14 +34,11 @@ def main() -> None:
             accuracies = [with_views(network, views).accuracy for network in networks]
             plain = plain or accuracies
             gains = [several - one for several, one in zip(accuracies, plain, strict=True)]
-            mean, deviation = statistics.mean(accuracies), statistics.stdev(accuracies)
-            print(f"| {name} | {views.count} | {mean:.3f} ± {deviation:.3f} | {_interval(gains)} |", flush=True)
-
-
-def _interval(gains: list[float]) -> str:
-    mean, n = statistics.mean(gains), len(gains)
-    half = float(t.ppf(0.975, n - 1)) * statistics.stdev(gains) / n**0.5
-    return f"{mean:+.3f} ({mean - half:+.3f} to {mean + half:+.3f})" if any(gains) else ""
+            found, gain = summarize(accuracies), summarize(gains)
+            assert found.std is not None, "give series of two seeds or more"
+            assert gain.interval is not None
+            more = f"{gain.mean:+.3f} ({gain.interval[0]:+.3f} to {gain.interval[1]:+.3f})" if views.count > 1 else ""
+            print(f"| {name} | {views.count} | {found.mean:.3f} ± {found.std:.3f} | {more} |", flush=True)
 
 
 if __name__ == "__main__":
