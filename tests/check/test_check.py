@@ -60,6 +60,16 @@ def test_the_reference_documents_four_tests_are_in_tiny3130(cli: Cli, monkeypatc
         (["--max-macs", 530_099], 1, "--max-macs: asked at most 530,099 multiply-adds, found 530,100"),
         (["--max-ram", 4890], 0, "--max-ram: asked at most 4,890 bytes of RAM in int8, found 4,890"),
         (["--max-ram", 4889], 1, "--max-ram: asked at most 4,889 bytes of RAM in int8, found 4,890"),
+        (
+            ["--max-flash", 4067],
+            0,
+            "--max-flash: asked at most 4,067 bytes of flash in int8, as estimated, found 4,067",
+        ),
+        (
+            ["--max-flash", 4066],
+            1,
+            "--max-flash: asked at most 4,066 bytes of flash in int8, as estimated, found 4,067",
+        ),
         (["--max-layers", 6], 0, "--max-layers: asked at most 6 layers with weights, found 6"),
         (["--max-layers", 5], 1, "--max-layers: asked at most 5 layers with weights, found 6"),
         (["--max-blocks", 3], 0, "--max-blocks: asked at most 3 blocks, found 3"),

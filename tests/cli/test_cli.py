@@ -243,18 +243,19 @@ def test_summary_shows_the_reference_documents_table(cli: Cli) -> None:
         "Total params: 3,130",
     ):
         assert row in outcome.out.splitlines()
-    assert outcome.out.splitlines()[-5:] == [
+    assert outcome.out.splitlines()[-6:] == [
         "Parameters: 3,130 (buffers, not counted: 81)",
         "Multiply-adds: 530,100 (without biases and norms; torchinfo: 543,220)",
         "Receptive field: 28x28",
         "Peak activation memory: 37,632 bytes (inference, batch 1, float32)",
         "Scratch memory in int8 C: 4,890 bytes",
+        "Flash in int8 C: about 4,067 bytes of code and constants (Cortex-M0+)",
     ]
 
 
 def test_summary_tells_what_was_seen_before_a_global_pooling(cli: Cli, spec_file: Callable[[str], Path]) -> None:
     path = spec_file("name: net\nblocks:\n  - {convs: [{out_channels: 5, kernel_size: 1}], pool: global_average}\n")
-    assert cli("summary", path).out.splitlines()[-3] == "Receptive field: 28x28 (before global pooling 1x1)"
+    assert cli("summary", path).out.splitlines()[-4] == "Receptive field: 28x28 (before global pooling 1x1)"
     assert json.loads(cli("summary", path, "--json").out)["receptive_field_before_global_pooling"] == [1, 1]
 
 
@@ -299,6 +300,7 @@ def test_summary_json(cli: Cli) -> None:
         "dense_multiply_adds": 530_100,
         "torchinfo_mult_adds": 543_220,
         "int8_ram": 4890,
+        "int8_flash": 4067,
         "receptive_field": [28, 28],
         "receptive_field_before_global_pooling": None,
         "peak_activation_bytes": 37_632,

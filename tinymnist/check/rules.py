@@ -7,16 +7,18 @@ from typing import Literal
 from tinymnist.check.doubts import Doubt, doubts
 from tinymnist.errors import CheckFailed, TinyMnistError
 from tinymnist.spec import Checks, Document, LinearCheck, Place, Plan, Spec
+from tinymnist.spec.flash import int8_flash
 from tinymnist.spec.path import Path
 from tinymnist.spec.scratch import int8_ram
 
-BUDGETS = ("exact_params", "max_params", "max_macs", "max_ram")
+BUDGETS = ("exact_params", "max_params", "max_macs", "max_ram", "max_flash")
 
 
 LIMITS: dict[str, tuple[Callable[[Spec], int | None], str]] = {
     "max_params": (lambda spec: spec.plan.parameters, "parameters"),
     "max_macs": (lambda spec: spec.plan.macs, "multiply-adds"),
     "max_ram": (lambda spec: int8_ram(spec.plan), "bytes of RAM in int8"),
+    "max_flash": (lambda spec: int8_flash(spec.plan), "bytes of flash in int8, as estimated"),
     "max_layers": (
         lambda spec: sum(each.kind in ("conv", "linear") for each in spec.plan.layers),
         "layers with weights",

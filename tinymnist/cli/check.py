@@ -36,6 +36,14 @@ def command(
     max_ram: Annotated[
         int | None, typer.Option(metavar="N", min=0, help="At most this many bytes of scratch memory in int8 C.")
     ] = None,
+    max_flash: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="At most this many bytes of code and constants in int8 C, as estimated for a Cortex-M0+.",
+        ),
+    ] = None,
     max_layers: Annotated[
         int | None, typer.Option(metavar="N", min=0, help="At most this many convolutions and fully connected layers.")
     ] = None,
@@ -69,6 +77,7 @@ def command(
         exact_params=exact_params,
         max_macs=max_macs,
         max_ram=max_ram,
+        max_flash=max_flash,
         max_layers=max_layers,
         max_blocks=max_blocks,
         max_epochs=max_epochs,

@@ -182,12 +182,11 @@ def _forecast_as_text(file: "SearchFile", found: "Forecast") -> list[str]:
 
 
 def _base(file: "SearchFile", found: "Forecast") -> str:
-    from tinymnist.search.flash import int8_flash
+    from tinymnist.search.costs import COUNTS, UNITS
 
     plan = file.space.base_spec.plan
-    costs = f"{plan.parameters:,} parameters, {plan.macs:,} multiply-adds"
-    if "flash" in file.search.costs and (flash := int8_flash(plan)) is not None:
-        costs += f", {flash:,} bytes of flash"
+    counts = [(COUNTS[cost](plan), UNITS[cost]) for cost in file.search.shown_costs]
+    costs = ", ".join(f"{count:,} {unit}" for count, unit in counts if count is not None)
     return f"{costs}, {'the first network' if found.base_is_tried else 'not tried: outside the space or the budget'}"
 
 
@@ -196,16 +195,15 @@ def _percent(share: float) -> str:
 
 
 def _as_text(study: "Study") -> list[str]:
+    from tinymnist.search.costs import TITLES, cell
+
     result = study.result
-    has_flash = "flash" in study.file.search.costs
-    flash = ["flash"] if has_flash else []
-    titles = ["finalist", "parameters", "multiply-adds", *flash, "accuracy %", "loss", "seeds"]
+    costs = study.file.search.shown_costs
+    titles = ["finalist", *(TITLES[cost] for cost in costs), "accuracy %", "loss", "seeds"]
     rows = [
         [
             each.name,
-            f"{each.parameters:,}",
-            f"{each.macs:,}",
-            *([f"{each.flash:,}" if each.flash else ""] if has_flash else []),
+            *(cell(each, cost) for cost in costs),
             _accuracy(each.accuracy, each.std),
             f"{each.loss:.4f}",
             f"{each.n}",
@@ -215,7 +213,7 @@ def _as_text(study: "Study") -> list[str]:
     return [
         f"{result.name}: {counted(result.trials, 'network')} tried in {counted(result.trainings, 'training')} "
         f"({result.epochs:,} epochs), compared on {result.chosen_on}",
-        *table(f"< > > {'> ' if has_flash else ''}> > >", [titles, *rows]),
+        *table(f"< {'> ' * len(costs)}> > >", [titles, *rows]),
         *(
             f"{each.name}, trained on all training images: {_accuracy(each.accuracy, each.std)} % on the test set "
             f"(n {each.n}), which was looked at once: {each.run}"

@@ -44,4 +44,6 @@ def _as_text(summary: "Summary") -> str:
     }
     if summary.int8_ram is not None:
         rows["Scratch memory in int8 C"] = f"{summary.int8_ram:,} bytes"
+    if summary.int8_flash is not None:
+        rows["Flash in int8 C"] = f"about {summary.int8_flash:,} bytes of code and constants (Cortex-M0+)"
     return "\n".join([summary.table, *(f"{name}: {value}" for name, value in rows.items())])

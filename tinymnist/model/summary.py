@@ -11,6 +11,7 @@ from tinymnist.model.builder import build_model
 from tinymnist.model.generator import drawing
 from tinymnist.quiet import own_warning_filters
 from tinymnist.spec import Plan, Spec
+from tinymnist.spec.flash import int8_flash
 from tinymnist.spec.scratch import int8_ram
 
 
@@ -29,6 +30,11 @@ class Summary:
     def int8_ram(self) -> int | None:
         """Bytes of scratch memory of the int8 program in C; None where there is none."""
         return int8_ram(self.plan)
+
+    @property
+    def int8_flash(self) -> int | None:
+        """Bytes of its code and constants on a Cortex-M0+, as estimated; None where there is no such program."""
+        return int8_flash(self.plan)
 
 
 def summarize(spec: Spec) -> Summary:

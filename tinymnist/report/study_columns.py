@@ -10,7 +10,6 @@ from tinymnist.report.study_contents import StudyContents
 from tinymnist.report.study_importance import FEWEST, MOST
 from tinymnist.report.study_pictures import cost_picture, progress_picture
 from tinymnist.report.study_words import (
-    MEASURES,
     SAMPLERS,
     STATES,
     objective_text,
@@ -20,7 +19,8 @@ from tinymnist.report.study_words import (
     time_text,
     value_text,
 )
-from tinymnist.search.declaration import Costs, Search
+from tinymnist.search.costs import TITLES, UNITS, Costs, cell
+from tinymnist.search.declaration import Search
 from tinymnist.search.driver import rung_spec
 from tinymnist.search.load import budget_text
 from tinymnist.search.records import Finalist, Winner
@@ -121,11 +121,10 @@ class StudyColumns:
     @property
     def cost_titles(self) -> list[str]:
         """The titles of what the tables say of a network's costs."""
-        return ["parameters", "multiply-adds", *(["flash"] if "flash" in self.search.costs else [])]
+        return [TITLES[cost] for cost in self.search.shown_costs]
 
     def _costs(self, costs: Costs) -> list[str]:
-        flash = "" if costs.flash is None else f"{costs.flash:,}"
-        return [f"{costs.parameters:,}", f"{costs.macs:,}", *([flash] if "flash" in self.search.costs else [])]
+        return [cell(costs, cost) for cost in self.search.shown_costs]
 
     def _figures(self, trial: Trial) -> list[str]:
         last = trial.last
@@ -158,7 +157,7 @@ class StudyColumns:
     @property
     def costs(self) -> list[Picture]:
         return [
-            Picture(data_url(cost_picture(self.contents, cost), "svg+xml"), f"{self._measure} by {MEASURES[cost]}")
+            Picture(data_url(cost_picture(self.contents, cost), "svg+xml"), f"{self._measure} by {UNITS[cost]}")
             for cost in self.search.costs
         ]
 

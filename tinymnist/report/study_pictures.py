@@ -9,8 +9,8 @@ from tinymnist.plotting import BLUE, VERMILION, constrained_figure, picture_byte
 from tinymnist.report.scales import count_plainly, plain_axes, scale_errors, scale_losses, shown_figure
 from tinymnist.report.study_axes import axes_picture
 from tinymnist.report.study_contents import StudyContents
-from tinymnist.report.study_words import MEASURES, unit_of_time
-from tinymnist.search.declaration import Measure
+from tinymnist.report.study_words import unit_of_time
+from tinymnist.search.costs import UNITS, Cost, amount
 from tinymnist.search.trials import Figures, Trial
 from tinymnist.text import counted
 
@@ -26,7 +26,7 @@ MOST_MARKS = 500
 """Marks that are drawn one by one; more are drawn as dots of a picture, or the page would be too large."""
 
 
-def cost_picture(contents: StudyContents, cost: Measure) -> bytes:
+def cost_picture(contents: StudyContents, cost: Cost) -> bytes:
     """Draws how good each network was after its longest training, against what it costs, as an SVG."""
     front = {trial.number for trial in contents.front}
     finalists = {each.trial for each in contents.finalists}
@@ -63,16 +63,16 @@ def cost_picture(contents: StudyContents, cost: Measure) -> bytes:
         figure = constrained_figure(WIDTH, HEIGHT)
         axes = figure.subplots()
         for label, trials, style in groups:
-            points = [(_cost(trial, cost), _height(contents, trial.last)) for trial in trials]
+            points = [(amount(trial, cost), _height(contents, trial.last)) for trial in trials]
             if points:
                 dots = len(trials) > MOST_MARKS
                 axes.plot(*zip(*points, strict=True), linestyle="", label=label, rasterized=dots, **style)
-        every = [known for trial in contents.trained if (known := _cost(trial, cost)) < math.inf]
+        every = [known for trial in contents.trained if (known := amount(trial, cost)) < math.inf]
         if every and max(every) > 5 * min(every):
             axes.set_xscale("log")
         _finish(axes, contents, [trial.last for trial in contents.trained])
         count_plainly(axes)
-        axes.set_xlabel(MEASURES[cost])
+        axes.set_xlabel(UNITS[cost])
         figure.legend(loc="outside lower left", ncols=3, frameon=False, fontsize=7.5)
     return picture_bytes(figure, "svg")
 
@@ -121,11 +121,6 @@ def study_pictures(contents: StudyContents) -> Iterator[tuple[str, bytes]]:
     yield "trainings.svg", progress_picture(contents, "trainings")
     yield "time.svg", progress_picture(contents, "time")
     yield "axes.svg", axes_picture(contents)
-
-
-def _cost(trial: Trial, cost: Measure) -> float:
-    flash = math.inf if trial.flash is None else trial.flash
-    return {"parameters": trial.parameters, "macs": trial.macs, "flash": flash}[cost]
 
 
 def _height(contents: StudyContents, figures: Figures) -> float:

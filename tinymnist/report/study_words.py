@@ -1,6 +1,7 @@
 """Facts about a search as short texts."""
 
-from tinymnist.search.declaration import Measure, Objective, Search
+from tinymnist.search.costs import UNITS
+from tinymnist.search.declaration import Objective, Search
 from tinymnist.search.space import Axis, Value
 from tinymnist.search.trials import State
 from tinymnist.text import abbreviated, counted
@@ -8,12 +9,10 @@ from tinymnist.text import abbreviated, counted
 VALUE = 60
 """Characters of a value at most."""
 SAMPLERS = {"tpe": "tree-structured Parzen estimator", "evolution": "ageing evolution", "random": "at random"}
-MEASURES: dict[Measure, str] = {
+MEASURES: dict[str, str] = {
     "validation_accuracy": "held-out accuracy",
     "validation_loss": "held-out loss",
-    "parameters": "parameters",
-    "macs": "multiply-adds",
-    "flash": "bytes of flash in int8, as estimated",
+    **UNITS,
 }
 STATES: dict[State, str] = {
     "running": "in training",

@@ -1,11 +1,11 @@
 """What is searched for, and how: the models of a search file."""
 
-import math
 from itertools import pairwise
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, Strict, field_validator, model_validator
 
+from tinymnist.search.costs import COUNTS, Cost, Costs, amount
 from tinymnist.spec.base import MAX_ENTRIES, MAX_SIZE, Epochs, Model
 from tinymnist.spec.models import NAME
 from tinymnist.text import shown
@@ -69,35 +69,30 @@ class Budget(Model):
 
     @model_validator(mode="after")
     def _one_is_given(self) -> "Budget":
-        if not any((self.max_params, self.max_macs, self.max_ram, self.max_flash)):
+        if not self.limits:
             raise ValueError("needs max_params, max_macs, max_ram or max_flash")
         return self
 
-
-Measure = Literal["validation_accuracy", "validation_loss", "parameters", "macs", "flash"]
-
-
-class Costs(Protocol):
-    """What a network costs."""
-
     @property
-    def parameters(self) -> int: ...
+    def limits(self) -> dict[Cost, int]:
+        """What is limited, and to how much."""
+        limits: dict[Cost, int | None] = {
+            "parameters": self.max_params,
+            "macs": self.max_macs,
+            "ram": self.max_ram,
+            "flash": self.max_flash,
+        }
+        return {cost: limit for cost, limit in limits.items() if limit is not None}
 
-    @property
-    def macs(self) -> int: ...
 
-    @property
-    def flash(self) -> int | None:
-        """None for a network with no int8 program; it counts as infinite."""
+Measure = Literal["validation_accuracy", "validation_loss", Cost]
 
 
 class Objective(Model):
     """A figure, and which way it should go."""
 
     maximize: Literal["validation_accuracy"] | None = Field(None, description="The more of it the better.")
-    minimize: Literal["validation_loss", "parameters", "macs", "flash"] | None = Field(
-        None, description="The less of it the better."
-    )
+    minimize: Literal["validation_loss", Cost] | None = Field(None, description="The less of it the better.")
 
     @model_validator(mode="after")
     def _one_way(self) -> "Objective":
@@ -202,23 +197,25 @@ class Search(Model):
     @property
     def wants_little(self) -> bool:
         """Whether networks are to cost little, too."""
-        return any(objective.measure in ("parameters", "macs", "flash") for objective in self.objective)
+        return any(objective.measure in COUNTS for objective in self.objective)
 
     @property
-    def costs(self) -> tuple[Measure, ...]:
-        """What networks cost: parameters, and what else is limited or to be little."""
-        limits: dict[Measure, int | None] = {"macs": self.budget.max_macs, "flash": self.budget.max_flash}
-        aims = {objective.measure for objective in self.objective}
-        return ("parameters", *(measure for measure, limit in limits.items() if limit or measure in aims))
+    def costs(self) -> tuple[Cost, ...]:
+        """What the search is about: parameters, and what else is limited or to be little."""
+        about = {"parameters", *self.budget.limits, *(objective.measure for objective in self.objective)}
+        return tuple(cost for cost in COUNTS if cost in about)
+
+    @property
+    def shown_costs(self) -> tuple[Cost, ...]:
+        """What tables say of each network: parameters and multiply-adds, and what else the search is about."""
+        return tuple(cost for cost in COUNTS if cost == "macs" or cost in self.costs)
 
     def figures(self, accuracy: float, loss: float, costs: Costs) -> tuple[float, ...]:
         """Those figures of a network that the search is about, in the order of its objectives."""
         found: dict[Measure, float] = {
             "validation_accuracy": accuracy,
             "validation_loss": loss,
-            "parameters": costs.parameters,
-            "macs": costs.macs,
-            "flash": math.inf if costs.flash is None else costs.flash,
+            **{cost: amount(costs, cost) for cost in COUNTS},
         }
         return tuple(found[objective.measure] for objective in self.objective)
 

@@ -116,6 +116,7 @@ def _finalist(study: Study, trial: Trial, series: Series) -> Finalist:
         name=study.network_name(trial.number),
         parameters=trial.parameters,
         macs=trial.macs,
+        ram=trial.ram,
         flash=trial.flash,
         run=result.run,
         accuracy=result.mean,

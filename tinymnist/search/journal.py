@@ -10,8 +10,8 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 
 from tinymnist.errors import DataError
+from tinymnist.search.costs import COUNTS
 from tinymnist.search.declaration import Search
-from tinymnist.search.flash import int8_flash
 from tinymnist.search.origin import origin
 from tinymnist.search.proposals import NETWORK, SpaceExhausted, distributions, is_proposal, sampler
 from tinymnist.search.space import Candidate, Space
@@ -57,8 +57,7 @@ class Journal:
             return None
         candidate = self._space.candidate(asked.params)
         assert candidate is not None
-        plan = candidate.spec.plan
-        costs = {"parameters": plan.parameters, "macs": plan.macs, "flash": int8_flash(plan)}
+        costs = {cost: count(candidate.spec.plan) for cost, count in COUNTS.items()}
         asked.set_user_attr(NETWORK, {**costs, "digest": candidate.digest})
         return self.trials[-1]
 
@@ -116,7 +115,7 @@ def as_trial(number: int, found: FrozenTrial, all_rungs: int) -> Trial:
     elif found.state == TrialState.RUNNING:
         state = "running"
     network = found.user_attrs[NETWORK]
-    costs = network["parameters"], network["macs"], network.get("flash")
+    costs = network["parameters"], network["macs"], network.get("ram"), network.get("flash")
     return Trial(number, state, found.params, *costs, rungs)
 
 

@@ -7,8 +7,8 @@ import numpy as np
 from pydantic import ValidationError
 
 from tinymnist.errors import SpecError
+from tinymnist.search.costs import COUNTS, TITLES, UNITS
 from tinymnist.search.declaration import Budget, Dimension, Search
-from tinymnist.search.flash import int8_flash
 from tinymnist.search.space import Axis, Space, unfit_recipe
 from tinymnist.spec.load import (
     Override,
@@ -22,7 +22,6 @@ from tinymnist.spec.load import (
 )
 from tinymnist.spec.packaged import find_spec_file
 from tinymnist.spec.path import Path
-from tinymnist.spec.scratch import int8_ram
 from tinymnist.spec.strict_yaml import read_file
 from tinymnist.text import counted, shown
 
@@ -156,10 +155,8 @@ def _refuse_hopeless(space: Space, place: Place) -> None:
             if found is not None:
                 plan = found.spec.plan
                 text = f"{plan.parameters:,} parameters and {plan.macs:,} multiply-adds"
-                if space.budget.max_ram is not None:
-                    text += f", and {_bytes(int8_ram(plan))} of RAM"
-                if space.budget.max_flash is not None:
-                    text += f", and {_bytes(int8_flash(plan))} of flash"
+                for cost in [each for each in ("ram", "flash") if each in space.budget.limits]:
+                    text += f", and {_bytes(COUNTS[cost](plan))} of {TITLES[cost]}"
                 distance = max(found.use - 1, space.budget.fill - found.use)
                 nearest = min(nearest or (distance, text), (distance, text))
     if nearest is None:
@@ -178,11 +175,5 @@ def _bytes(count: int | None) -> str:
 
 def budget_text(budget: Budget) -> str:
     """`90 to 100 % of 1,000 parameters`, and the like."""
-    limits = (
-        (budget.max_params, "parameters"),
-        (budget.max_macs, "multiply-adds"),
-        (budget.max_ram, "bytes of RAM in int8"),
-        (budget.max_flash, "bytes of flash in int8, as estimated"),
-    )
-    text = " and ".join(f"{limit:,} {unit}" for limit, unit in limits if limit is not None)
+    text = " and ".join(f"{limit:,} {UNITS[cost]}" for cost, limit in budget.limits.items())
     return f"{100 * budget.fill:g} to 100 % of {text}" if budget.fill else f"at most {text}"

@@ -38,8 +38,9 @@ class Finalist(Record):
     name: Name
     parameters: Number
     macs: Number
+    ram: Number | None = None
+    """None for a network with no int8 program, and in results of before it was recorded; so is `flash`, an estimate."""
     flash: Number | None = None
-    """An estimate; None for a network with no int8 program."""
     run: str
     accuracy: Percent
     """Mean over seeds, on the held-out images."""

@@ -13,15 +13,14 @@ import numpy as np
 from tinymnist.check import check
 from tinymnist.check.rules import BUDGETS
 from tinymnist.errors import SpecError
+from tinymnist.search.costs import COUNTS
 from tinymnist.search.declaration import Budget, Dimension
-from tinymnist.search.flash import int8_flash
 from tinymnist.spec import Spec
 from tinymnist.spec.dump import dump_spec
 from tinymnist.spec.load import Document, Draft, Override, read_draft
 from tinymnist.spec.path import Path
 from tinymnist.spec.recipe import Train
 from tinymnist.spec.schedules import Plateau
-from tinymnist.spec.scratch import int8_ram
 
 Value = int | float | str
 """A number, or an option of a choice as text."""
@@ -176,16 +175,8 @@ class Space:
     def use(self, spec: Spec) -> float:
         """The share of the budget that a network uses; of several budgets, the largest share; infinity, if there is a
         budget of memory or flash and the network has no int8 program."""
-        plan, budget = spec.plan, self.budget
-        shares = [plan.parameters / budget.max_params] if budget.max_params else []
-        shares += [plan.macs / budget.max_macs] if budget.max_macs else []
-        if budget.max_ram is not None:
-            ram = int8_ram(plan)
-            shares.append(math.inf if ram is None else ram / budget.max_ram)
-        if budget.max_flash is not None:
-            flash = int8_flash(plan)
-            shares.append(math.inf if flash is None else flash / budget.max_flash)
-        return max(shares)
+        counts = [(COUNTS[cost](spec.plan), limit) for cost, limit in self.budget.limits.items()]
+        return max(math.inf if count is None else count / limit for count, limit in counts)
 
     def candidate(self, values: Values) -> Candidate | None:
         """The network that these values make; None where they do not go together, break a rule of the base that is no

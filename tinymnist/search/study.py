@@ -3,7 +3,6 @@
 import csv
 import hashlib
 import io
-import math
 import os
 import shlex
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 
 from tinymnist.errors import DataError, RunError
 from tinymnist.files import read_bytes, write_atomically, write_folder
+from tinymnist.search.costs import amount, known
 from tinymnist.search.load import SearchFile, search_from_text
 from tinymnist.search.ranking import front
 from tinymnist.search.records import StudyRecord, StudyResult
@@ -25,7 +25,6 @@ SEARCH, BASE, RECORD, JOURNAL = "study.yaml", "base.yaml", "study.json", "journa
 TRIALS, FRONT, RESULT = "trials.csv", "front.csv", "result.json"
 TRAININGS, FINALISTS, WINNERS = "trials", "finalists", "winners"
 
-COLUMNS = ("trial", "state", "parameters", "macs")
 FIGURES = ("epochs", "accuracy", "loss")
 
 
@@ -63,32 +62,30 @@ class Study:
 
     def front(self, trials: list[Trial]) -> list[Trial]:
         """The networks that finished and that no other one beats: in accuracy or loss, parameters, multiply-adds, and
-        flash where the search is about it."""
+        RAM and flash where the search is about them."""
         finished = [trial for trial in trials if trial.state == "finished"]
         by_loss = any(objective.measure == "validation_loss" for objective in self.file.search.objective)
         scores = [
-            (trial.rungs[-1].loss if by_loss else -trial.rungs[-1].accuracy, trial.parameters, trial.macs, *flash)
-            for trial, flash in zip(finished, map(self._flash, finished), strict=True)
+            (
+                trial.rungs[-1].loss if by_loss else -trial.rungs[-1].accuracy,
+                *(amount(trial, cost) for cost in self.file.search.shown_costs),
+            )
+            for trial in finished
         ]
         return sorted((finished[place] for place in front(scores)), key=lambda trial: trial.parameters)
 
     def _table(self, trials: list[Trial]) -> str:
-        keys = [axis.key for axis in self.file.space.axes]
+        keys, shown_costs = [axis.key for axis in self.file.space.axes], self.file.search.shown_costs
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow([*COLUMNS, *(["flash"] if "flash" in self.file.search.costs else []), *FIGURES, *keys])
+        writer.writerow(["trial", "state", *shown_costs, *FIGURES, *keys])
         for trial in trials:
             last = trial.rungs[-1] if trial.rungs else None
             figures = [""] * len(FIGURES) if last is None else [last.epochs, f"{last.accuracy:.2f}", f"{last.loss:.4f}"]
             values = [trial.values[key] for key in keys]
-            flash = [trial.flash] if "flash" in self.file.search.costs else []  # None becomes an empty cell
-            costs = [trial.parameters, trial.macs, *flash]
+            costs = [known(trial, cost) for cost in shown_costs]  # None becomes an empty cell
             writer.writerow([trial.number, trial.state, *costs, *figures, *values])
         return text.getvalue()
-
-    def _flash(self, trial: Trial) -> list[float]:
-        """The flash of a network, where the search is about it."""
-        return [math.inf if trial.flash is None else trial.flash] if "flash" in self.file.search.costs else []
 
 
 def create_study(output: Path, name: NewName, file: SearchFile, record: dict[str, Any]) -> Study:

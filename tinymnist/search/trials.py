@@ -31,8 +31,10 @@ class Trial:
     values: Values
     parameters: int
     macs: int
+    ram: int | None
+    """Bytes of its scratch memory in int8 C; None where it has no such program, as in `flash`."""
     flash: int | None
-    """An estimate of its bytes as int8 C; None where it has no such program."""
+    """An estimate of the bytes of its code and constants."""
     rungs: tuple[Figures, ...]
     """One for each training that is finished, shortest first."""
 

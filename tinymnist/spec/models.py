@@ -88,6 +88,9 @@ class Checks(Model):
     exact_params: Budget | None = Field(None, description="Exactly this many parameters.")
     max_macs: Budget | None = Field(None, description="At most this many multiply-adds for one image.")
     max_ram: Budget | None = Field(None, description="At most this many bytes of scratch memory in int8 C.")
+    max_flash: Budget | None = Field(
+        None, description="At most this many bytes of code and constants in int8 C, as estimated for a Cortex-M0+."
+    )
     max_layers: Budget | None = Field(
         None, description="At most this many convolutions and fully connected layers, counted as often as they run."
     )

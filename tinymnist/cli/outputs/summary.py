@@ -36,4 +36,5 @@ class Output(Shown):
     receptive_field_before_global_pooling: tuple[int, int] | None = at("plan.field_before_global_pooling")
     peak_activation_bytes: int = at("plan.peak_activation_bytes")
     int8_ram: int | None
+    int8_flash: int | None
     layers: list[LayerOutput] = at("plan.layers")

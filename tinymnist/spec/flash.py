@@ -2,8 +2,7 @@
 
 from math import prod
 
-from tinymnist.quantization.gates import gate_table, is_curved
-from tinymnist.spec import Layer, Plan
+from tinymnist.spec.plan import Layer, Plan
 
 CODE = {
     "all": 558,
@@ -23,6 +22,8 @@ all with convolutions, to within 40 bytes. Of the networks that come with tinymn
 ROW, KERNEL = 16, 8
 """Bytes of a step in the table of steps, and of a convolution's entry in that of its numbers."""
 LEAKY = ("leaky_relu", "prelu")
+GATES = {"elu": 256, "gelu": 128, "silu": 128, "mish": 256, "hardswish": 128, "tanh": 128, "sigmoid": 128}
+"""Bytes of the table of an activation that goes through a gate: one for all layers."""
 
 
 def int8_flash(plan: Plan) -> int | None:
@@ -34,7 +35,7 @@ def int8_flash(plan: Plan) -> int | None:
         return None
     steps = _steps(plan)
     kernels = [layer for layer in steps if layer.kind in ("conv", "linear", "norm")]
-    gates = [label for label in labels if is_curved(label)]
+    gates = labels & set(GATES)
     pools = {"average" if layer.averages else "max" for layer in steps[:-1] if layer.kind == "pool"}
     has = {
         "all": True,
@@ -52,7 +53,7 @@ def int8_flash(plan: Plan) -> int | None:
     rows = len(steps) - (steps[-1].kind == "pool")
     entry = KERNEL + 4 * has["filters"] + 4 * (has["gate"] or has["leaky"])
     numbers = sum(_weights(layer) + 4 * layer.output[0] for layer in kernels)
-    numbers += sum(gate_table(gate).size for gate in gates)
+    numbers += sum(GATES[gate] for gate in gates)
     return numbers + ROW * rows + entry * len(kernels) + sum(CODE[part] for part in CODE if has[part])
 
 

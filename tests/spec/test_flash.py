@@ -1,19 +1,16 @@
-"""A budget of flash, and the estimate that it is held to."""
+"""The estimate of a program's flash."""
 
 from pathlib import Path
+from typing import get_args
 
-import numpy as np
 import pytest
 
-from tests.search.test_search import rows
-from tests.support.command_line import Cli
-from tests.support.searches import SEARCH, search_of, write_search
 from tinymnist import Spec, load_spec
 from tinymnist.export.c.compiling import cores_here, measure
 from tinymnist.export.c.programs import network_program
-from tinymnist.search.flash import int8_flash
-from tinymnist.search.study import open_study
-from tinymnist.search.trials import Figures, Trial
+from tinymnist.quantization.gates import gate_table, is_curved
+from tinymnist.spec.flash import GATES, int8_flash
+from tinymnist.spec.layers import Activation
 from tinymnist.spec.packaged import packaged_networks
 from tinymnist.training.load import load_runs
 from tinymnist.training.trained import open_trained
@@ -74,37 +71,6 @@ def test_group_norm_has_no_flash() -> None:
     assert int8_flash(load_spec("smooth675", ["defaults.norm={kind: group, groups: 1}"]).plan) is None
 
 
-def test_a_network_without_a_program_has_the_worst_flash(tmp_path: Path) -> None:
-    text = SEARCH + "objective: [{minimize: validation_loss}, {minimize: flash}]\n"
-    trial = Trial(0, "finished", {}, 900, 9000, None, (Figures(1, 95.0, 0.2, 1.0),))
-    assert trial.scores(search_of(tmp_path, text).search, 0) == (0.2, np.inf)
-
-
-def test_a_budget_of_flash_holds_and_is_filled(tmp_path: Path) -> None:
-    space = search_of(tmp_path, SEARCH.replace("max_params: 900, fill: 0.9", "max_flash: 2100, fill: 0.9")).space
-    random = np.random.default_rng(0)
-    found = [each for each in (space.fitted(space.draw(random)) for _ in range(20)) if each is not None]
-    assert found
-    assert all(0.9 * 2100 <= (int8_flash(each.spec.plan) or 0) <= 2100 for each in found)
-
-
-@pytest.mark.slow
-def test_flash_may_be_an_objective(cli: Cli, tmp_path: Path) -> None:
-    text = SEARCH + "objective: [{minimize: validation_loss}, {minimize: flash}]\n"
-    file = write_search(tmp_path, text.replace("fill: 0.9", "fill: 0.3"))
-    outcome = cli("search", file, "--jobs", 1, "--output", tmp_path, "--quiet")
-    assert outcome.code == 0
-    study = open_study(tmp_path / "tiny")
-    best = {
-        each.name
-        for each in study.result.finalists
-        if not any(
-            o.loss <= each.loss and (o.flash or 0) <= (each.flash or 0) and o != each for o in study.result.finalists
-        )
-    }
-    assert {each.name for each in study.result.winners} == best
-    table = rows(study.path / "trials.csv")
-    assert list(table[0])[:7] == ["trial", "state", "parameters", "macs", "flash", "epochs", "accuracy"]
-    finalist = study.result.finalists[0]
-    assert int(table[finalist.trial]["flash"]) == finalist.flash
-    assert f"{finalist.flash:,}" in outcome.out
+def test_each_activation_that_needs_a_table_is_known() -> None:
+    assert {name: gate_table(name).size for name in GATES} == GATES
+    assert not any(is_curved(name) for name in {*get_args(Activation)} - {*GATES})

@@ -1,0 +1,63 @@
+"""What a network costs: the figures that a search can limit, or make little."""
+
+import math
+from collections.abc import Callable
+from typing import Literal, Protocol
+
+from tinymnist.spec import Plan
+from tinymnist.spec.flash import int8_flash
+from tinymnist.spec.scratch import int8_ram
+
+Cost = Literal["parameters", "macs", "ram", "flash"]
+
+COUNTS: dict[Cost, Callable[[Plan], int | None]] = {
+    "parameters": lambda plan: plan.parameters,
+    "macs": lambda plan: plan.macs,
+    "ram": int8_ram,
+    "flash": int8_flash,
+}
+"""How they are counted. None for a network with no int8 program: its memory counts as infinite."""
+TITLES: dict[str, str] = {"parameters": "parameters", "macs": "multiply-adds", "ram": "RAM", "flash": "flash"}
+"""What the columns of a table are called."""
+UNITS: dict[str, str] = {
+    "parameters": "parameters",
+    "macs": "multiply-adds",
+    "ram": "bytes of RAM in int8",
+    "flash": "bytes of flash in int8, as estimated",
+}
+
+
+class Costs(Protocol):
+    """A network whose costs are known."""
+
+    @property
+    def parameters(self) -> int: ...
+
+    @property
+    def macs(self) -> int: ...
+
+    @property
+    def ram(self) -> int | None:
+        """Bytes of scratch memory in int8 C."""
+
+    @property
+    def flash(self) -> int | None:
+        """Bytes of code and constants in int8 C, as estimated."""
+
+
+def known(network: Costs, cost: Cost) -> int | None:
+    """One of its costs; None where it has no int8 program to have it."""
+    found: int | None = getattr(network, cost)
+    return found
+
+
+def amount(network: Costs, cost: Cost) -> float:
+    """The same as a number to compare: infinity for None."""
+    found = known(network, cost)
+    return math.inf if found is None else found
+
+
+def cell(network: Costs, cost: Cost) -> str:
+    """The same in a table: `1,096`, or nothing."""
+    found = known(network, cost)
+    return "" if found is None else f"{found:,}"
