@@ -58,8 +58,8 @@ def test_the_reference_documents_four_tests_are_in_tiny3130(cli: Cli, monkeypatc
         (["--exact-params", 3131], 1, "--exact-params: asked exactly 3,131 parameters, found 3,130"),
         (["--max-macs", 530_100], 0, "--max-macs: asked at most 530,100 multiply-adds, found 530,100"),
         (["--max-macs", 530_099], 1, "--max-macs: asked at most 530,099 multiply-adds, found 530,100"),
-        (["--max-ram", 4890], 0, "--max-ram: asked at most 4,890 bytes of RAM in int8, found 4,890"),
-        (["--max-ram", 4889], 1, "--max-ram: asked at most 4,889 bytes of RAM in int8, found 4,890"),
+        (["--max-ram", 4890], 0, "--max-ram: asked at most 4,890 bytes of scratch memory in int8, found 4,890"),
+        (["--max-ram", 4889], 1, "--max-ram: asked at most 4,889 bytes of scratch memory in int8, found 4,890"),
         (
             ["--max-flash", 4067],
             0,

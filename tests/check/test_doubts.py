@@ -79,6 +79,11 @@ def test_a_dropout_that_drops_nothing_is_doubted() -> None:
     ]
 
 
-def test_a_budget_that_limits_nothing_is_doubted() -> None:
-    ((path, message),) = found(checks={"max_params": 1_000_000})
-    assert (path, message) == ("checks.max_params", "1,000,000 limits nothing")
+@pytest.mark.parametrize("rule", ["max_params", "max_macs", "max_ram", "max_flash"])
+def test_a_budget_that_limits_nothing_is_doubted(rule: str) -> None:
+    ((path, message),) = found(checks={rule: 100_000_000})
+    assert (path, message) == (f"checks.{rule}", "100,000,000 limits nothing")
+
+
+def test_a_budget_of_memory_for_a_network_without_a_program_is_a_failed_rule_and_no_doubt() -> None:
+    assert found(checks={"max_flash": 100_000_000}, defaults={"norm": {"kind": "group", "groups": 1}}) == []

@@ -35,10 +35,11 @@ def test_the_estimate_is_near_what_the_compiler_makes(name: str, mnist_dir: Path
 @pytest.mark.parametrize(
     ("blocks", "expected"),
     [
+        ([{"pool": {"kind": "max", "kernel_size": 7}}], 27 + 46 + 73 + (16 + 8) + 16 + 10 * (4 * 4 + 4)),
         ([{"convs": [4]}], 558 + 46 + 2 * (16 + 8) + (36 + 4 * 4) + 10 * (4 * 28 * 28 + 4)),
         ([{"convs": [4], "pool": "max"}], 558 + 46 + 73 + 2 * 24 + 16 + (36 + 4 * 4) + 10 * (4 * 14 * 14 + 4)),
     ],
-    ids=["a convolution", "a pooling"],
+    ids=["no convolution", "a convolution", "a pooling"],
 )
 def test_what_is_stored_is_counted(blocks: list[object], expected: int) -> None:
     assert int8_flash(Spec.model_validate({"name": "n", "classes": 10, "blocks": blocks}).plan) == expected

@@ -17,7 +17,7 @@ BUDGETS = ("exact_params", "max_params", "max_macs", "max_ram", "max_flash")
 LIMITS: dict[str, tuple[Callable[[Spec], int | None], str]] = {
     "max_params": (lambda spec: spec.plan.parameters, "parameters"),
     "max_macs": (lambda spec: spec.plan.macs, "multiply-adds"),
-    "max_ram": (lambda spec: int8_ram(spec.plan), "bytes of RAM in int8"),
+    "max_ram": (lambda spec: int8_ram(spec.plan), "bytes of scratch memory in int8"),
     "max_flash": (lambda spec: int8_flash(spec.plan), "bytes of flash in int8, as estimated"),
     "max_layers": (
         lambda spec: sum(each.kind in ("conv", "linear") for each in spec.plan.layers),
@@ -102,9 +102,11 @@ def enforce_budget(spec: Spec) -> None:
     """Raises `CheckFailed` for a network over a budget in its own `checks:`."""
     for verdict in _judge(spec, spec.checks, lambda path: Place(spec.name)):
         if verdict.rule in BUDGETS and not verdict.passed:
+            remedy = f"change the network, or the budget (--set checks.{verdict.rule}=...)"
+            if verdict.measured is None:
+                remedy = "use another norm, or leave that budget out"
             raise CheckFailed(
-                f"{spec.name}: checks.{verdict.rule}: asked {verdict.asked}, found {verdict.found}: "
-                f"change the network, or the budget (--set checks.{verdict.rule}=...)"
+                f"{spec.name}: checks.{verdict.rule}: asked {verdict.asked}, found {verdict.found}: {remedy}"
             )
 
 

@@ -172,7 +172,7 @@ def _forecast_as_text(file: "SearchFile", found: "Forecast") -> list[str]:
     scaled = "scaled to the budget" if file.space.fills else "scaled where they exceed the budget"
     return [
         f"{search.name}: {networks} networks, {counted(len(file.space.axes), 'dimension')}, varying {file.space.file}",
-        f"budget: {budget_text(search.budget)}",
+        f"budget: {budget_text(file.space)}",
         f"of {found.drawn:,} drawn: {_percent(found.valid)} are valid, {_percent(found.fitting)} are within that",
         f"with their widths {scaled}: {_percent(found.scaled)}, and only those are trained",
         f"the base: {_base(file, found)}",

@@ -103,7 +103,7 @@ class StudyColumns:
         )
         return [
             ("base", search.base),
-            ("budget", budget_text(search.budget)),
+            ("budget", budget_text(contents.study.file.space)),
             ("objective", ", ".join(objective_text(each) for each in search.objective)),
             ("data set", contents.study.record.dataset),
             ("compared on", self.held_out),

@@ -17,12 +17,14 @@ COUNTS: dict[Cost, Callable[[Plan], int | None]] = {
     "flash": int8_flash,
 }
 """How they are counted. None for a network with no int8 program: its memory counts as infinite."""
+RULES: dict[Cost, str] = {"parameters": "max_params", "macs": "max_macs", "ram": "max_ram", "flash": "max_flash"}
+"""What limits them, in a budget and in a spec's `checks`."""
 TITLES: dict[str, str] = {"parameters": "parameters", "macs": "multiply-adds", "ram": "RAM", "flash": "flash"}
 """What the columns of a table are called."""
 UNITS: dict[str, str] = {
     "parameters": "parameters",
     "macs": "multiply-adds",
-    "ram": "bytes of RAM in int8",
+    "ram": "bytes of scratch memory in int8",
     "flash": "bytes of flash in int8, as estimated",
 }
 
@@ -43,6 +45,12 @@ class Costs(Protocol):
     @property
     def flash(self) -> int | None:
         """Bytes of code and constants in int8 C, as estimated."""
+
+
+def limits_of(rules: object) -> dict[Cost, int]:
+    """What a budget, or a spec's `checks`, limits, and to how much."""
+    limits = {cost: getattr(rules, rule) for cost, rule in RULES.items()}
+    return {cost: limit for cost, limit in limits.items() if limit is not None}
 
 
 def known(network: Costs, cost: Cost) -> int | None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, Strict, field_validator, model_validator
 
-from tinymnist.search.costs import COUNTS, Cost, Costs, amount
+from tinymnist.search.costs import COUNTS, Cost, Costs, amount, limits_of
 from tinymnist.spec.base import MAX_ENTRIES, MAX_SIZE, Epochs, Model
 from tinymnist.spec.models import NAME
 from tinymnist.text import shown
@@ -64,7 +64,10 @@ class Budget(Model):
         None, description="At most this many bytes of code and constants in int8 C, as estimated for a Cortex-M0+."
     )
     fill: float = Field(
-        0.9, ge=0, le=1, description="Networks that use less than this share of every budget are not tried."
+        0.9,
+        ge=0,
+        le=1,
+        description="Networks are tried that use at least this share of one of the budgets.",
     )
 
     @model_validator(mode="after")
@@ -76,13 +79,7 @@ class Budget(Model):
     @property
     def limits(self) -> dict[Cost, int]:
         """What is limited, and to how much."""
-        limits: dict[Cost, int | None] = {
-            "parameters": self.max_params,
-            "macs": self.max_macs,
-            "ram": self.max_ram,
-            "flash": self.max_flash,
-        }
-        return {cost: limit for cost, limit in limits.items() if limit is not None}
+        return limits_of(self)
 
 
 Measure = Literal["validation_accuracy", "validation_loss", Cost]

@@ -7,8 +7,8 @@ import numpy as np
 from pydantic import ValidationError
 
 from tinymnist.errors import SpecError
-from tinymnist.search.costs import COUNTS, TITLES, UNITS
-from tinymnist.search.declaration import Budget, Dimension, Search
+from tinymnist.search.costs import COUNTS, UNITS
+from tinymnist.search.declaration import Dimension, Search
 from tinymnist.search.space import Axis, Space, unfit_recipe
 from tinymnist.spec.load import (
     Override,
@@ -79,7 +79,7 @@ def search_from_text(text: str, file: str, base: str | None = None) -> SearchFil
     )
     _refuse_same_paths(axes, places)
     description, fills = f"Found by the search {search.name}.", not search.wants_little
-    space = Space(base_text, base, axes, search.budget, search.name, description, fills)
+    space = Space(base_text, base, axes, search.budget, search.name, description, search.costs, fills)
     for axis in axes:
         _refuse_unfit(axis, space, place("search", axis.key))
     _refuse_hopeless(space, place("budget"))
@@ -155,25 +155,25 @@ def _refuse_hopeless(space: Space, place: Place) -> None:
             if found is not None:
                 plan = found.spec.plan
                 text = f"{plan.parameters:,} parameters and {plan.macs:,} multiply-adds"
-                for cost in [each for each in ("ram", "flash") if each in space.budget.limits]:
-                    text += f", and {_bytes(COUNTS[cost](plan))} of {TITLES[cost]}"
+                memory = [(COUNTS[cost](plan), UNITS[cost]) for cost in ("ram", "flash") if cost in space.limits]
+                text += "".join(f", and {count:,} {unit}" for count, unit in memory)
                 distance = max(found.use - 1, space.budget.fill - found.use)
                 nearest = min(nearest or (distance, text), (distance, text))
     if nearest is None:
-        raise error_at(place, ("search",), f"none of {counted(TRIES, 'network')} drawn is valid: try fewer choices")
+        which = "valid and has an int8 program, as any without group norm" if space.needs_program else "valid"
+        raise error_at(place, ("search",), f"none of {counted(TRIES, 'network')} drawn is {which}: try other choices")
     raise error_at(
         place,
         ("budget",),
-        f"none of {counted(TRIES, 'network')} drawn uses {budget_text(space.budget)}: the nearest has {nearest[1]}: "
+        f"none of {counted(TRIES, 'network')} drawn uses {budget_text(space)}: the nearest has {nearest[1]}: "
         "widen the ranges, lower `fill`, or change the budget",
     )
 
 
-def _bytes(count: int | None) -> str:
-    return "no int8 program to count bytes" if count is None else f"{count:,} bytes"
-
-
-def budget_text(budget: Budget) -> str:
+def budget_text(space: Space) -> str:
     """`90 to 100 % of 1,000 parameters`, and the like."""
-    text = " and ".join(f"{limit:,} {UNITS[cost]}" for cost, limit in budget.limits.items())
-    return f"{100 * budget.fill:g} to 100 % of {text}" if budget.fill else f"at most {text}"
+    fill, limits = space.budget.fill, [f"{limit:,} {UNITS[cost]}" for cost, limit in space.limits.items()]
+    text = " and ".join(limits)
+    if not fill:
+        return f"at most {text}"
+    return f"{100 * fill:g} to 100 % of {text}" + (", whichever is nearest" if len(limits) > 1 else "")

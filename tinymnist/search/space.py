@@ -13,7 +13,7 @@ import numpy as np
 from tinymnist.check import check
 from tinymnist.check.rules import BUDGETS
 from tinymnist.errors import SpecError
-from tinymnist.search.costs import COUNTS
+from tinymnist.search.costs import COUNTS, RULES, Cost, limits_of
 from tinymnist.search.declaration import Budget, Dimension
 from tinymnist.spec import Spec
 from tinymnist.spec.dump import dump_spec
@@ -21,6 +21,7 @@ from tinymnist.spec.load import Document, Draft, Override, read_draft
 from tinymnist.spec.path import Path
 from tinymnist.spec.recipe import Train
 from tinymnist.spec.schedules import Plateau
+from tinymnist.spec.scratch import int8_ram
 
 Value = int | float | str
 """A number, or an option of a choice as text."""
@@ -139,6 +140,8 @@ class Space:
     budget: Budget
     name: str
     description: str
+    costs: tuple[Cost, ...]
+    """What the search is about."""
     fills: bool = True
     """Whether all networks are to use the budget up; a search that wants them to cost little needs small ones, too."""
 
@@ -149,8 +152,9 @@ class Space:
             Override(("name",), self.name, "name"),
             Override(("description",), self.description, "description"),
         ]
-        limits = {rule: getattr(self.budget, rule, None) for rule in BUDGETS}
-        overrides += [Override(("checks", rule), limit, "budget") for rule, limit in limits.items()]
+        given = {RULES[cost]: limit for cost, limit in self.budget.limits.items()}
+        rules = {"exact_params": None, "max_params": None, **given}
+        overrides += [Override(("checks", rule), limit, "budget") for rule, limit in rules.items()]
         for axis in self.axes:
             overrides += axis.overrides(values[axis.key])
         if epochs is not None:
@@ -172,11 +176,23 @@ class Space:
         """The base, read once: a search makes thousands of networks of it."""
         return read_draft(self.base, self.file)
 
+    @cached_property
+    def limits(self) -> dict[Cost, int]:
+        """The budget of the search. Where it says nothing of multiply-adds or memory, what the base allows holds."""
+        kept = {cost: limit for cost, limit in limits_of(self.base_spec.checks).items() if cost != "parameters"}
+        limits = kept | self.budget.limits
+        return {cost: limits[cost] for cost in COUNTS if cost in limits}
+
     def use(self, spec: Spec) -> float:
         """The share of the budget that a network uses; of several budgets, the largest share; infinity, if there is a
         budget of memory or flash and the network has no int8 program."""
-        counts = [(COUNTS[cost](spec.plan), limit) for cost, limit in self.budget.limits.items()]
-        return max(math.inf if count is None else count / limit for count, limit in counts)
+        counts = [(COUNTS[cost](spec.plan), limit) for cost, limit in self.limits.items()]
+        return max(math.inf if count is None or not limit else count / limit for count, limit in counts)
+
+    @cached_property
+    def needs_program(self) -> bool:
+        """Whether networks without an int8 program are left out."""
+        return bool({"ram", "flash"} & {*self.costs, *self.limits})
 
     def candidate(self, values: Values) -> Candidate | None:
         """The network that these values make; None where they do not go together, break a rule of the base that is no
@@ -186,6 +202,8 @@ class Space:
         except SpecError:
             return None
         if unfit_recipe(document.spec.train) is not None:
+            return None
+        if self.needs_program and int8_ram(document.spec.plan) is None:
             return None
         verdicts = check(document).verdicts
         if any(not verdict.passed for verdict in verdicts if verdict.rule not in BUDGETS):
