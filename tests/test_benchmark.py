@@ -76,8 +76,7 @@ def test_each_form_of_the_program_runs_on_the_core(cli: Cli, mnist_dir: Path, mo
         ),
         (
             ["--core", "cortex-m4", "--clock", "inf"],
-            "tinymnist: Invalid value for '--clock': Input should be less than or equal to 100000 "
-            "(see tinymnist benchmark --help)\n",
+            "tinymnist: Invalid value for '--clock': must be at most 100000 (see tinymnist benchmark --help)\n",
         ),
     ],
     ids=["clock alone", "unknown core", "no clock"],

@@ -57,6 +57,16 @@ MISTAKES: dict[str, tuple[tuple[str, str], int, str]] = {
         "objective[0].maximize: expects 'validation_accuracy', found 'test_accuracy'",
     ),
     "nothing to learn": (("trials: 5", "trials: 5\nobjective: {minimize: macs}"), 14, "objective: needs validation_"),
+    "larger is better": (
+        ("trials: 5", "trials: 5\nobjective: {maximize: ram}"),
+        14,
+        "objective[0]: to maximize ram makes networks worse: write {minimize: ram}",
+    ),
+    "no objective": (
+        ("trials: 5", "trials: 5\nobjective: ram"),
+        14,
+        "objective: expects one as in `{maximize: validation",
+    ),
     "both ways": (
         ("trials: 5", "trials: 5\nobjective: {maximize: validation_accuracy, minimize: macs}"),
         14,

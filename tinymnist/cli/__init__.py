@@ -84,6 +84,8 @@ _WORDS = {
     "Value error, ": "",
     "Input should be a valid integer, unable to parse string as an integer": "expects a whole number, as in 8000",
     "Input should be a valid number, unable to parse string as a number": "expects a number, as in 99.4",
+    "Input should be greater than or equal to": "must be at least",
+    "Input should be less than or equal to": "must be at most",
 }
 """Phrases of the parser, and what is said instead."""
 

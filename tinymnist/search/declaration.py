@@ -1,7 +1,7 @@
 """What is searched for, and how: the models of a search file."""
 
 from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, Strict, field_validator, model_validator
 
@@ -82,14 +82,25 @@ class Budget(Model):
         return limits_of(self)
 
 
-Measure = Literal["validation_accuracy", "validation_loss", Cost]
+More = Literal["validation_accuracy"]
+Less = Literal["validation_loss", Cost]
+Measure = Literal[More, Less]
 
 
 class Objective(Model):
     """A figure, and which way it should go."""
 
-    maximize: Literal["validation_accuracy"] | None = Field(None, description="The more of it the better.")
-    minimize: Literal["validation_loss", Cost] | None = Field(None, description="The less of it the better.")
+    maximize: More | None = Field(None, description="The more of it the better.")
+    minimize: Less | None = Field(None, description="The less of it the better.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _right_way(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            for wrong, right, measures in (("maximize", "minimize", Less), ("minimize", "maximize", More)):
+                if (measure := value.get(wrong)) in get_args(measures):
+                    raise ValueError(f"to {wrong} {measure} makes networks worse: write {{{right}: {measure}}}")
+        return value
 
     @model_validator(mode="after")
     def _one_way(self) -> "Objective":
@@ -105,6 +116,8 @@ class Objective(Model):
 
 
 def _listed(value: Any) -> Any:
+    if not isinstance(value, dict | list | tuple | Objective):
+        raise ValueError("expects one as in `{maximize: validation_accuracy}`, or a list of such")
     return [value] if isinstance(value, dict | Objective) else value
 
 
