@@ -2,10 +2,10 @@
 
 python benchmarks/augmented.py 1.5,2,3 train --arch bank984 --recipe steady --validation 10000 --seeds 4
 
-After each step's gradients, those of a network of so many times the channels, drawn anew for each step, are added to
-them; the wider one's first channels are the network's own (Cai, Gan, Lin and Han 2022, "Network Augmentation for Tiny
-Deep Learning"). The other arguments are those of `tinymnist`. What the wider networks have beyond the network is not in
-checkpoints, so `--resume` is refused. Needs the native engine and SGD. Results: docs/results.md.
+The numbers say how many times as wide. Each step draws one of the wider networks and adds its gradients to those of
+the network itself, whose weights are the wider one's first channels (Cai, Gan, Lin and Han 2022, "Network Augmentation
+for Tiny Deep Learning"). The other arguments are those of `tinymnist`. Checkpoints do not hold the other channels, so
+`--resume` is refused. Needs the native engine and SGD. Results: docs/results.md.
 """
 
 import os
@@ -107,7 +107,7 @@ def _region(parameter: Tensor) -> Region:
 
 
 def _gradients(model: nn.Module) -> list[Tensor]:
-    """Those of its parameters, which a native network writes in place."""
+    """The gradients of its parameters. A native network writes them in place."""
     return [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
 
 

@@ -1,26 +1,19 @@
 """What is valid and almost surely a mistake: doubts about a spec, as data."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tinymnist.spec import Place, Plan, Spec
-from tinymnist.spec.flash import int8_flash
+from tinymnist.spec.costs import COUNTS, RULES
 from tinymnist.spec.path import Path, path_text
 from tinymnist.spec.recipe import Train
 from tinymnist.spec.schedules import OneCycle
-from tinymnist.spec.scratch import int8_ram
 
 USUAL_RATES = {"sgd": (1e-4, 3.0), "adam": (1e-5, 0.1), "adamw": (1e-5, 0.1), "muon": (1e-4, 0.5)}
 """Highest learning rates that are in use, by optimizer; the recipes of tinymnist have 0.05 to 0.4 with sgd."""
 DIGIT = 20 / 28
 """Part of the image's side that MNIST's digits fill."""
 LEAST_DROPOUT = 0.005
-BUDGETS: dict[str, Callable[[Plan], int | None]] = {
-    "max_params": lambda plan: plan.parameters,
-    "max_macs": lambda plan: plan.macs,
-    "max_ram": int8_ram,
-    "max_flash": int8_flash,
-}
 LOOSEST_BUDGET = 10
 """Times what a network has: a larger budget limits nothing."""
 
@@ -108,9 +101,9 @@ def _about_dropout(spec: Spec) -> Iterator[Doubt]:
 
 
 def _about_budgets(spec: Spec) -> Iterator[Doubt]:
-    for rule, count in BUDGETS.items():
+    for cost, rule in RULES.items():
         limit = getattr(spec.checks, rule)
-        found = None if limit is None else count(spec.plan)
+        found = None if limit is None else COUNTS[cost](spec.plan)
         if found is not None and limit > LOOSEST_BUDGET * found:
             yield Doubt(("checks", rule), f"{limit:,} limits nothing: the network has {found:,}")
 

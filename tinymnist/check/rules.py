@@ -2,23 +2,24 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from tinymnist.check.doubts import Doubt, doubts
 from tinymnist.errors import CheckFailed, TinyMnistError
 from tinymnist.spec import Checks, Document, LinearCheck, Place, Plan, Spec
-from tinymnist.spec.flash import int8_flash
+from tinymnist.spec.costs import COUNTS, RULES, UNITS
 from tinymnist.spec.path import Path
-from tinymnist.spec.scratch import int8_ram
 
-BUDGETS = ("exact_params", "max_params", "max_macs", "max_ram", "max_flash")
+BUDGETS = ("exact_params", *RULES.values())
+
+
+def _count(count: Callable[[Plan], int | None], spec: Spec) -> int | None:
+    return count(spec.plan)
 
 
 LIMITS: dict[str, tuple[Callable[[Spec], int | None], str]] = {
-    "max_params": (lambda spec: spec.plan.parameters, "parameters"),
-    "max_macs": (lambda spec: spec.plan.macs, "multiply-adds"),
-    "max_ram": (lambda spec: int8_ram(spec.plan), "bytes of scratch memory in int8"),
-    "max_flash": (lambda spec: int8_flash(spec.plan), "bytes of flash in int8, as estimated"),
+    **{rule: (partial(_count, COUNTS[cost]), UNITS[cost]) for cost, rule in RULES.items()},
     "max_layers": (
         lambda spec: sum(each.kind in ("conv", "linear") for each in spec.plan.layers),
         "layers with weights",

@@ -182,7 +182,7 @@ def _forecast_as_text(file: "SearchFile", found: "Forecast") -> list[str]:
 
 
 def _base(file: "SearchFile", found: "Forecast") -> str:
-    from tinymnist.search.costs import COUNTS, UNITS
+    from tinymnist.spec.costs import COUNTS, UNITS
 
     plan = file.space.base_spec.plan
     counts = [(COUNTS[cost](plan), UNITS[cost]) for cost in file.search.shown_costs]

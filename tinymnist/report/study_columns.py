@@ -19,13 +19,14 @@ from tinymnist.report.study_words import (
     time_text,
     value_text,
 )
-from tinymnist.search.costs import TITLES, UNITS, Costs, cell
+from tinymnist.search.costs import TITLES, Costs, cell
 from tinymnist.search.declaration import Search
 from tinymnist.search.driver import rung_spec
 from tinymnist.search.load import budget_text
 from tinymnist.search.records import Finalist, Winner
 from tinymnist.search.space import Axis
 from tinymnist.search.trials import Trial
+from tinymnist.spec.costs import UNITS
 from tinymnist.spec.dump import dump_spec
 from tinymnist.text import abbreviated, counted, images_text
 

@@ -10,8 +10,9 @@ from tinymnist.report.scales import count_plainly, plain_axes, scale_errors, sca
 from tinymnist.report.study_axes import axes_picture
 from tinymnist.report.study_contents import StudyContents
 from tinymnist.report.study_words import unit_of_time
-from tinymnist.search.costs import UNITS, Cost, amount
+from tinymnist.search.costs import amount
 from tinymnist.search.trials import Figures, Trial
+from tinymnist.spec.costs import UNITS, Cost
 from tinymnist.text import counted
 
 if TYPE_CHECKING:

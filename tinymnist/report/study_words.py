@@ -1,9 +1,9 @@
 """Facts about a search as short texts."""
 
-from tinymnist.search.costs import UNITS
 from tinymnist.search.declaration import Objective, Search
 from tinymnist.search.space import Axis, Value
 from tinymnist.search.trials import State
+from tinymnist.spec.costs import UNITS
 from tinymnist.text import abbreviated, counted
 
 VALUE = 60

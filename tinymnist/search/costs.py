@@ -1,32 +1,12 @@
-"""What a network costs: the figures that a search can limit, or make little."""
+"""What networks of a search cost, as numbers to compare and as text."""
 
 import math
-from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import Protocol
 
-from tinymnist.spec import Plan
-from tinymnist.spec.flash import int8_flash
-from tinymnist.spec.scratch import int8_ram
+from tinymnist.spec.costs import RULES, Cost
 
-Cost = Literal["parameters", "macs", "ram", "flash"]
-
-COUNTS: dict[Cost, Callable[[Plan], int | None]] = {
-    "parameters": lambda plan: plan.parameters,
-    "macs": lambda plan: plan.macs,
-    "ram": int8_ram,
-    "flash": int8_flash,
-}
-"""How they are counted. None for a network with no int8 program: its memory counts as infinite."""
-RULES: dict[Cost, str] = {"parameters": "max_params", "macs": "max_macs", "ram": "max_ram", "flash": "max_flash"}
-"""What limits them, in a budget and in a spec's `checks`."""
 TITLES: dict[str, str] = {"parameters": "parameters", "macs": "multiply-adds", "ram": "RAM", "flash": "flash"}
 """What the columns of a table are called."""
-UNITS: dict[str, str] = {
-    "parameters": "parameters",
-    "macs": "multiply-adds",
-    "ram": "bytes of scratch memory in int8",
-    "flash": "bytes of flash in int8, as estimated",
-}
 
 
 class Costs(Protocol):

@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, Strict, field_validator, model_validator
 
-from tinymnist.search.costs import COUNTS, Cost, Costs, amount, limits_of
+from tinymnist.search.costs import Costs, amount, limits_of
 from tinymnist.spec.base import MAX_ENTRIES, MAX_SIZE, Epochs, Model
+from tinymnist.spec.costs import COUNTS, Cost
 from tinymnist.spec.models import NAME
 from tinymnist.text import shown
 

@@ -10,12 +10,12 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 
 from tinymnist.errors import DataError
-from tinymnist.search.costs import COUNTS
 from tinymnist.search.declaration import Search
 from tinymnist.search.origin import origin
 from tinymnist.search.proposals import NETWORK, SpaceExhausted, distributions, is_proposal, sampler
 from tinymnist.search.space import Candidate, Space
 from tinymnist.search.trials import Figures, State, Trial
+from tinymnist.spec.costs import COUNTS
 
 LOCK_SUFFIX = ".lock"
 RUNGS, _DIVERGED = "rungs", "diverged"

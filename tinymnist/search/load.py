@@ -7,9 +7,9 @@ import numpy as np
 from pydantic import ValidationError
 
 from tinymnist.errors import SpecError
-from tinymnist.search.costs import COUNTS, UNITS
 from tinymnist.search.declaration import Dimension, Search
 from tinymnist.search.space import Axis, Space, unfit_recipe
+from tinymnist.spec.costs import COUNTS, UNITS
 from tinymnist.spec.load import (
     Override,
     Place,

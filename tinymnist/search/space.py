@@ -13,9 +13,10 @@ import numpy as np
 from tinymnist.check import check
 from tinymnist.check.rules import BUDGETS
 from tinymnist.errors import SpecError
-from tinymnist.search.costs import COUNTS, RULES, Cost, limits_of
+from tinymnist.search.costs import limits_of
 from tinymnist.search.declaration import Budget, Dimension
 from tinymnist.spec import Spec
+from tinymnist.spec.costs import COUNTS, RULES, Cost
 from tinymnist.spec.dump import dump_spec
 from tinymnist.spec.load import Document, Draft, Override, read_draft
 from tinymnist.spec.path import Path
